@@ -1,0 +1,1 @@
+"""svcgen writes small, complete microservices and stitches them behind one gateway."""

@@ -1,0 +1,5 @@
+"""`python -m svcgen` is `svcgen`."""
+
+from svcgen.cli import main
+
+main()

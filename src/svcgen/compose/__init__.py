@@ -1,0 +1,1 @@
+"""The stitched compose file and the checks before it is written."""

@@ -1,0 +1,1 @@
+"""The contract that every service keeps, as checks that know no language."""

@@ -1,0 +1,18 @@
+"""What can go wrong and can be put right by the user; everything else is a bug.
+
+SvcgenError          a message and what to type next; exit 1
+└── NotSupportedYet  written down correctly, but only a later version can do it
+"""
+
+
+class SvcgenError(Exception):
+    """Something the user can fix: says what is wrong (`problem`) and what to do (`advice`)."""
+
+    def __init__(self, problem: str, advice: str = "") -> None:
+        super().__init__(f"{problem}\n{advice}" if advice else problem)
+        self.problem = problem
+        self.advice = advice
+
+
+class NotSupportedYet(SvcgenError):
+    """A declaration that this version understands but cannot keep; it is refused, never ignored."""

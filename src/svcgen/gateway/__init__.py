@@ -1,0 +1,1 @@
+"""From registrations to routes to Envoy files."""

@@ -1,0 +1,1 @@
+"""The template and its versions, and the only place that imports Copier."""

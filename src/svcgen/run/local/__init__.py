@@ -1,0 +1,1 @@
+"""The fleet without Docker: a supervisor, Envoy and PostgreSQL."""
