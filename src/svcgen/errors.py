@@ -1,7 +1,7 @@
 """What can go wrong and can be put right by the user; everything else is a bug.
 
 SvcgenError          a message and what to type next; exit 1
-└── NotSupportedYet  written down correctly, but only a later version can do it
+└── UnsupportedError  written down correctly, but only a later version can do it
 """
 
 
@@ -14,5 +14,5 @@ class SvcgenError(Exception):
         self.advice = advice
 
 
-class NotSupportedYet(SvcgenError):
+class UnsupportedError(SvcgenError):
     """A declaration that this version understands but cannot keep; it is refused, never ignored."""

@@ -85,7 +85,7 @@ def read_yaml(path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())  # noqa: S506 (a safe loader)
     except FileNotFoundError as error:
         raise SvcgenError(f"There is no file {path}.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
