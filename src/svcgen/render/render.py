@@ -2,23 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from svcgen.errors import SvcgenError
+from svcgen.render.versions import SOURCE, template_folder, template_version
+from svcgen.service import ANSWERS_FILE, read_yaml
 
-def render_service(folder: Path, answers: Mapping[str, Any]) -> Path:
-    """Write a new service into `folder` from these answers; the rest is the template's defaults."""
-    from copier import Settings, run_copy
 
-    from svcgen.render.versions import template_folder
+@dataclass(frozen=True)
+class Template:
+    """A template to render: ours by default, or any source that Copier understands."""
 
-    run_copy(
-        str(template_folder()),
-        folder,
-        data=dict(answers),
-        defaults=True,
-        quiet=True,
-        settings=Settings(),
-    )
+    source: str = ""
+    ref: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+def questions() -> dict[str, Mapping[str, Any]]:
+    """Return the questions of our template that a user may answer, by name."""
+    return {
+        name: question
+        for name, question in read_yaml(template_folder() / "copier.yml").items()
+        if not name.startswith("_") and question.get("when") is not False
+    }
+
+
+def render_service(
+    folder: Path,
+    answers: Mapping[str, Any],
+    template: Template | None = None,
+    *,
+    ask: bool = False,
+) -> Path:
+    """Write a service into a new folder from these answers; the rest is asked or defaulted.
+
+    Raises SvcgenError when the template refuses an answer.
+    """
+    template = template or Template()
+    if template.source:
+        _copy(template.source, folder, answers, template, ask=ask)
+    else:
+        with _without_git():
+            _copy(str(template_folder()), folder, answers, template, ask=ask)
+        _record_version(folder / ANSWERS_FILE)
     return folder
+
+
+def _copy(
+    source: str, folder: Path, answers: Mapping[str, Any], template: Template, *, ask: bool
+) -> None:
+    from copier import Settings, run_copy
+    from copier.errors import CopierError
+
+    try:
+        run_copy(
+            source,
+            folder,
+            data=dict(answers),
+            user_defaults=dict(template.defaults),
+            vcs_ref=template.ref or None,
+            defaults=not ask,
+            quiet=True,
+            settings=Settings(),  # a user's own Copier defaults would make two machines differ
+        )
+    except (CopierError, ValueError, OSError) as error:
+        raise SvcgenError(*_in_our_words(error)) from error
+    except Exception as error:  # git's own failures come as plumbum's, without a common base
+        if type(error).__module__.partition(".")[0] != "plumbum":
+            raise
+        raise SvcgenError(
+            f"{source} cannot be read as a template.", f"git says: {_last_line(str(error))}"
+        ) from error
+
+
+def _in_our_words(error: Exception) -> tuple[str, str]:
+    """Turn `Validation error for question 'name': message` into problem and advice."""
+    text = str(error) or type(error).__name__
+    _, found, rest = text.partition("for question '")
+    if not found:
+        return text, ""
+    question, _, message = rest.partition("': ")
+    problem, _, advice = message.partition("\n")
+    return f"The answer to `{question}` cannot be used: {problem}", advice
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2].strip(" |")
+
+
+@contextmanager
+def _without_git() -> Iterator[None]:
+    """Hide git from Copier: it would start one process a file, and clone a checkout first.
+
+    Copier documents that it copies without git where there is none (since 9.15.1).
+    """
+    from plumbum import local
+
+    with local.env(PATH=os.devnull):
+        yield
+
+
+def _record_version(answers: Path) -> None:
+    """Write what Copier would have recorded had it cloned the public repository."""
+    lines = answers.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(("_commit:", "_src_path:"))]
+    at = next((i for i, line in enumerate(kept) if not line.startswith("#")), len(kept))
+    kept[at:at] = [f"_commit: {template_version()}\n", f"_src_path: {SOURCE}\n"]
+    answers.write_text("".join(kept), encoding="utf-8")

@@ -1,0 +1,46 @@
+# All that svcgen's own developers type. Needs python3, git and make; the rest goes into .venv.
+.PHONY: demo test lint format docs bench build clean
+
+PYTHON ?= python3
+ENGINE ?=
+BIN := .venv/bin
+
+demo: .venv/installed ## two services behind the gateway, in a minute (ENGINE=docker or local)
+	$(BIN)/svcgen demo $(if $(ENGINE),--engine $(ENGINE))
+
+test: .venv/developing ## everything; SVCGEN_REQUIRE=docker,helm makes what is missing fail
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest $(TESTS)
+
+lint: .venv/developing ## what the tests' first three lines say, without the tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/developing ## rewrite the code as Ruff likes it
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json anew
+	$(BIN)/python tests/docs/generate.py
+
+bench: .venv/developing ## print ratios: help, new, compose
+	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark; done
+
+build: .venv/developing ## the wheel, in dist/
+	$(BIN)/uv build --wheel
+
+clean: ## forget the environment and what was built
+	rm -rf .venv dist
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python .venv --editable '.[local]'
+	touch $@
+
+.venv/developing: .venv/installed
+	$(BIN)/uv pip install --quiet --python .venv --group dev
+	touch $@
