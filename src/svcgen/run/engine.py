@@ -107,31 +107,36 @@ def choose_engine(root: Path, wanted: str | None = None) -> tuple[Engine, str]:
     else local. Raises SvcgenError when the fleet runs in another engine than the wanted one, or
     when the wanted one is not there.
     """
-    if wanted is not None and wanted not in ENGINES:
-        raise SvcgenError(f'There is no engine "{wanted}".', f"Choose one of: {', '.join(ENGINES)}.")
-    from svcgen.run.docker import DockerEngine, docker_answers
+    if wanted not in {None, *ENGINES}:
+        raise SvcgenError(f'There is no engine "{wanted}".', f"Choose {' or '.join(ENGINES)}.")
+    from svcgen.run.docker.cli import docker_answers
+    from svcgen.run.docker.engine import DockerEngine
     from svcgen.run.local.engine import LocalEngine
 
+    local: Engine = LocalEngine(root)
+    if local.running():
+        return _running(local, wanted)
     answer = docker_answers()
-    engines: dict[str, Engine] = {"local": LocalEngine(root)}
-    if not answer.problem:
-        engines["docker"] = DockerEngine(root)
-    for name, engine in engines.items():
-        if engine.running():
-            return _running(engine, name, wanted)
-    if wanted == "docker" and answer.problem:
-        raise SvcgenError(answer.problem, "Start Docker, or use `--engine local`.")
-    if wanted:
-        return engines[wanted], f"--engine {wanted}"
     if answer.problem:
-        return engines["local"], answer.problem
-    return engines["docker"], f"Docker {answer.version} answers"
+        return _without_docker(local, answer.problem, wanted)
+    docker: Engine = DockerEngine(root)
+    if docker.running():
+        return _running(docker, wanted)
+    if wanted:
+        return (docker if wanted == "docker" else local), f"--engine {wanted}"
+    return docker, f"Docker {answer.version} answers"
 
 
-def _running(engine: Engine, name: str, wanted: str | None) -> tuple[Engine, str]:
-    if wanted not in {None, name}:
+def _without_docker(local: Engine, problem: str, wanted: str | None) -> tuple[Engine, str]:
+    if wanted == "docker":
+        raise SvcgenError(problem, "Start Docker, or use `--engine local`.")
+    return local, "--engine local" if wanted else problem
+
+
+def _running(engine: Engine, wanted: str | None) -> tuple[Engine, str]:
+    if wanted not in {None, engine.name}:
         raise SvcgenError(
-            f"The fleet already runs with the {name} engine.",
+            f"The fleet already runs with the {engine.name} engine.",
             f"`svcgen down` ends it; then `svcgen up --engine {wanted}`.",
         )
-    return engine, f"the fleet runs with the {name} engine"
+    return engine, f"the fleet runs with the {engine.name} engine"
