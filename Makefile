@@ -24,10 +24,11 @@ format: .venv/developing ## rewrite the code as Ruff likes it
 	$(BIN)/ruff format
 
 docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json anew
-	$(BIN)/python tests/docs/generate.py
+	$(BIN)/typer svcgen.cli utils docs --name svcgen > docs/cli.md
+	$(BIN)/python -m svcgen.gateway.schema > docs/registration.schema.json
 
 bench: .venv/developing ## print ratios: help, new, compose
-	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark; done
+	for benchmark in help new compose; do $(BIN)/python benchmarks/$$benchmark.py; done
 
 build: .venv/developing ## the wheel, in dist/
 	$(BIN)/uv build --wheel
