@@ -1,0 +1,175 @@
+"""Whatever is typed: a valid service or a clear refusal, never a traceback, never a stray file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from svcgen.commands.compose import compose
+
+from svcgen.commands.new import new_service
+from svcgen.errors import SvcgenError
+from svcgen.gateway.registration import read_registration
+from svcgen.render.render import check_answers
+from svcgen.workspace import open_workspace
+
+RESERVED = {"gateway", "platform", "composer", "database", "otel"}
+ENDINGS = ("-db", "-migrate")
+LABEL = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")  # RFC 1035, 2.3.1; 40 characters here
+
+tame = st.text("abc019-", min_size=1, max_size=42)
+wild = st.text(min_size=0, max_size=60)
+labels = st.from_regex(LABEL, fullmatch=True).filter(lambda name: sound(name))  # noqa: PLW0108 (sound is defined below)
+sources = st.sampled_from(
+    ["{{ name }}", "{% raw %}", "{#", "../../x", "~", "null", "- a", "'\"", "$x"]
+)
+texts = st.one_of(wild, sources, st.text("{}%#'\"\\$`:-&*!|> \n\t\x00\x7f", max_size=20))
+
+BATCHES, BATCH = 10, 20
+
+
+def sound(name: str) -> bool:
+    return bool(LABEL.fullmatch(name)) and name not in RESERVED and not name.endswith(ENDINGS)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.one_of(tame, wild, labels, sources))
+@example("a")
+@example("a" * 40)
+@example("a" * 41)
+@example("orders\n")
+def test_a_name_is_taken_exactly_when_kubernetes_and_dns_would(name: str) -> None:
+    try:
+        check_answers({"name": name})
+    except SvcgenError as refusal:
+        assert not sound(name)
+        assert refusal.advice
+    else:
+        assert sound(name)
+
+
+def hostile_answers() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"name": st.one_of(labels, st.sampled_from(["a", "b" * 40]))},
+        optional={
+            "description": texts,
+            "owner": texts,
+            "registry": st.one_of(texts, st.just("localhost:5000/a/b")),
+            "database": st.sampled_from(["none", "postgres"]),
+            "calls": st.one_of(st.lists(labels, max_size=3, unique=True), texts),
+        },
+    )
+
+
+@settings(max_examples=2000, deadline=None)
+@given(hostile_answers())
+def test_answers_are_taken_or_refused_with_advice(answers: dict[str, Any]) -> None:
+    try:
+        check_answers(answers)
+    except SvcgenError as refusal:
+        assert refusal.problem
+
+
+def rendered(root: Path, answers: dict[str, Any]) -> Path | None:
+    """Make one service; what is refused leaves nothing, what is accepted stays in its folder."""
+    before = set(root.parent.rglob("*"))
+    folder = root / str(answers["name"])
+    try:
+        new_service(folder, answers)
+    except SvcgenError as refusal:
+        assert refusal.problem
+        assert set(root.parent.rglob("*")) == before
+        return None
+    assert {path for path in root.parent.rglob("*") if folder not in path.parents} == before | {
+        folder
+    }
+    return folder
+
+
+@pytest.mark.needs("helm", "docker")
+@settings(
+    max_examples=BATCHES, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+@given(st.lists(hostile_answers(), min_size=BATCH, max_size=BATCH, unique_by=lambda a: a["name"]))
+def test_every_service_made_is_a_valid_one(batch: list[dict[str, Any]]) -> None:
+    root = Path(tempfile.mkdtemp(prefix="hostile-")) / "shop"
+    root.mkdir()
+    try:
+        made = [folder for answers in batch if (folder := rendered(root, answers))]
+        for folder in made:
+            for file in (*folder.glob("*.y*ml"), *folder.glob("chart/*.y*ml")):
+                yaml.safe_load(file.read_text())
+        if made:
+            refuse_or_compose(root)
+            quiet(
+                "helm", "lint", "--strict", "--quiet", *(str(folder / "chart") for folder in made)
+            )
+    finally:
+        shutil.rmtree(root.parent)
+
+
+def refuse_or_compose(root: Path) -> None:
+    """A fleet whose calls lead nowhere is refused; without those calls it is stitched."""
+    try:
+        compose(open_workspace(root))
+    except SvcgenError:
+        for service in open_workspace(root).services:
+            if any(not (root / callee).exists() for callee in service.calls):
+                shutil.rmtree(service.folder)
+                return refuse_or_compose(root) if any(root.glob("*/chart")) else None
+        raise
+    quiet("docker", "compose", "-f", str(root / "compose.yaml"), "config", "-q")
+    return None
+
+
+def quiet(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    max_leaves=8,
+)
+route_values = st.dictionaries(
+    st.sampled_from(
+        ["path", "exact", "regex", "methods", "auth", "expose", "timeout", "retry", "x"]
+    ),
+    st.one_of(json_values, st.sampled_from(["/v1/a", "none", "gateway", "5s", ["GET"]])),
+)
+registrations = st.dictionaries(
+    st.sampled_from(["apiVersion", "service", "calls", "upstream", "routes", "y"]),
+    st.one_of(json_values, st.dictionaries(st.sampled_from(["a", "b", "A b"]), route_values)),
+)
+
+
+@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(json_values, registrations))
+def test_a_registration_is_read_or_refused(content: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "registration.yaml")
+        path.write_text(yaml.safe_dump(content))
+        try:
+            read_registration(path)
+        except SvcgenError as refusal:
+            assert "registration.yaml" in str(refusal)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200))
+def test_a_registration_of_any_bytes_is_refused_with_its_name(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "registration.yaml")
+        path.write_bytes(content)
+        with pytest.raises(SvcgenError, match=r"registration\.yaml"):
+            read_registration(path)
