@@ -1,0 +1,112 @@
+"""Talking to a running Envoy through its admin socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from svcgen.errors import SvcgenError
+
+PATIENCE = 15.0  # seconds; a new cluster is in use once its replicas were asked for their health
+PAUSE = 0.02
+
+Stats = Callable[[], Mapping[str, int]]
+
+# What counts up when Envoy took a file in, and when it refused it.
+TAKEN = {
+    "cds.json": "cluster_manager.cds.update_success",
+    "lds.json": "listener_manager.lds.update_success",
+    "rds.json": "http.edge.rds.edge.update_success",
+}
+WARMING = {
+    "cds.json": "cluster_manager.warming_clusters",
+    "lds.json": "listener_manager.total_listeners_warming",
+}
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("gateway", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def ask(admin_socket: Path, path: str, method: str = "GET", timeout: float = 5.0) -> str:
+    """Send one request to Envoy's admin and return the answer's text.
+
+    Raises SvcgenError when nothing answers or the answer is not 200.
+    """
+    connection = _SocketConnection(admin_socket, timeout)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise SvcgenError(f"The gateway does not answer at {admin_socket}: {error}") from error
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise SvcgenError(f"The gateway answers {path} with {answer.status}: {text.strip()}")
+    return text
+
+
+def read_stats(admin_socket: Path) -> dict[str, int]:
+    """Return the counters that tell whether Envoy took its files in."""
+    wanted = r"/stats?format=json&filter=^(cluster_manager|listener_manager|http\.edge\.rds)\."
+    found = json.loads(ask(admin_socket, wanted))["stats"]
+    return {stat["name"]: int(stat["value"]) for stat in found if "value" in stat}
+
+
+def begin_drain(admin_socket: Path) -> None:
+    """Let /readyz fail and ask clients to leave, while requests are still answered."""
+    ask(admin_socket, "/healthcheck/fail", "POST")
+    ask(admin_socket, "/drain_listeners?graceful&skip_exit", "POST")
+
+
+def active_requests(admin_socket: Path) -> int:
+    """Return how many requests the edge listener is answering now."""
+    name = "http.edge.downstream_rq_active"
+    text = ask(admin_socket, f"/stats?filter=^{name}$".replace(".", r"\."))
+    return int(text.rpartition(":")[2] or 0)
+
+
+def acknowledged(stats: Stats, patience: float = PATIENCE) -> Callable[[str], None]:
+    """Return a `Settle` that waits until Envoy uses the file, by its own counters.
+
+    Make it before the first file is written. It raises SvcgenError when Envoy refuses a file or
+    does not take it in within `patience` seconds.
+    """
+    before = dict(stats())
+
+    def settle(name: str) -> None:
+        now = _wait(stats, name, before, patience)
+        before.update(now)
+
+    return settle
+
+
+def waiting(pause: float) -> Callable[[str], None]:
+    """Return a `Settle` that waits `pause` seconds: for an Envoy whose admin cannot be reached."""
+    return lambda _name: time.sleep(pause)
+
+
+def _wait(stats: Stats, name: str, before: Mapping[str, int], patience: float) -> Mapping[str, int]:
+    taken = TAKEN[name]
+    refused = [taken.replace("success", "rejected"), taken.replace("success", "failure")]
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        now = stats()
+        if any(now.get(counter, 0) > before.get(counter, 0) for counter in refused):
+            raise SvcgenError(f"The gateway refuses {name}.", "Its log says why.")
+        if now.get(taken, 0) > before.get(taken, 0) and not now.get(WARMING.get(name, ""), 0):
+            return now
+        time.sleep(PAUSE)
+    raise SvcgenError(f"The gateway did not take {name} in within {patience:.0f} s.")

@@ -1,0 +1,157 @@
+"""What a service tells the gateway: `chart/registration.yaml`, read strictly.
+
+docs/registration.md explains every key; docs/registration.schema.json is made from these models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from svcgen.gateway.paths import path_problem
+from svcgen.gateway.quantities import DURATION_PATTERN, parse_duration
+from svcgen.gateway.strict import StrictModel, Text, read_strictly
+from svcgen.service import read_yaml
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def _positive(text: str) -> str:
+    if parse_duration(text) == 0:
+        raise ValueError("must be longer than nothing")
+    return text
+
+
+Duration = Annotated[
+    Text, Field(pattern=DURATION_PATTERN, examples=["5s"]), AfterValidator(_positive)
+]
+Name = Annotated[Text, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$", examples=["orders"])]
+
+
+class Health(StrictModel):
+    """How the gateway asks a replica whether it is ready."""
+
+    http: Annotated[Text | None, Field(description="Path that answers 200 when ready.")] = None
+    grpc: Annotated[Text | None, Field(description="gRPC health service; a later version.")] = None
+    interval: Annotated[Duration, Field(description="Time between two questions.")] = "1s"
+
+
+class Upstream(StrictModel):
+    """Where and how the service listens."""
+
+    port: Annotated[
+        int, Field(strict=True, ge=1, le=65535, description="Port in the container.")
+    ] = 8080
+    protocol: Annotated[
+        Literal["http", "h2c", "grpc"], Field(description="h2c and grpc: a later version.")
+    ] = "http"
+    health: Health = Health()
+
+
+class Jwt(StrictModel):
+    """A route for callers with a token; a later version."""
+
+    jwt: Annotated[Text, Field(description="Name of the provider.")]
+    scopes: tuple[Text, ...] = ()
+
+
+class Retry(StrictModel):
+    """How often the gateway tries again, within the route's timeout and the retry budget."""
+
+    attempts: Annotated[
+        int, Field(strict=True, ge=0, le=5, description="Tries after the first; 0 for none.")
+    ] = 2
+    per_try: Annotated[
+        Duration | None, Field(description="Longest time of one try; absent: the route's timeout.")
+    ] = None
+
+
+class RateLimit(StrictModel):
+    """How many requests a caller may make; a later version."""
+
+    requests: Annotated[int, Field(strict=True, ge=1)]
+    per: Duration
+    by: Text = "client_ip"
+
+
+class Cors(StrictModel):
+    """Which web pages may call the route; a later version."""
+
+    origins: tuple[Text, ...]
+    credentials: Annotated[bool, Field(strict=True)] = False
+
+
+class Transcode(StrictModel):
+    """REST in front of gRPC; a later version."""
+
+    descriptor: Text
+    service: Text
+
+
+class RouteEntry(StrictModel):
+    """One path of a service: who may call it, and how long it may take."""
+
+    path: Annotated[
+        Text | None, Field(description="Prefix of whole segments: /a covers /a and /a/b.")
+    ] = None
+    exact: Annotated[Text | None, Field(description="This one path.")] = None
+    regex: Annotated[Text | None, Field(description="A later version.")] = None
+    grpc: Annotated[Text | None, Field(description="A gRPC service; a later version.")] = None
+    methods: Annotated[
+        tuple[Method, ...],
+        Field(description="Absent: all. GET brings HEAD; OPTIONS always passes to the service."),
+    ] = ()
+    auth: Annotated[
+        Literal["none"] | Jwt, Field(description="Mandatory. `none` opens the route to everyone.")
+    ]
+    expose: Annotated[
+        Literal["gateway", "internal"],
+        Field(description="gateway: reached from outside; internal: by other services only."),
+    ] = "gateway"
+    timeout: Annotated[
+        Duration | None, Field(description="Longest time until the whole answer; default 10s.")
+    ] = None
+    retry: Annotated[Retry, Field(description="Idempotent methods only (RFC 9110, 9.2.2).")] = (
+        Retry()
+    )
+    rate_limit: RateLimit | None = None
+    cors: Cors | None = None
+    transcode: Transcode | None = None
+
+    @model_validator(mode="after")
+    def _one_path(self) -> RouteEntry:
+        written = [
+            key for key in ("path", "exact", "regex", "grpc") if getattr(self, key) is not None
+        ]
+        if len(written) != 1:
+            raise ValueError("needs exactly one of path and exact, for example path: /v1/orders")
+        for key in ("path", "exact"):
+            value = getattr(self, key)
+            problem = value is not None and path_problem(value, prefix=key == "path")
+            if problem:
+                raise ValueError(f"{key} {value!r} {problem}")
+        return self
+
+
+class Registration(StrictModel):
+    """Facts of run time of one service: its routes, what it calls, how it is asked for health."""
+
+    api_version: Annotated[Literal["svcgen.dev/v1"], Field(alias="apiVersion")]
+    service: Annotated[Name, Field(description="The service's name, as in its answers file.")]
+    calls: Annotated[tuple[Name, ...], Field(description="Names of the services it calls.")] = ()
+    upstream: Upstream = Upstream()
+    routes: Annotated[
+        dict[Name, RouteEntry], Field(description="By name, which the chart uses too.")
+    ] = Field(default_factory=dict)
+
+
+def read_registration(path: Path, overlay: Mapping[str, Any] | None = None) -> Registration:
+    """Read the registration of one service; `overlay` is merged over it, key by key.
+
+    Raises StrictError, which names file, key and the nearest known key of every fault.
+    """
+    written = read_yaml(path)
+    return read_strictly(Registration, written, str(path), overlay, "services." + path.parts[-3])

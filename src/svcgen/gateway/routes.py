@@ -1,0 +1,157 @@
+"""The gateway's table: every exposed route, in the order in which they are tried.
+
+The order is that of the Gateway API (HTTPRouteRule.matches,
+https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule): "Across all rules specified on
+applicable Routes, precedence must be given to the match having: 'Exact' path match. 'Prefix' path
+match with largest number of characters. Method match. […] If ties still exist across multiple
+Routes […] The Route appearing first in alphabetical order by '{namespace}/{name}'." A route with
+methods is one match for each of them; HEAD follows GET, and OPTIONS passes to the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from svcgen.gateway.paths import covers, normal_path
+from svcgen.gateway.quantities import parse_duration
+from svcgen.gateway.registration import Registration, RouteEntry
+from svcgen.gateway.settings import GatewaySettings
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# RFC 9110, section 9.2.2: done twice, these have the effect of once.
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+
+@dataclass(frozen=True)
+class Route:
+    """One path of one service on the gateway; times in milliseconds.
+
+    `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
+    the order of METHODS; none means every method.
+    """
+
+    service: str
+    name: str
+    path: str
+    exact: bool
+    methods: tuple[str, ...]
+    auth: str
+    timeout_ms: int
+    attempts: int
+    per_try_ms: int | None
+
+    @property
+    def full_name(self) -> str:
+        """The name of the HTTPRoute that the chart makes of this route."""
+        return f"{self.service}-{self.name}"
+
+    def covers(self, path: str) -> bool:
+        """Tell whether the route claims a path, whatever the method."""
+        return path == self.path if self.exact else covers(self.path, path)
+
+    def takes(self, method: str) -> bool:
+        """Tell whether the route claims a method on its path."""
+        return not self.methods or method in self.methods
+
+
+def route_table(
+    registrations: Iterable[Registration], settings: GatewaySettings | None = None
+) -> tuple[Route, ...]:
+    """Return every exposed route in the order in which the gateway tries them."""
+    defaults = settings or GatewaySettings()
+    routes = (
+        _route(registration.service, name, entry, defaults)
+        for registration in registrations
+        for name, entry in registration.routes.items()
+        if entry.expose == "gateway"
+    )
+    return tuple(sorted(routes, key=precedence))
+
+
+def precedence(route: Route) -> tuple[bool, int, str, bool, str]:
+    """Sort key of the match order; the path keeps equal ones together."""
+    return (not route.exact, -len(route.path), route.path, not route.methods, route.full_name)
+
+
+def matching(table: Sequence[Route], path: str, method: str) -> Route | None:
+    """Return the route that gets a request for a normal path; None when no route does."""
+    return next((route for route in table if route.covers(path) and route.takes(method)), None)
+
+
+def allowed(routes: Iterable[Route]) -> tuple[str, ...]:
+    """Return the methods that these routes take, for the field Allow."""
+    taken = {method for route in routes for method in route.methods or METHODS}
+    return tuple(method for method in METHODS if method in taken)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What becomes of one request; status 0 means that the service's own answer is passed on."""
+
+    method: str
+    path: str
+    status: int
+    route: Route | None
+    reason: str
+    passed_over: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+
+def explain(table: Sequence[Route], target: str, method: str = "GET") -> Explanation:
+    """Say which route wins a request and why, or how the gateway itself answers it."""
+    path = normal_path(target)
+    if not path.startswith("/"):
+        return Explanation(method, target, 400, None, "the gateway refuses this path")
+    if path == "/readyz":
+        return Explanation(method, path, 200, None, "the gateway's own readiness")
+    route = matching(table, path, method)
+    if route:
+        others = [other for other in table if other != route and other.covers(path)]
+        lost = tuple(f"{other.full_name}: {_lost(route, other, method)}" for other in others)
+        return Explanation(method, path, 0, route, _won(route), lost)
+    allow = allowed(route for route in table if route.covers(path))
+    if allow:
+        reason = f"routes claim this path, but none for {method}"
+        return Explanation(method, path, 405, None, reason, allow=allow)
+    return Explanation(method, path, 404, None, "no route claims this path")
+
+
+def _won(route: Route) -> str:
+    kind = "exact path" if route.exact else "longest prefix"
+    return f"{kind} {route.path}" + (", and it names the method" if route.methods else "")
+
+
+def _lost(winner: Route, other: Route, method: str) -> str:
+    if not other.takes(method):
+        return f"does not take {method}"
+    if winner.exact and not other.exact:
+        return "a prefix gives way to an exact path"
+    if len(other.path) < len(winner.path):
+        return f"the prefix {other.path} is shorter"
+    if winner.methods and not other.methods:
+        return "names no method"
+    return "comes later in the alphabet"
+
+
+def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings) -> Route:
+    retry = entry.retry
+    return Route(
+        service=service,
+        name=name,
+        path=entry.exact or entry.path or "",
+        exact=entry.exact is not None,
+        methods=_with_implied(entry.methods),
+        auth=entry.auth if isinstance(entry.auth, str) else "jwt",
+        timeout_ms=parse_duration(entry.timeout) if entry.timeout else defaults.timeout_ms,
+        attempts=retry.attempts,
+        per_try_ms=parse_duration(retry.per_try) if retry.per_try else None,
+    )
+
+
+def _with_implied(methods: Sequence[str]) -> tuple[str, ...]:
+    """Add HEAD to GET (RFC 9110, section 9.3.2) and OPTIONS to everything."""
+    if not methods:
+        return ()
+    wanted = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+    return tuple(method for method in METHODS if method in wanted)
