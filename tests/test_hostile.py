@@ -21,7 +21,7 @@ from svcgen.gateway.registration import read_registration
 from svcgen.render.render import check_answers
 from svcgen.workspace import open_workspace
 
-RESERVED = {"gateway", "platform", "composer", "database", "otel"}
+RESERVED = {"gateway", "platform", "composer", "database", "otel", "localhost"}
 ENDINGS = ("-db", "-migrate")
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")  # RFC 1035, 2.3.1; 40 characters here
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.render.render import Template, questions, render_service
+from svcgen.render.render import Template, check_answers, questions, render_service
 from svcgen.service import read_service, read_yaml
 from svcgen.workspace import Workspace, open_workspace
 
@@ -46,9 +46,10 @@ def new_service(
     workspace, a question is unknown or the template refuses an answer.
     """
     folder = folder.absolute()
-    _refuse_taken(folder)
     if not source:
         _refuse_unknown(answers)
+        check_answers(answers)
+    _refuse_taken(folder)
     workspace = open_workspace(_existing(folder.parent))
     _refuse_used(str(answers["name"]), workspace)
     template = Template(source, ref, workspace.settings.get("defaults") or {})

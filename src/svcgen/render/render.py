@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from svcgen.errors import SvcgenError
@@ -30,6 +33,18 @@ def questions() -> dict[str, Mapping[str, Any]]:
         for name, question in read_yaml(template_folder() / "copier.yml").items()
         if not name.startswith("_") and question.get("when") is not False
     }
+
+
+def check_answers(answers: Mapping[str, Any]) -> None:
+    """Let our template's questions judge these answers; nothing is rendered or written.
+
+    Raises SvcgenError with the question, what is wrong with its answer, and a valid example.
+    """
+    with TemporaryDirectory(prefix="svcgen-") as folder:
+        shutil.copy(template_folder() / "copier.yml", folder)
+        Path(folder, "template").mkdir()
+        with _without_git():
+            _copy(folder, Path(folder, "nothing"), answers, Template(), ask=False)
 
 
 def render_service(
@@ -80,15 +95,17 @@ def _copy(
         ) from error
 
 
+_REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTALL)
+
+
 def _in_our_words(error: Exception) -> tuple[str, str]:
-    """Turn `Validation error for question 'name': message` into problem and advice."""
+    """Split Copier's `Validation error for question 'name': …` into problem and advice."""
     text = str(error) or type(error).__name__
-    _, found, rest = text.partition("for question '")
-    if not found:
-        return text, ""
-    question, _, message = rest.partition("': ")
-    problem, _, advice = message.partition("\n")
-    return f"The answer to `{question}` cannot be used: {problem}", advice
+    refusal = _REFUSAL.fullmatch(text)
+    if not refusal:
+        return " ".join(text.split()), ""
+    question, problem, advice = refusal.groups()
+    return f"The answer to `{question}` cannot be used: {problem}", advice or ""
 
 
 def _last_line(text: str) -> str:
