@@ -1,1 +1,5 @@
-"""The contract that every service keeps, as checks that know no language."""
+"""The contract that every service keeps, as checks that know no language.
+
+run_checks(target) puts a service to the test: ProcessTarget(folder), ImageTarget(image, service) or
+UrlTarget(url, service). The rules in full: docs/contract.md.
+"""

@@ -1,0 +1,159 @@
+"""The other side of a service: a service that it calls, and a collector of spans."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+# What a stub can do instead of answering well.
+ANSWER, HANG, RESET, UNAVAILABLE, FAIL, NONSENSE = (
+    *("answer", "hang", "reset", "unavailable", "fail", "nonsense"),
+)
+STATUS = {ANSWER: 200, NONSENSE: 200, UNAVAILABLE: 503, FAIL: 500}
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it came in."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes = b""
+
+
+@dataclass
+class Stub:
+    """A server on 127.0.0.1 that records what it is asked and behaves as it is told."""
+
+    name: str
+    port: int = 0
+    received: list[Received] = field(default_factory=list)
+    manners: list[str] = field(default_factory=lambda: [ANSWER])
+    over: threading.Event = field(default_factory=threading.Event)
+    server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL of this stub."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """What the stub answers when it is well."""
+        return {"service": self.name, "items": 7, "calls": {"elsewhere": None}}
+
+    def open(self) -> None:
+        """Listen: on any free port the first time, on the same one later."""
+        handler = type("Handler", (_Handler,), {"stub": self})
+        self.server = _Server(("127.0.0.1", self.port), handler)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        """Refuse connections from now on, and let go whoever hangs."""
+        self.over.set()
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+        self.server = None
+
+    @contextlib.contextmanager
+    def behaving(self, *manners: str) -> Iterator[list[Received]]:
+        """Behave in these ways, one a request, the last one for good; yields what comes in."""
+        self.received.clear()
+        self.manners[:] = manners
+        self.over.clear()
+        try:
+            yield self.received
+        finally:
+            self.over.set()
+            self.manners[:] = [ANSWER]
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        """Refuse connections for a while."""
+        self.close()
+        try:
+            yield
+        finally:
+            self.open()
+
+    def manner(self) -> str:
+        """Say how to treat the next request."""
+        return self.manners.pop(0) if len(self.manners) > 1 else self.manners[0]
+
+    def about(self, trace: str) -> list[Received]:
+        """Return the requests that carry this trace id."""
+        return [one for one in self.received if trace in one.headers.get("traceparent", "")]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+
+class _Handler(BaseHTTPRequestHandler):
+    stub: Stub
+
+    def do_GET(self) -> None:
+        self._treat(b"")
+
+    def do_POST(self) -> None:
+        self._treat(_body(self))
+
+    def _treat(self, body: bytes) -> None:
+        self.stub.received.append(Received(self.command, self.path, self.headers, body))
+        manner = self.stub.manner()
+        if manner == HANG:
+            self.stub.over.wait(30)
+        elif manner == RESET:
+            _reset(self.connection)
+        else:
+            self._reply(STATUS[manner], b"[]" if manner == NONSENSE else _text(self.stub.summary))
+        self.close_connection = True
+
+    def _reply(self, status: int, body: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        return
+
+
+def _text(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _body(request: BaseHTTPRequestHandler) -> bytes:
+    """Read a body of announced length or in chunks; unpack it when it is packed."""
+    length = request.headers.get("Content-Length")
+    body = request.rfile.read(int(length)) if length else b"".join(_chunks(request))
+    return gzip.decompress(body) if request.headers.get("Content-Encoding") == "gzip" else body
+
+
+def _chunks(request: BaseHTTPRequestHandler) -> Iterator[bytes]:
+    if "chunked" not in request.headers.get("Transfer-Encoding", ""):
+        return
+    while size := int(request.rfile.readline().split(b";")[0], 16):
+        yield request.rfile.read(size)
+        request.rfile.readline()
+
+
+def _reset(connection: socket.socket) -> None:
+    """Close so that the other side sees a reset, not an end."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
