@@ -6,7 +6,7 @@ The same input gives the same bytes. gateway.apply puts the texts where Envoy re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,12 @@ def edge_files(
     With a LocalPlacement, the caller adds eds/NAME.json for each upstream (`endpoints_file`).
     """
     by_name = {upstream.service: upstream for upstream in upstreams}
+    needed = {route.service for route in table} | set(_internal_ports(placement))
     edge = _edge(placement, settings or GatewaySettings())
     internal = _internal(placement, by_name)
     return {
         "envoy.json": document(bootstrap(placement.folder, _admin(placement))),
-        "cds.json": resources("cluster.v3.Cluster", _clusters(placement, by_name)),
+        "cds.json": resources("cluster.v3.Cluster", _clusters(placement, by_name, needed)),
         "lds.json": resources("listener.v3.Listener", [edge, *internal]),
         "rds.json": resources("route.v3.RouteConfiguration", [route_config.edge_routes(table)]),
     }
@@ -104,8 +105,6 @@ def _edge(placement: Placement, settings: GatewaySettings) -> Values:
 
 
 def _internal(placement: Placement, upstreams: Mapping[str, Upstream]) -> list[Values]:
-    if isinstance(placement, ComposePlacement):
-        return []
     return [
         listeners.internal_listener(
             name,
@@ -114,12 +113,19 @@ def _internal(placement: Placement, upstreams: Mapping[str, Upstream]) -> list[V
                 name, upstreams[name].timeout_ms, RETRIES_BETWEEN_SERVICES
             ),
         )
-        for name, port in sorted(placement.internal.items())
+        for name, port in sorted(_internal_ports(placement).items())
     ]
 
 
-def _clusters(placement: Placement, upstreams: Mapping[str, Upstream]) -> list[Values]:
-    ordered = [upstreams[name] for name in sorted(upstreams)]
+def _internal_ports(placement: Placement) -> Mapping[str, int]:
+    return placement.internal if isinstance(placement, LocalPlacement) else {}
+
+
+def _clusters(
+    placement: Placement, upstreams: Mapping[str, Upstream], needed: Collection[str]
+) -> list[Values]:
+    """Return a cluster for each service that is reached: one without routes need not be asked."""
+    ordered = [upstreams[name] for name in sorted(needed)]
     if isinstance(placement, ComposePlacement):
         return [clusters.named_cluster(upstream) for upstream in ordered]
     return [clusters.listed_cluster(upstream, placement.folder / "eds") for upstream in ordered]

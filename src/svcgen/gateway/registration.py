@@ -148,10 +148,16 @@ class Registration(StrictModel):
     ] = Field(default_factory=dict)
 
 
-def read_registration(path: Path, overlay: Mapping[str, Any] | None = None) -> Registration:
+def read_registration(
+    path: Path, overlay: Mapping[str, Any] | None = None, shown: str = ""
+) -> Registration:
     """Read the registration of one service; `overlay` is merged over it, key by key.
+
+    `shown` is how messages name the file, where that is not its whole path.
 
     Raises StrictError, which names file, key and the nearest known key of every fault.
     """
     written = read_yaml(path)
-    return read_strictly(Registration, written, str(path), overlay, "services." + path.parts[-3])
+    service = written.get("service") if isinstance(written, dict) else ""
+    place = f"services.{service}"
+    return read_strictly(Registration, written, shown or str(path), overlay, place)

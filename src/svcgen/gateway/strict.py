@@ -24,10 +24,11 @@ class StrictModel(BaseModel):
 
 
 class StrictError(SvcgenError):
-    """A file that does not say what it should; `problems` has one line for each fault."""
+    """A file that does not say what it should; `problems` has each fault with its file."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems), "docs/registration.md explains every key.")
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        lines = "\n".join(f"{file}: {problem}" for file, problem in problems)
+        super().__init__(lines, "docs/registration.md explains every key.")
         self.problems = tuple(problems)
 
 
@@ -46,17 +47,15 @@ def read_strictly(
     Raises StrictError with a line for every fault.
     """
     if not isinstance(written, dict):
-        raise StrictError(
-            [f"{file}: must be a map of keys, for example `apiVersion: svcgen.dev/v1`."]
-        )
+        raise StrictError([(file, "must be a map of keys.")])
     try:
         return model.model_validate(merge(written, overlay) if overlay else written)
     except ValidationError as error:
-        lines = [
-            f"{_origin(file, fault['loc'], overlay, place)}: {line}"
+        problems = [
+            (_origin(file, fault["loc"], overlay, place), line)
             for fault, line in _lines(model, error)
         ]
-        raise StrictError(list(dict.fromkeys(lines))) from error
+        raise StrictError(list(dict.fromkeys(problems))) from error
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""The files of a stitched workspace: compose.yaml at the root, and `gateway/` beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import svcgen.gateway
+from svcgen.compose.fleet import Fleet
+from svcgen.gateway.envoy import ComposePlacement, edge_files
+from svcgen.workspace import COMPOSE_MARK
+
+CONTAINER_FILES = ("entrypoint.sh", "ready.sh")
+READ_ONCE = ("envoy.json", "entrypoint.sh")  # at the gateway's start; all else is read again
+
+# One line a service under `include`, and nothing else that depends on how many there are.
+ROOT = """\
+{mark}; to change it, change the services or svcgen.yaml.
+{name}include:{includes}
+
+services:
+  gateway:
+    image: ${{ENVOY_IMAGE:-envoyproxy/envoy:v1.40.0}}
+    entrypoint: [bash, /etc/gateway/entrypoint.sh]
+    labels:
+      svcgen.dev/started-with: "{digest}" # a new gateway where its start-up files changed
+    user: "101"
+    read_only: true
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    tmpfs: [/tmp]
+    volumes: ["./gateway:/etc/gateway:ro"]
+    ports: ["127.0.0.1:${{GATEWAY_PORT:-{port}}}:8000"]
+    networks: [platform]
+    healthcheck:
+      test: [CMD, bash, /etc/gateway/ready.sh]
+      interval: 2s
+      timeout: 2s
+      retries: 15
+    stop_grace_period: 45s
+    restart: unless-stopped
+
+networks:
+  platform: {{}}
+"""
+
+
+def stitched_files(fleet: Fleet) -> dict[str, str]:
+    """Return the text of every file, by its path relative to the root."""
+    gateway = edge_files(fleet.table, fleet.upstreams, ComposePlacement(), fleet.settings.gateway)
+    gateway |= {name: _container_file(name) for name in CONTAINER_FILES}
+    return {
+        "compose.yaml": _root(fleet, gateway),
+        **{f"gateway/{name}": text for name, text in sorted(gateway.items())},
+    }
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text, as manifest.json holds it."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _root(fleet: Fleet, gateway: dict[str, str]) -> str:
+    name = fleet.settings.name
+    return ROOT.format(
+        mark=COMPOSE_MARK,
+        # Without a name of its own, Compose names the project after the folder.
+        name=f"name: {name}\n\n" if name else "\n",
+        includes=_includes(member.file("compose.yaml") for member in fleet.members),
+        digest=digest("".join(gateway[each] for each in READ_ONCE))[7:19],
+        port=fleet.settings.gateway.port,
+    )
+
+
+def _includes(paths: Iterable[str]) -> str:
+    lines = [f"\n  - {_scalar(path)}" for path in sorted(paths)]
+    return "".join(lines) or " []"
+
+
+def _scalar(path: str) -> str:
+    """Write a path as YAML and Compose read it: quoted where need be, `$` doubled."""
+    if re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*", path):
+        return path
+    return json.dumps(path.replace("$", "$$"), ensure_ascii=False)
+
+
+def _container_file(name: str) -> str:
+    folder = Path(svcgen.gateway.__file__).parent / "container"
+    return (folder / name).read_text(encoding="utf-8")
