@@ -1,0 +1,5 @@
+"""`python -m app` serves."""
+
+from app.server import serve
+
+serve()

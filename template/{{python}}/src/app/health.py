@@ -1,0 +1,60 @@
+"""/livez, /readyz and /metrics, for those who run the service."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+log = logging.getLogger(__name__)
+router = APIRouter(include_in_schema=False)
+
+
+class Readiness:
+    """Whether the service should get requests: it is not stopping, and every check is well."""
+
+    def __init__(self) -> None:
+        self.failing: set[str] = set()
+        self.stopping = False
+
+    @property
+    def complaint(self) -> str:
+        """Why the service is not ready; empty when it is."""
+        if self.stopping:
+            return "The service is stopping."
+        return f"Not reached: {', '.join(sorted(self.failing))}." if self.failing else ""
+
+    async def watch(self, name: str, check: Callable[[], Awaitable[None]]) -> None:
+        """Run one check every second; warn every 5 s while it fails."""
+        self.failing.add(name)
+        warned = float("-inf")
+        while True:
+            try:
+                await asyncio.wait_for(check(), timeout=2)
+                self.failing.discard(name)
+            except Exception as error:
+                self.failing.add(name)
+                if monotonic() - warned >= 5:
+                    log.warning("%s is not reached: %s", name, type(error).__name__)
+                    warned = monotonic()
+            await asyncio.sleep(1)
+
+
+@router.get("/livez")
+async def livez() -> PlainTextResponse:
+    return PlainTextResponse("alive")
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> PlainTextResponse:
+    if complaint := request.app.state.readiness.complaint:
+        raise HTTPException(503, complaint)
+    return PlainTextResponse("ready")
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,76 @@
+"""The example resource. Replace it by what the service is for."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from app import SERVICE
+from app.identity import Caller
+from app.models import Item, ItemPage, NewItem, Summary
+from app.store import Store
+
+PATH = f"/v1/{SERVICE}"
+router = APIRouter(prefix=PATH, tags=[SERVICE])
+
+
+def opened_store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+Items = Annotated[Store, Depends(opened_store)]
+
+
+@router.post("", status_code=201, operation_id="createItem")
+async def create_item(new: NewItem, items: Items, response: Response) -> Item:
+    """Create an item."""
+    item = Item(name=new.name)
+    await items.add(item)
+    response.headers["Location"] = f"{PATH}/{item.id}"
+    return item
+
+
+@router.get("", operation_id="listItems")
+async def list_items(
+    items: Items,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: UUID | None = None,
+) -> ItemPage:
+    """List the items, oldest first."""
+    try:
+        page = await items.page(limit + 1, cursor)
+    except LookupError as error:
+        fault = {"type": "value_error", "loc": ("query", "cursor"), "msg": "Not from this service"}
+        raise RequestValidationError([fault]) from error
+    more = len(page) > limit
+    return ItemPage(items=page[:limit], next=str(page[limit - 1].id) if more else None)
+
+
+@router.get("/summary", operation_id="getSummary")
+async def get_summary(
+    request: Request,
+    items: Items,
+    caller: Caller,
+    depth: Annotated[int, Query(ge=0, le=8)] = 1,
+) -> Summary:
+    """Count the items here and, `depth` calls deep, in the services that this one calls."""
+    callees = request.app.state.callees
+    answers: list[Summary | None] = [None] * len(callees)
+    if depth:
+        answers = await asyncio.gather(*(
+            callee.call("GET", f"/v1/{callee.name}/summary?depth={depth - 1}", Summary, caller)
+            for callee in callees
+        ))
+    calls = {callee.name: answer for callee, answer in zip(callees, answers, strict=True)}
+    return Summary(service=SERVICE, items=await items.count(), calls=calls)
+
+
+@router.get("/{id}", operation_id="getItem")
+async def get_item(id: UUID, items: Items) -> Item:
+    """Get one item."""
+    if item := await items.get(id):
+        return item
+    raise HTTPException(404, "No item has this id.")

@@ -1,0 +1,47 @@
+"""What goes in and out over HTTP, as OpenAPI shows it."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+
+
+class NewItem(BaseModel):
+    """What a client sends to create an item."""
+
+    model_config = ConfigDict(extra="forbid")  # a misspelt member would be lost in silence
+
+    name: str = Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        examples=["first"],
+        description="Any text without control characters.",
+    )
+
+
+class Item(NewItem):
+    """An item as it is kept."""
+
+    id: UUID = Field(default_factory=uuid4)
+    created_at: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class ItemPage(BaseModel):
+    """Some items, oldest first, and the cursor of the page that follows; null on the last one."""
+
+    items: list[Item]
+    next: str | None
+
+
+class Summary(BaseModel):
+    """How many items there are, here and in each called service."""
+
+    model_config = ConfigDict(extra="allow")  # a called service may know more by now
+
+    service: str
+    items: int
+    calls: dict[str, "Summary | None"]

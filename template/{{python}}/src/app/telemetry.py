@@ -1,0 +1,128 @@
+"""What operators see of the service: logs, metrics and traces, in OpenTelemetry's words."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from time import perf_counter
+
+from opentelemetry import trace
+from opentelemetry.propagate import extract
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind
+from prometheus_client import Histogram
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import SERVICE
+from app.problems import problem
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+PROBES = ("/livez", "/readyz", "/metrics")
+DURATION = Histogram(
+    "http_server_request_duration_seconds",
+    "Duration of HTTP server requests.",
+    ("http_request_method", "http_route", "http_response_status_code"),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10),
+)
+
+log = logging.getLogger(__name__)
+tracer = trace.get_tracer(__name__)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, with the trace that the line belongs to."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__()
+        self.version = version
+
+    def format(self, record: logging.LogRecord) -> str:
+        context = trace.get_current_span().get_span_context()
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            "level": "error" if record.levelno >= logging.ERROR else record.levelname.lower(),
+            "msg": record.getMessage(),
+            "service": SERVICE,
+            "version": self.version,
+            "trace_id": f"{context.trace_id:032x}" if context.is_valid else "",
+            "span_id": f"{context.span_id:016x}" if context.is_valid else "",
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def log_as_json(level: str, version: str) -> None:
+    """Send every log line of the process to stdout as JSON, those of libraries too."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines(version))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    for chatty in ("httpx2", "uvicorn"):  # a line a request, with its query string; a line a step
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def start_tracing(version: str, *, exported: bool) -> None:
+    """Give every request a trace; send it away only where a collector is configured."""
+    own = Resource({"service.name": SERVICE, "service.version": version})
+    provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()))
+    if exported:
+        # Imported here, since it doubles the memory of a service that exports nothing.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+
+
+class Telemetry:
+    """Gives each request a span, a measurement and a log line, and turns a crash into a problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        parent = extract(Headers(scope=scope))
+        with tracer.start_as_current_span(scope["method"], parent, SpanKind.SERVER) as span:
+            started = perf_counter()
+            route, status = await self._answer(scope, receive, send)
+            method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+            DURATION.labels(method, route, str(status)).observe(perf_counter() - started)
+            facts: dict[str, str | int] = {
+                "http.request.method": method,
+                "url.path": scope["path"],
+                "http.route": route,
+                "http.response.status_code": status,
+            }
+            span.update_name(f"{method} {route}".rstrip())
+            span.set_attributes(facts)
+            if scope["path"] not in PROBES:
+                fields = {name.replace(".", "_"): fact for name, fact in facts.items()}
+                fields["duration_seconds"] = round(perf_counter() - started, 6)
+                log.info("request", extra={"fields": fields})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
+        """Let the application answer; return the route's template and the status."""
+        status = 0
+
+        async def remember_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        # HEAD is GET without the body (RFC 9110, 9.3.2), which the server leaves out.
+        inner = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
+        try:
+            await self.app(inner, receive, remember_status)
+        except Exception:
+            log.exception("an unforeseen fault")
+            if not status:
+                await problem(500, "The service made a mistake.")(inner, receive, remember_status)
+        return getattr(inner.get("route"), "path", ""), status
