@@ -87,8 +87,11 @@ class Engine(Protocol):
     def restart(self, name: str, report: Report) -> None:
         """Put fresh replicas of the same build in the place of the old ones, as `replace` does."""
 
-    def down(self, report: Report) -> None:
-        """End everything of the fleet; data stay. Nothing running is no error."""
+    def down(self, report: Report, volumes: bool = False) -> None:
+        """End everything of the fleet; nothing running is no error.
+
+        The databases' data stay, unless `volumes` says otherwise.
+        """
 
     def ps(self) -> list[Replica]:
         """List all replicas by service and number."""

@@ -1,0 +1,1 @@
+"""A fleet as containers, driven by `docker compose` on the workspace's compose.yaml."""

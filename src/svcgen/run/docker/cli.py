@@ -1,0 +1,163 @@
+"""The `docker` program: the one place that runs it, and where its complaints become messages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from svcgen.errors import SvcgenError
+
+OLDEST_COMPOSE = (2, 24)  # `include` with files that repeat the shared network, and start_interval
+PATIENCE = 10.0  # seconds that an engine may take for its first answer
+LAST = 20  # lines of a failed command that are shown
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Docker's version, or the problem that keeps it from being used."""
+
+    version: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Compose:
+    """`docker compose` for one project.
+
+    `environment` is added to the caller's. `holding` is a file descriptor that every child keeps
+    open as long as it lives: the lock of the fleet, which must outlive a svcgen that was killed.
+    """
+
+    root: Path
+    project: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    holding: tuple[int, ...] = ()
+
+    def run(self, *arguments: str) -> str:
+        """Run a command to its end and return what it printed; SvcgenError when it fails."""
+        done = subprocess.run(
+            self._command(arguments),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env=self._surroundings(),
+            pass_fds=self.holding,
+        )
+        if done.returncode:
+            raise SvcgenError(last_lines(done.stderr or done.stdout), "")
+        return done.stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command; its stderr is piped, its stdout dropped."""
+        return subprocess.Popen(
+            self._command(arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=self._surroundings(),
+            pass_fds=self.holding,
+        )
+
+    def lines(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command whose output is read line by line, stderr among it."""
+        return subprocess.Popen(
+            self._command(arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=self._surroundings(),
+        )
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        where = ["--project-name", self.project, "--project-directory", str(self.root)]
+        file = ["--file", str(self.root / "compose.yaml")]
+        return ["docker", "compose", *where, *file, *arguments]
+
+    def _surroundings(self) -> dict[str, str]:
+        # Attestations carry the time: with them an unchanged service would look changed.
+        own = {"COMPOSE_PROGRESS": "quiet", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+        return {**os.environ, **own, **self.environment}
+
+
+def docker(*arguments: str, tolerate: bool = False) -> str:
+    """Run `docker` and return what it printed; with `tolerate` also when it complained.
+
+    Raises SvcgenError with Docker's last words.
+    """
+    done = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode and not tolerate:
+        raise SvcgenError(last_lines(done.stderr or done.stdout), "")
+    return done.stdout
+
+
+def last_words(container: str, count: int = 15) -> str:
+    """Return the last lines that a container logged, on either stream."""
+    done = subprocess.run(
+        ["docker", "logs", "--tail", str(count), container],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return last_lines(done.stdout, count)
+
+
+def docker_answers() -> Answer:
+    """Ask whether a Docker engine and a Compose of our time are there; DOCKER_HOST is obeyed."""
+    try:
+        version = _ask("version", "--format", "{{.Server.Version}}")
+        compose = _ask("compose", "version", "--short")
+    except FileNotFoundError:
+        return Answer(problem="docker is not on PATH")
+    except subprocess.TimeoutExpired:
+        return Answer(problem=f"no Docker engine answers within {PATIENCE:.0f} s")
+    except SvcgenError as error:
+        return Answer(problem=error.problem)
+    if _numbers(compose) < OLDEST_COMPOSE:
+        oldest = ".".join(map(str, OLDEST_COMPOSE))
+        return Answer(problem=f"docker compose is {compose}, older than {oldest}")
+    return Answer(version=version)
+
+
+def last_lines(text: str, count: int = LAST) -> str:
+    """Return the last lines of a text, without empty ones."""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-count:])
+
+
+def read_rest(pipe: IO[str] | None) -> str:
+    """Read what is left in a pipe."""
+    return pipe.read() if pipe else ""
+
+
+def _ask(*arguments: str) -> str:
+    done = subprocess.run(
+        ["docker", *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=PATIENCE,
+    )
+    if done.returncode:
+        first = arguments[0]
+        if first == "compose":
+            raise SvcgenError("docker has no `compose`", "Install the Compose plugin.")
+        raise SvcgenError(f"no Docker engine answers ({last_lines(done.stderr, 1)})")
+    return done.stdout.strip()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.removeprefix("v").split("-")[0].split("+")[0].split(".")
+    return tuple(int(part) for part in parts if part.isdigit())
