@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.gateway.apply import Settle
+from svcgen.workspace import Workspace
 
 # A running gateway takes a file in within 20 ms; files follow one another more slowly than that.
 PAUSE_S = 0.2
@@ -24,14 +25,14 @@ class Composed:
 
 
 def compose(
-    start: Path,
+    workspace: Workspace,
     only: Sequence[str] = (),
     *,
     deps: bool = True,
     check: bool = False,
     settle: Settle | None = None,
 ) -> Composed:
-    """Write compose.yaml and gateway/ for the workspace at `start`; with `check`, write nothing.
+    """Write compose.yaml and gateway/ for a workspace; with `check`, write nothing.
 
     `only` names services, which pull in what they call unless `deps` is false. `settle` waits for
     a running gateway between two files. Raises FaultsError with all faults of services that do
@@ -41,9 +42,7 @@ def compose(
     from svcgen.compose.stitch import stitched_files
     from svcgen.compose.write import checked_fleet, write_stitched
     from svcgen.gateway.admin import waiting
-    from svcgen.workspace import open_workspace
 
-    workspace = open_workspace(start)
     fleet = checked_fleet(workspace, only, deps=deps)
     files = stitched_files(fleet)
     diffs = differences(workspace.root, files) if check else {}

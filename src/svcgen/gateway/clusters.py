@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from svcgen.gateway.quantities import parse_duration
-from svcgen.gateway.registration import Registration
 from svcgen.gateway.typed import Values, extension, resources, seconds
+
+if TYPE_CHECKING:  # the local engine's supervisor writes endpoints and reads no registration
+    from svcgen.gateway.registration import Registration
 
 BUFFER_BYTES = 32_768
 
