@@ -1,0 +1,91 @@
+"""What replicas wrote: bounded files, their last lines, and new lines as they come."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from svcgen.run.engine import LogLine
+
+LARGEST = 8 * 1024 * 1024
+KEPT = 1024 * 1024
+LOOK_SECONDS = 0.2
+NAME = re.compile(r"(?P<service>[a-z][a-z0-9-]*)-(?P<number>[0-9]+)\.log")
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """Return the last lines of a file, [] when there is no file."""
+    return _tail(path, KEPT).decode(errors="replace").splitlines()[-count:] if count else []
+
+
+def bound(path: Path) -> None:
+    """Cut a file that grew too large to its last part; who writes it appends, and goes on."""
+    if not path.is_file() or path.stat().st_size <= LARGEST:
+        return
+    tail = _tail(path, KEPT)
+    with path.open("ab") as file:
+        file.truncate(0)
+        file.write(tail[tail.find(b"\n") + 1 :])
+
+
+def _tail(path: Path, size: int) -> bytes:
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - size))
+        return file.read()
+
+
+@dataclass
+class _Reader:
+    """Reads on in one file; begins again when the file was cut."""
+
+    service: str
+    number: int
+    path: Path
+    offset: int = 0
+    rest: bytes = field(default=b"")
+
+    def skip(self, keep: int) -> Iterator[LogLine]:
+        """Yield the last lines that are there."""
+        self.offset = self.path.stat().st_size
+        for text in last_lines(self.path, keep):
+            yield LogLine(self.service, self.number, text)
+
+    def more(self) -> Iterator[LogLine]:
+        """Yield the lines that have come since; half a line waits for its end."""
+        if self.path.stat().st_size < self.offset:
+            self.offset, self.rest = 0, b""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            *lines, self.rest = (self.rest + file.read()).split(b"\n")
+            self.offset = file.tell()
+        for line in lines:
+            yield LogLine(self.service, self.number, line.decode(errors="replace"))
+
+
+def read_logs(
+    folder: Path, names: Sequence[str], tail: int, follows: Callable[[], bool]
+) -> Iterator[LogLine]:
+    """Yield the last lines of each replica, then new ones as long as `follows` says so."""
+    readers = _readers(folder, names, {})
+    for reader in readers.values():
+        yield from reader.skip(tail)
+    while follows():
+        time.sleep(LOOK_SECONDS)
+        readers = _readers(folder, names, readers)
+        for reader in readers.values():
+            yield from reader.more()
+
+
+def _readers(folder: Path, names: Sequence[str], known: dict[Path, _Reader]) -> dict[Path, _Reader]:
+    readers = {}
+    for path in sorted(folder.glob("*.log")):
+        match = NAME.fullmatch(path.name)
+        if match and (not names or match["service"] in names):
+            number = int(match["number"])
+            readers[path] = known.get(path) or _Reader(match["service"], number, path)
+    return readers
