@@ -26,6 +26,7 @@ class Bench:
 
     target: Target
     database_url: str = ""
+    patience: float = 60.0  # seconds until a started service must be ready
     callees: dict[str, Stub] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
     locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -94,7 +95,7 @@ class Bench:
         """Start a service of a check's own and wait until it is ready."""
         self.once(migrated)
         with self.start(**changes) as running:
-            running.wait_for("/readyz")
+            running.wait_for("/readyz", self.patience)
             yield running
 
     def once(self, gather: Callable[[Bench], Evidence]) -> Evidence:
@@ -123,7 +124,7 @@ def steady(bench: Bench) -> Running:
     environment = bench.environment() if START in bench.target.provides else {}
     running = bench.target.start(environment)
     bench.started.append(running)
-    running.wait_for("/readyz")
+    running.wait_for("/readyz", bench.patience)
     return running
 
 
@@ -138,10 +139,11 @@ def migrated(bench: Bench) -> int:
 
 
 @contextlib.contextmanager
-def set_up(target: Target, database_url: str) -> Iterator[Bench]:
+def set_up(target: Target, database_url: str, patience: float) -> Iterator[Bench]:
     """Make a bench with its stubs, and end everything on it."""
     stubs = {name: Stub(name) for name in target.service.calls}
-    bench = Bench(target, database_url if target.service.database != "none" else "", stubs)
+    database = database_url if target.service.database != "none" else ""
+    bench = Bench(target, database, patience, stubs)
     try:
         for stub in stubs.values():
             stub.open()

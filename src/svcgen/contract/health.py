@@ -55,7 +55,7 @@ def outage(bench: Bench) -> Outage:
 
 def watch(bench: Bench, running: Running, door: Door) -> Outage:
     """Look at each state of the database in turn."""
-    running.wait_for("/livez")
+    running.wait_for("/livez", bench.patience)
     began = time.monotonic()
     request = ask(running.address, "GET", bench.path)
     took = time.monotonic() - began

@@ -45,18 +45,22 @@ LONGEST = ("migrate-unreachable", "drain-limit", "database-unreachable")
 
 
 def run_checks(
-    target: Target, database_url: str = "", checks: Sequence[Check] = CHECKS
+    target: Target,
+    database_url: str = "",
+    checks: Sequence[Check] = CHECKS,
+    patience: float = 60.0,
 ) -> list[Finding]:
     """Put a service to the test and return one finding a check, in the order of the checks.
 
     `database_url` is an empty PostgreSQL database, for a service that has one; items are left in
-    it. Raises SvcgenError when the service cannot be put to the test at all.
+    it. `patience` is in seconds: how long a start may take. Raises
+    SvcgenError when the service cannot be put to the test at all.
     """
     if target.service.database != "none" and "start" in target.provides and not database_url:
         raise SvcgenError(
             f"{target.service.name} needs a database.", "Set DATABASE_URL to an empty one."
         )
-    with set_up(target, database_url) as bench:
+    with set_up(target, database_url, patience) as bench:
         prepare(bench)
         return sorted(_run_all(bench, checks), key=lambda one: checks.index(one.check))
 

@@ -13,8 +13,6 @@ from svcgen.contract.check import BrokenRuleError, expect
 from svcgen.contract.client import Address, status, until
 from svcgen.service import Service
 
-START_SECONDS = 60.0  # a slow runtime on a busy machine still makes this
-
 
 @dataclass
 class Output:
@@ -59,7 +57,7 @@ class Running:
         self.output.settle()
         return code or 0
 
-    def wait_for(self, path: str, seconds: float = START_SECONDS) -> None:
+    def wait_for(self, path: str, seconds: float) -> None:
         """Wait until a path answers 200; BrokenRuleError when the process ends before."""
 
         def well() -> bool:

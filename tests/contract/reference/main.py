@@ -1,0 +1,86 @@
+"""A service that keeps the whole contract with nothing but Python, and breaks one rule on demand.
+
+Environment: that of the contract, and BREAK, the rule to break. Argument `migrate`: the migration.
+"""
+
+from __future__ import annotations
+
+import http.server
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.contract.reference import settings, telemetry
+from tests.contract.reference.items import Calls, Database
+from tests.contract.reference.settings import broken, log
+from tests.contract.reference.web import Handler, State
+
+GRACE = 5.0 if broken("drain-limit") else 20.0
+MARK = Path("migrated")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+    allow_reuse_address = True
+
+    def handle_error(self, *_arguments: object) -> None:
+        """Leave a client that breaks off without a word on stderr."""
+
+
+def main() -> None:
+    settings.check_log_level()
+    port, drain = settings.port(), settings.drain_seconds()
+    state = State(Database(settings.database_url()), Calls(settings.callee_url()))
+    if broken("image-read-only"):
+        Path("/app/started").touch()
+    try:
+        server = Server(("", port), type("Bound", (Handler,), {"state": state}))
+    except OSError:
+        settings.fail("PORT", "port-taken")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=state.database.watch, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    stop.wait()
+    leave(server, state, drain)
+
+
+def leave(server: Server, state: State, drain: float) -> None:
+    """Go on for a while, then refuse, then finish what is in flight."""
+    state.draining = True
+    time.sleep(0 if broken("drain-serves") else drain)
+    if broken("drain-refuses"):
+        time.sleep(8)
+    server.shutdown()
+    server.server_close()
+    end = time.monotonic() + GRACE
+    while state.flying and time.monotonic() < end and not broken("drain-finishes"):
+        time.sleep(0.02)
+    time.sleep(0.05)  # the last answer is on its way
+    telemetry.export()
+    sys.stdout.flush()
+    os._exit(3 if broken("drain-exits") else 0)
+
+
+def migrate() -> None:
+    database = Database(settings.database_url())
+    end = time.monotonic() + (0 if broken("migrate-unreachable") else 30)
+    while not database.reachable():
+        if time.monotonic() >= end:
+            log("error", "the database cannot be reached")
+            sys.exit(1)
+        time.sleep(0.5)
+    if broken("migrate") and MARK.exists():
+        sys.exit(3)
+    if broken("migrate"):
+        MARK.touch()
+    log("info", "the schema is up to date")
+
+
+if __name__ == "__main__":
+    migrate() if sys.argv[1:] == ["migrate"] else main()

@@ -1,0 +1,39 @@
+"""The reference service as a folder, as svcgen would find it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from tests.contract.reference.document import document
+from tests.contract.reference.settings import CALLEE, NAME
+
+REPOSITORY = Path(__file__).parents[3]
+MAKEFILE = """\
+export BREAK = {rule}
+export PYTHONPATH = {repository}
+run:
+\t{run} {python} -m tests.contract.reference.main{after}
+migrate:
+\texec {python} -m tests.contract.reference.main migrate
+"""
+
+
+def write_reference(folder: Path, rule: str = "") -> Path:
+    """Write a service folder whose server breaks one rule, or none."""
+    folder.mkdir()
+    shell = rule == "run-one-process"
+    (folder / "Makefile").write_text(
+        MAKEFILE.format(
+            rule=rule,
+            repository=REPOSITORY,
+            python=sys.executable,
+            run="true;" if shell else "exec",
+            after="; exit $$?" if shell else "",
+        )
+    )
+    answers = {"name": NAME, "stack": "reference", "database": "postgres", "calls": [CALLEE]}
+    (folder / ".copier-answers.yml").write_text(json.dumps(answers))
+    (folder / "openapi.json").write_text(json.dumps(document()))
+    return folder

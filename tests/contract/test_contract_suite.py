@@ -1,0 +1,72 @@
+"""The suite itself: a service that keeps the contract passes, one that breaks a rule fails it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from svcgen.contract.check import IMAGE, Check, Finding
+from svcgen.contract.process import ProcessTarget
+from svcgen.contract.suite import CHECKS, run_checks
+from svcgen.contract.url import UrlTarget
+from svcgen.service import read_service
+from tests.contract.reference.on_disk import REPOSITORY, write_reference
+
+PATIENCE = 8.0  # a broken reference service that is not ready by then never will be
+AS_PROCESS = [check for check in CHECKS if IMAGE not in check.needs]
+# These wait longest, so they begin first.
+SLOW = ("drain-limit", "migrate-unreachable", "database-unreachable")
+
+
+@pytest.fixture(scope="session")
+def findings(
+    tmp_path_factory: pytest.TempPathFactory, stand_in_database: str
+) -> Iterator[dict[str, Future[list[Finding]]]]:
+    """Run all checks on the reference, and each check on one that breaks its rule."""
+    root = tmp_path_factory.mktemp("references")
+
+    def put_to_test(rule: str, checks: list[Check]) -> list[Finding]:
+        folder = write_reference(root / (rule or "unbroken"), rule)
+        return run_checks(ProcessTarget(folder), stand_in_database, checks, PATIENCE)
+
+    with ThreadPoolExecutor(8) as pool:
+        whole = {"": pool.submit(put_to_test, "", AS_PROCESS)}
+        ordered = sorted(AS_PROCESS, key=lambda check: check.name not in SLOW)
+        yield whole | {one.name: pool.submit(put_to_test, one.name, [one]) for one in ordered}
+
+
+@pytest.mark.parametrize("check", AS_PROCESS, ids=lambda check: check.name)
+def test_a_service_that_breaks_the_rule_fails_its_check(
+    check: Check, findings: dict[str, Future[list[Finding]]]
+) -> None:
+    (finding,) = findings[check.name].result()
+    assert finding.ok is False, finding.detail
+
+
+def test_a_service_that_keeps_the_contract_passes_every_check(
+    findings: dict[str, Future[list[Finding]]],
+) -> None:
+    kept = findings[""].result()
+    assert [one.check for one in kept] == AS_PROCESS
+    assert [(one.check.name, one.detail) for one in kept if not one.ok] == []
+
+
+def test_every_rule_is_written_down_and_every_written_rule_is_checked() -> None:
+    page = (REPOSITORY / "docs/contract.md").read_text(encoding="utf-8")
+    rules = page.partition("## Configuration")[2]
+    rows = [line.split("`")[1] for line in rules.splitlines() if line.startswith("| `")]
+    written = [row for row in rows if row.islower() and "_" not in row]
+    members = {"time", "level", "msg", "service"}
+    assert sorted(set(written) - members) == sorted(check.name for check in CHECKS)
+
+
+def test_a_url_alone_leaves_out_what_it_cannot_see(tmp_path: Path, stand_in_database: str) -> None:
+    folder = write_reference(tmp_path / "things")
+    target = ProcessTarget(folder)
+    environment = {"PORT": "0", "DATABASE_URL": stand_in_database}
+    assert target.start(environment).exit_code(20) == 1  # PORT=0 is refused: nothing to see
+    findings = run_checks(UrlTarget("http://127.0.0.1:9", read_service(folder)))
+    assert {one.ok for one in findings} == {False, None}
