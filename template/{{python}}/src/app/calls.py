@@ -1,4 +1,4 @@
-"""How this service calls others: within a deadline, with one retry, as the same caller and trace."""
+"""How this service calls others: in time, with one retry, as the same caller and trace."""
 
 import asyncio
 from dataclasses import dataclass

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from app import SERVICE
+from app.calls import Callee
 from app.identity import Caller
 from app.models import Item, ItemPage, NewItem, Summary
 from app.store import Store
@@ -57,13 +58,13 @@ async def get_summary(
     depth: Annotated[int, Query(ge=0, le=8)] = 1,
 ) -> Summary:
     """Count the items here and, `depth` calls deep, in the services that this one calls."""
-    callees = request.app.state.callees
-    answers: list[Summary | None] = [None] * len(callees)
-    if depth:
-        answers = await asyncio.gather(*(
-            callee.call("GET", f"/v1/{callee.name}/summary?depth={depth - 1}", Summary, caller)
-            for callee in callees
-        ))
+
+    async def ask(callee: Callee) -> Summary | None:
+        path = f"/v1/{callee.name}/summary?depth={depth - 1}"
+        return await callee.call("GET", path, Summary, caller) if depth else None
+
+    callees: list[Callee] = request.app.state.callees
+    answers = await asyncio.gather(*map(ask, callees))
     calls = {callee.name: answer for callee, answer in zip(callees, answers, strict=True)}
     return Summary(service=SERVICE, items=await items.count(), calls=calls)
 

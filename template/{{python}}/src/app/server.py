@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
         self.state = app.state
         self.drain_seconds = app.state.settings.drain_seconds
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:
         # Not the inherited one, which sends itself the signal again and so exits with its number.
         if sig == signal.SIGINT:  # somebody at a terminal, who will not wait
             self.drain_seconds = 0

@@ -16,7 +16,7 @@ from prometheus_client import Histogram
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import SERVICE
+from app import SERVICE, VERSION
 from app.problems import problem
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -35,10 +35,6 @@ tracer = trace.get_tracer(__name__)
 class JsonLines(logging.Formatter):
     """One JSON object a line, with the trace that the line belongs to."""
 
-    def __init__(self, version: str) -> None:
-        super().__init__()
-        self.version = version
-
     def format(self, record: logging.LogRecord) -> str:
         context = trace.get_current_span().get_span_context()
         line = {
@@ -46,7 +42,7 @@ class JsonLines(logging.Formatter):
             "level": "error" if record.levelno >= logging.ERROR else record.levelname.lower(),
             "msg": record.getMessage(),
             "service": SERVICE,
-            "version": self.version,
+            "version": VERSION,
             "trace_id": f"{context.trace_id:032x}" if context.is_valid else "",
             "span_id": f"{context.span_id:016x}" if context.is_valid else "",
             **getattr(record, "fields", {}),
@@ -56,19 +52,19 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def log_as_json(level: str, version: str) -> None:
+def log_as_json(level: str) -> None:
     """Send every log line of the process to stdout as JSON, those of libraries too."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines(version))
+    handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     for chatty in ("httpx2", "uvicorn"):  # a line a request, with its query string; a line a step
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def start_tracing(version: str, *, exported: bool) -> None:
+def start_tracing(*, exported: bool) -> None:
     """Give every request a trace; send it away only where a collector is configured."""
-    own = Resource({"service.name": SERVICE, "service.version": version})
+    own = Resource({"service.name": SERVICE, "service.version": VERSION})
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()))
     if exported:
         # Imported here, since it doubles the memory of a service that exports nothing.

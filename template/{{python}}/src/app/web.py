@@ -1,6 +1,7 @@
 """The application: what is served, and what it needs while it runs."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,18 +20,18 @@ SCHEMAS = "#/components/schemas/{model}"
 REFUSED: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "A problem (RFC 9457)",
-        "content": {"application/problem+json": {"schema": {"$ref": SCHEMAS.format(model="Problem")}}},
+        "content": {
+            "application/problem+json": {"schema": {"$ref": SCHEMAS.format(model="Problem")}}
+        },
     }
 }
 
 
 def application() -> FastAPI:
     """Read the environment and put the application together; it connects to nothing yet."""
-    settings = read_settings()
-    telemetry.log_as_json(settings.log_level, settings.service_version)
-    telemetry.start_tracing(
-        settings.service_version, exported=settings.otel_exporter_otlp_endpoint is not None
-    )
+    settings = read_settings(Settings)
+    telemetry.log_as_json(settings.log_level)
+    telemetry.start_tracing(exported=settings.otel_exporter_otlp_endpoint is not None)
     return create_app(settings)
 
 
@@ -69,3 +70,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         yield
         for check in checks:
             check.cancel()
+
+
+if __name__ == "__main__":
+    print(json.dumps(create_app(Settings.model_construct()).openapi(), indent=2))

@@ -1,0 +1,9 @@
+"""How Alembic runs the migrations: on the connection that app.migrate has opened."""
+
+from alembic import context
+
+from app.store import metadata
+
+context.configure(context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,46 @@
+"""Brings the database up to date: a step of its own, before the new version starts."""
+
+import logging
+import time
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+
+from app import telemetry
+from app.config import fail, read_settings
+from app.store import StoreSettings
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+PATIENCE = 30  # seconds, for a database that starts at the same time
+
+log = logging.getLogger(__name__)
+
+
+def migrate() -> None:
+    """Run all migrations that are missing. Two at once wait for each other."""
+    telemetry.log_as_json("info")
+    settings = read_settings(StoreSettings)
+    with connect(settings.database) as connection:
+        connection.execute(text("select pg_advisory_lock(hashtext('migrations'))"))
+        connection.commit()
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        command.upgrade(config, "head")
+    log.info("the database is up to date")
+
+
+def connect(database: URL) -> Connection:
+    """Connect, or end the process when the database does not answer in time."""
+    engine = create_engine(database, connect_args={"connect_timeout": 3})
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return engine.connect()
+        except OperationalError:
+            if time.monotonic() > give_up:
+                fail(f"the database was not reached within {PATIENCE} s")
+            time.sleep(1)
