@@ -49,12 +49,14 @@ class Fleet:
     """What is to run: a workspace narrowed to its services that run, and how many of each.
 
     `port` is the gateway's on 127.0.0.1. A service without an entry in `scale` keeps the number it
-    runs with, or starts with one.
+    runs with, or starts with one. `only`, when not empty, names the services that `up` may touch;
+    the others run on as they are, even when they have changed on disk.
     """
 
     workspace: Workspace
     port: int = GATEWAY_PORT
     scale: Mapping[str, int] = field(default_factory=dict)
+    only: frozenset[str] = frozenset()
 
 
 class Engine(Protocol):
@@ -143,3 +145,16 @@ def _running(engine: Engine, wanted: str | None) -> tuple[Engine, str]:
             f"`svcgen down` ends it; then `svcgen up --engine {wanted}`.",
         )
     return engine, f"the fleet runs with the {engine.name} engine"
+
+
+def silent(_service: str, _text: str) -> None:
+    """Pass over progress: for callers who want the result alone."""
+
+
+def refuse_absent(engine: Engine, name: str) -> None:
+    """Raise SvcgenError when nothing of this name runs; databases and gateway count, too."""
+    running = sorted({replica.service for replica in engine.ps()})
+    if not running:
+        raise SvcgenError("No fleet runs here.", "`svcgen up` starts it.")
+    if name not in running:
+        raise SvcgenError(f'"{name}" does not run.', f"These do: {', '.join(running)}.")

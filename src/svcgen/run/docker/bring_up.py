@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
@@ -21,9 +22,9 @@ BUILDS = 4  # at once: more only share the same cores
 def bring_up(
     compose: Compose, names: Sequence[str], scale: Mapping[str, int], report: Report
 ) -> None:
-    """Make the fleet what compose.yaml says, with `scale[name]` replicas of each service.
+    """Start services that do not run, with `scale[name]` replicas, and the gateway; wait for them.
 
-    What runs unchanged is left alone; what changed is replaced without a lost request.
+    Of those that run, what is unchanged is left alone; the rest is replaced, losing no request.
     """
     build(compose, names, report)
     plan = read_plan(compose)
@@ -31,10 +32,16 @@ def bring_up(
     remove([one for one in containers(compose.root) if not one.runs])
     before = {one.service for one in containers(compose.root)}
     start(compose, [name for name in (*names, GATEWAY) if name not in before], scale, report)
-    _recreate_changed(compose, plan, names, report)
     for name in names:
         if name in before:
             adjust(compose, plan, name, scale[name], report)
+
+
+def bring_in_line(compose: Compose, report: Report) -> None:
+    """Recreate a changed gateway or database, and remove what compose.yaml has no more."""
+    plan = read_plan(compose)
+    built = {one.name for one in plan.definitions.values() if one.built}
+    _recreate_changed(compose, plan, built, report)
     drain([one for one in containers(compose.root) if one.service not in plan.definitions], report)
 
 
@@ -119,13 +126,14 @@ def _with_helpers(root: Path, names: Sequence[str]) -> list[Container]:
     return [container for container in containers(root) if container.service in own]
 
 
-def _recreate_changed(compose: Compose, plan: Plan, names: Sequence[str], report: Report) -> None:
-    """Let Compose recreate a gateway or database whose definition changed: there is one of each."""
+def _recreate_changed(
+    compose: Compose, plan: Plan, services: Collection[str], report: Report
+) -> None:
+    """Let Compose recreate a gateway or database whose definition changed: it has one replica."""
     for one in containers(compose.root):
-        known = one.service in plan.definitions and one.service not in names
-        if not known or one.migration or not plan.stale(one):
-            continue
-        report(one.service, "its definition changed: recreating it")
-        starting = compose.start("up", "--detach", "--no-build", "--no-deps", one.service)
         name = one.service
-        wait_ready(lambda name=name: replicas(compose.root, name), report, starting)  # type: ignore[misc]
+        ours = name in plan.definitions and name not in services and not one.migration
+        if ours and one.runs and plan.stale(one):
+            report(name, "recreated: its definition changed")
+            starting = compose.start("up", "--detach", "--no-build", "--no-deps", name)
+            wait_ready(partial(replicas, compose.root, name), report, starting)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.run.docker.bring_up import bring_up, build, refuse_taken_port, renew
+from svcgen.run.docker.bring_up import bring_in_line, bring_up, build, refuse_taken_port, renew
 from svcgen.run.docker.cli import Compose
 from svcgen.run.docker.containers import containers
 from svcgen.run.docker.lock import changing, outlast
@@ -44,11 +44,14 @@ class DockerEngine:
 
     def up(self, fleet: Fleet, report: Report) -> None:
         """Bring the whole fleet to what compose.yaml and `fleet` say."""
-        names = [service.name for service in fleet.workspace.services]
+        names = [one.name for one in fleet.workspace.services]
+        touched = [name for name in names if not fleet.only or name in fleet.only]
         with self._changing(fleet) as compose:
             if self.port() != fleet.port:
                 refuse_taken_port(fleet.port)
-            bring_up(compose, names, sizes(self.root, names, fleet.scale), report)
+            if not fleet.only:
+                bring_in_line(compose, report)
+            bring_up(compose, touched, sizes(self.root, touched, fleet.scale), report)
 
     def replace(self, fleet: Fleet, name: str, report: Report) -> None:
         """Build one service and put it in the place of its replicas that run."""
@@ -113,10 +116,6 @@ class DockerEngine:
 
     def _compose(self, fleet: Fleet, *holding: int) -> Compose:
         project = project_name(self.root)
-        if not project:
-            raise SvcgenError(
-                f"{self.root / 'compose.yaml'} names no project.", "`svcgen compose` writes it."
-            )
         environment = passwords(fleet.workspace, project)
         environment["GATEWAY_PORT"] = str(fleet.port)
         return Compose(self.root, project, environment, holding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,18 +14,26 @@ from svcgen.service import read_yaml
 from svcgen.workspace import STATE_FOLDER, state_folder
 
 FILE = "docker.json"
+NAMELESS = "svcgen"  # a folder whose name has no letter that Compose allows
 
 
 def project_name(root: Path) -> str:
-    """Return the project's name: compose.yaml's, else that of what still runs; else empty."""
-    file = root / "compose.yaml"
+    """Return the project's name: of what runs, else compose.yaml's, else the folder's."""
+    running = next((container.project for container in containers(root)), "")
+    return running or _written(root / "compose.yaml") or _allowed(root.name) or NAMELESS
+
+
+def _written(file: Path) -> str:
     try:
         told = read_yaml(file) if file.is_file() else None
     except SvcgenError:
-        told = None  # whoever needs the file itself will say what is wrong with it
-    if isinstance(told, dict) and told.get("name"):
-        return str(told["name"])
-    return next((container.project for container in containers(root)), "")
+        return ""  # whoever needs the file itself will say what is wrong with it
+    return str(told.get("name") or "") if isinstance(told, dict) else ""
+
+
+def _allowed(folder: str) -> str:
+    """Make a project name of a folder's as Compose does (compose-go, NormalizeProjectName)."""
+    return re.sub(r"[^-_a-z0-9]", "", folder.lower()).lstrip("-_")
 
 
 def refuse_namesake(root: Path, project: str) -> None:
