@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -69,7 +70,7 @@ class LocalEngine:
         self._needed()
         self._ask({"do": "restart", "name": name}, report)
 
-    def down(self, report: Report) -> None:
+    def down(self, report: Report, volumes: bool = False) -> None:
         """End everything; a supervisor that is gone or does not answer is no hindrance."""
         with contextlib.suppress(AbsentError):
             ask(self._places.socket, {"do": "down"}, report, DOWN_SECONDS)
@@ -77,6 +78,9 @@ class LocalEngine:
         if self._places.state.is_dir():
             _processes().end_all(self._places.run, GRACE_SECONDS)
             forget(self._places)
+        if volumes:
+            shutil.rmtree(self._places.data, ignore_errors=True)
+            self._places.passwords.unlink(missing_ok=True)
 
     def ps(self) -> list[Replica]:
         """List all replicas by service and number; what a killed supervisor left is unready."""
