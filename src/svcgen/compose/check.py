@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from itertools import chain, combinations
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.compose.routing import routing_faults
 from svcgen.compose.stack import Port
 from svcgen.service import REGISTRATION_FILE, variable
+from svcgen.workspace import SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"
@@ -24,11 +27,13 @@ STACK_FILE = "compose.yaml"
 
 def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
     """Return every fault of a fleet; `known` are the names of all services of the workspace."""
-    checks = (_names, _stacks, _ports, _joined, _later)
+    names = frozenset(known)
+    once = replace(fleet, members=tuple({each.name: each for each in fleet.members}.values()))
     found = chain(
-        chain.from_iterable(check(fleet) for check in checks),
-        _calls(fleet, frozenset(known)),
-        routing_faults(fleet),
+        _names(fleet),
+        _overlays(fleet, names),
+        *(check(once) for check in (_stacks, _ports, _joined, _later, routing_faults)),
+        _calls(once, names),
     )
     return list(dict.fromkeys(found))
 
@@ -45,6 +50,14 @@ def _names(fleet: Fleet) -> Iterator[Fault]:
         if len(members) > 1:
             folders = tuple(member.folder for member in members)
             yield Fault(folders, f'both are the service "{name}"; rename one.')
+
+
+def _overlays(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
+    for name in fleet.settings.services:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            advice = f' Did you mean "{near[0]}"?' if near else ""
+            yield Fault((SETTINGS_FILE,), f"services.{name}: there is no such service.{advice}")
 
 
 def _stacks(fleet: Fleet) -> Iterator[Fault]:
@@ -101,7 +114,8 @@ def _calls(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
                 problem = f'calls "{name}", but there is no such service in this workspace.'
                 yield Fault((member.file(REGISTRATION_FILE),), problem)
         if member.stack and member.name in member.stack.services:
-            yield from _addresses(member, calls, variables, ports)
+            there = [name for name in calls if name in known]
+            yield from _addresses(member, there, variables, ports)
 
 
 def _addresses(
@@ -131,7 +145,7 @@ def _later(fleet: Fleet) -> Iterator[Fault]:
     """Refuse what only a later version can keep: ignoring it would open what was closed."""
     for key in ("compositions", "external"):
         if getattr(fleet.settings, key) is not None:
-            yield Fault(("svcgen.yaml",), f"{key} is not supported yet.")
+            yield Fault((SETTINGS_FILE,), f"{key} is not supported yet.")
     for member in fleet.members:
         for key in _later_keys(member):
             yield Fault((member.file(REGISTRATION_FILE),), f"{key} is not supported yet.")

@@ -43,7 +43,7 @@ def routing_faults(fleet: Fleet) -> Iterator[Fault]:
     claims = list(_claims(fleet))
     yield from _reserved(claims)
     yield from _twice(claims)
-    yield from _undocumented(claims)
+    yield from _undocumented([claim for claim in claims if not reserved_problem(claim.path)])
 
 
 def _claims(fleet: Fleet) -> Iterator[Claim]:

@@ -1,0 +1,442 @@
+"""Stitching: what fits is written, the same bytes each time; what does not is all named at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+import yaml
+
+from svcgen.commands.compose import Composed, compose
+from svcgen.commands.routes import explain_route, list_routes
+from svcgen.compose.fleet import FaultsError
+from svcgen.errors import SvcgenError
+from svcgen.service import variable
+from svcgen.workspace import open_workspace
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+def stack(name: str, calls: tuple[str, ...]) -> dict[str, Any]:
+    urls = {f"{variable(c)}_URL": f"${{{variable(c)}_URL:-http://{c}:8080}}" for c in calls}
+    own = {"image": f"{name}:dev", "environment": {"PORT": 8080, **urls}, "networks": ["platform"]}
+    database = {
+        "image": "postgres:18",
+        "volumes": [f"{name}-db:/data"],
+        "networks": [f"{name}-data"],
+    }
+    return {
+        "services": {name: own, f"{name}-db": database},
+        "networks": {"platform": {}, f"{name}-data": {"internal": True}},
+        "volumes": {f"{name}-db": {}},
+    }
+
+
+def make(root: Path, name: str, calls: tuple[str, ...] = (), folder: str = "") -> Path:
+    """Write what `compose` reads of a service, by hand: the format is the contract."""
+    path = root / (folder or name)
+    (path / "chart").mkdir(parents=True)
+    answers = {"_src_path": "x", "_commit": "v0.1.0", "name": name, "stack": "python"}
+    (path / ".copier-answers.yml").write_text(yaml.safe_dump(answers))
+    route = {"path": f"/v1/{name}", "methods": ["GET", "POST"], "auth": "none"}
+    registration = {
+        "apiVersion": "svcgen.dev/v1",
+        "service": name,
+        "calls": list(calls),
+        "routes": {name: route},
+    }
+    (path / "chart/registration.yaml").write_text(yaml.safe_dump(registration))
+    (path / "compose.yaml").write_text(yaml.safe_dump(stack(name, calls)))
+    operations: dict[str, Any] = {"/v1/{any}": {"get": {}, "post": {}}}
+    (path / "openapi.json").write_text(json.dumps({"openapi": "3.1.0", "paths": operations}))
+    return path
+
+
+def edit(path: Path, change: Edit) -> None:
+    written = yaml.safe_load(path.read_text())
+    change(written)
+    path.write_text(yaml.safe_dump(written))
+
+
+def registration(folder: Path, **keys: Any) -> None:
+    edit(folder / "chart/registration.yaml", lambda written: written.update(keys))
+
+
+def route(folder: Path, **keys: Any) -> None:
+    """Change the one route of a service made here."""
+    edit(
+        folder / "chart/registration.yaml",
+        lambda written: next(iter(written["routes"].values())).update(keys),
+    )
+
+
+def stitch(root: Path, *only: str, **options: bool) -> Composed:
+    (root / "svcgen.yaml").touch()
+    return compose(open_workspace(root), only, settle=lambda _name: None, **options)
+
+
+def faults(root: Path) -> list[str]:
+    before = sorted(root.rglob("*"))
+    with pytest.raises(FaultsError) as refusal:
+        stitch(root)
+    assert set(root.rglob("*")) - set(before) <= {root / "svcgen.yaml"}, "nothing is written"
+    return [str(fault) for fault in refusal.value.faults]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    make(tmp_path, "orders", calls=("catalog",))
+    make(tmp_path, "catalog")
+    return tmp_path
+
+
+def test_what_fits_is_written(shop: Path) -> None:
+    done = stitch(shop)
+    assert done.services == ("catalog", "orders")
+    assert "compose.yaml" in done.written
+    written = yaml.safe_load((shop / "compose.yaml").read_text())
+    assert written["include"] == ["catalog/compose.yaml", "orders/compose.yaml"]
+    assert written["services"]["gateway"]["ports"] == ["127.0.0.1:${GATEWAY_PORT:-8000}:8000"]
+    assert [route.full_name for route in list_routes(open_workspace(shop))] == [
+        "catalog-catalog",
+        "orders-orders",
+    ]
+
+
+def test_a_path_is_explained(shop: Path) -> None:
+    found = explain_route(open_workspace(shop), "/v1/orders/1", "get")
+    assert found.route is not None
+    assert (found.route.service, found.route.timeout_ms) == ("orders", 10_000)
+
+
+def test_writing_again_changes_nothing(shop: Path) -> None:
+    stitch(shop)
+    assert stitch(shop).written == ()
+
+
+def test_the_gateways_user_can_read_the_files_whatever_the_umask(shop: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        stitch(shop)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((shop / "gateway").stat().st_mode) == 0o755
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (shop / "gateway").iterdir()} == {0o644}
+
+
+def test_adding_a_service_adds_one_line(shop: Path) -> None:
+    stitch(shop)
+    before = (shop / "compose.yaml").read_text().splitlines()
+    make(shop, "payments")
+    assert "gateway/cds.json" in stitch(shop).written
+    after = (shop / "compose.yaml").read_text().splitlines()
+    assert [line for line in after if line not in before] == ["  - payments/compose.yaml"]
+    assert len(after) == len(before) + 1
+
+
+def test_the_order_on_disk_means_nothing(tmp_path: Path) -> None:
+    names = ["a", "b", "c", "d", "e"]
+    texts = set()
+    for turn in range(3):
+        root = tmp_path / str(turn)
+        random.Random(turn).shuffle(names)
+        for name in names:
+            make(root, name)
+        stitch(root)
+        files = [*sorted(root.rglob("gateway/*")), root / "compose.yaml"]
+        texts.add("".join(path.read_text() for path in files))
+    assert len(texts) == 1
+
+
+def test_no_service_is_a_workspace_too(tmp_path: Path) -> None:
+    stitch(tmp_path)
+    assert yaml.safe_load((tmp_path / "compose.yaml").read_text())["include"] == []
+
+
+def test_only_pulls_in_what_is_called(shop: Path) -> None:
+    make(shop, "payments")
+    assert stitch(shop, "orders").services == ("catalog", "orders")
+    assert stitch(shop, "orders", deps=False).services == ("orders",)
+    with pytest.raises(SvcgenError, match='no service "ordrs"') as refusal:
+        stitch(shop, "ordrs")
+    assert refusal.value.advice == 'Did you mean "orders"?'
+
+
+def test_check_shows_the_difference_and_writes_nothing(shop: Path) -> None:
+    assert "compose.yaml" in stitch(shop, check=True).written
+    assert not (shop / "compose.yaml").exists()
+    stitch(shop)
+    assert stitch(shop, check=True).written == ()
+    make(shop, "payments")
+    assert "+  - payments/compose.yaml" in stitch(shop, check=True).differences["compose.yaml"]
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "gateway/rds.json", "gateway/entrypoint.sh"])
+def test_a_file_edited_by_hand_is_never_overwritten(shop: Path, name: str) -> None:
+    stitch(shop)
+    edited = (shop / name).read_text() + "\n# mine\n"
+    (shop / name).write_text(edited)
+    make(shop, "payments")
+    with pytest.raises(SvcgenError, match=name) as refusal:
+        stitch(shop)
+    assert "svcgen compose --check" in refusal.value.advice
+    assert (shop / name).read_text() == edited
+    assert "-# mine" in stitch(shop, check=True).differences[name]
+    (shop / name).unlink()
+    assert name in stitch(shop).written
+
+
+def test_a_compose_file_of_someone_else_stays(shop: Path) -> None:
+    (shop / "compose.yaml").write_text("services: {}\n")
+    with pytest.raises(SvcgenError, match=r"compose\.yaml"):
+        stitch(shop)
+
+
+@pytest.mark.parametrize("steps", range(9))
+def test_a_killed_run_is_finished_by_the_next(
+    shop: Path, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop after some writes, change the services, and go on: nothing is taken for an edit."""
+    stitch(shop)
+    make(shop, "payments")
+    shutil.rmtree(shop / "catalog")
+    registration(shop / "orders", calls=[])
+    (shop / "orders/compose.yaml").write_text(yaml.safe_dump(stack("orders", ())))
+    left = [steps]
+
+    def killed(self: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        os.replace(self, target)  # noqa: PTH105 (Path.replace is what this stands for)
+        return target
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with suppress(KeyboardInterrupt):
+            stitch(shop)
+    make(shop, "reviews")
+    assert stitch(shop).services == ("orders", "payments", "reviews")
+    manifest = json.loads((shop / "gateway/manifest.json").read_text())
+    assert list(manifest) == ["files"]
+
+
+ORDERS = "orders/chart/registration.yaml"
+CATALOG = "catalog/chart/registration.yaml"
+BOTH = f"{CATALOG} and {ORDERS}"
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            lambda root: make(root, "orders", folder="again/orders"),
+            'again/orders and orders: both are the service "orders"; rename one.',
+        ),
+        (
+            lambda root: registration(root / "orders", service="order"),
+            f'{ORDERS} and orders/.copier-answers.yml: say "order" and "orders" for one service.',
+        ),
+        (
+            lambda root: route(root / "orders", path="/v1/catalog"),
+            f"{BOTH}: routes.catalog and routes.orders both claim GET and HEAD and POST "
+            "/v1/catalog.",
+        ),
+        (
+            lambda root: route(root / "orders", path="/v1/catalog", methods=["HEAD"]),
+            f"{BOTH}: routes.catalog and routes.orders both claim HEAD /v1/catalog.",
+        ),
+        (
+            lambda root: route(root / "orders", path="/docs/orders"),
+            f'{ORDERS}: routes.orders: the path "/docs" and all below it are the gateway\'s own.',
+        ),
+        (
+            lambda root: route(root / "orders", path="/"),
+            f'{ORDERS}: routes.orders: the path "/" is the gateway\'s own.',
+        ),
+        (
+            lambda root: route(root / "orders", methods=["GET", "DELETE"]),
+            f"{ORDERS} and orders/openapi.json: routes.orders: no operation for DELETE /v1/orders;"
+            " `make generate` writes openapi.json anew.",
+        ),
+        (
+            lambda root: (root / "orders/openapi.json").unlink(),
+            "orders/openapi.json: is missing; `make generate` in the service writes it.",
+        ),
+        (
+            lambda root: (root / "orders/openapi.json").write_text("{"),
+            "orders/openapi.json: is no OpenAPI document; `make generate` writes it anew.",
+        ),
+        (
+            lambda root: registration(root / "orders", calls=["catalog", "nobody"]),
+            f'{ORDERS}: calls "nobody", but there is no such service in this workspace.',
+        ),
+        (
+            lambda root: registration(root / "orders", calls=[]),
+            f"{ORDERS} and orders/compose.yaml: disagree: CATALOG_URL is set,"
+            ' but `calls` does not name "catalog".',
+        ),
+        (
+            lambda root: registration(root / "catalog", calls=["orders"]),
+            f'{CATALOG} and catalog/compose.yaml: disagree: "orders" is called,'
+            " but the environment has no ORDERS_URL: ${ORDERS_URL:-http://orders:8080}",
+        ),
+        (
+            lambda root: registration(root / "catalog", upstream={"port": 9000}),
+            f"{ORDERS} and orders/compose.yaml: disagree: CATALOG_URL is http://catalog:8080,"
+            " but should be http://catalog:9000",
+        ),
+        (
+            lambda root: route(root / "orders", auth={"jwt": "idp"}),
+            f"{ORDERS}: routes.orders.auth: jwt is not supported yet.",
+        ),
+        (
+            lambda root: route(root / "orders", rate_limit={"requests": 1, "per": "1s"}),
+            f"{ORDERS}: routes.orders.rate_limit is not supported yet.",
+        ),
+        (
+            lambda root: registration(root / "orders", upstream={"protocol": "grpc"}),
+            f"{ORDERS}: upstream.protocol: grpc is not supported yet.",
+        ),
+        (
+            lambda root: (root / "svcgen.yaml").write_text("compositions: {}"),
+            "svcgen.yaml: compositions is not supported yet.",
+        ),
+        (
+            lambda root: (root / "svcgen.yaml").write_text("gatway: {}"),
+            'svcgen.yaml: gatway is no known key. Did you mean "gateway"?',
+        ),
+        (
+            lambda root: (root / "svcgen.yaml").write_text("services: {ordrs: {}}"),
+            'svcgen.yaml: services.ordrs: there is no such service. Did you mean "orders"?',
+        ),
+        (
+            lambda root: edit(
+                root / "orders/compose.yaml",
+                lambda written: written["services"].update({"catalog-db": {"image": "x"}}),
+            ),
+            'catalog/compose.yaml and orders/compose.yaml: define service "catalog-db",'
+            " which Compose would merge.",
+        ),
+        (
+            lambda root: edit(
+                root / "orders/compose.yaml",
+                lambda written: written["volumes"].update({"x": {"name": "catalog-db"}}),
+            ),
+            'catalog/compose.yaml and orders/compose.yaml: define volume "catalog-db",'
+            " which Compose would merge.",
+        ),
+        (
+            lambda root: edit(
+                root / "orders/compose.yaml",
+                lambda written: written["services"]["orders"].update({"networks": []}),
+            ),
+            'orders/compose.yaml: "orders" must join the network "platform".',
+        ),
+        (
+            lambda root: edit(
+                root / "orders/compose.yaml",
+                lambda written: written["services"]["orders-db"].update({"ports": ["8000:5432"]}),
+            ),
+            "compose.yaml and orders/compose.yaml: publish port 8000; the gateway suffices.",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_files(
+    shop: Path, change: Callable[[Path], object], fault: str
+) -> None:
+    change(shop)
+    assert faults(shop) == [fault]
+
+
+def test_all_faults_are_named_at_once(shop: Path) -> None:
+    route(shop / "orders", path="/v1/catalog", timeout="soon")
+    route(shop / "catalog", path="/docs")
+    (shop / "catalog/openapi.json").unlink()
+    (shop / "svcgen.yaml").write_text("nme: x")
+    found = faults(shop)
+    assert [fault.split(":")[0] for fault in found] == [
+        "svcgen.yaml",
+        "catalog/openapi.json",
+        ORDERS,
+        CATALOG,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ("8080:80", "8080:81", True),
+        ("127.0.0.1:8080:80", "8080", False),
+        ("127.0.0.1:8080:80", "127.0.0.2:8080:80", False),
+        ("127.0.0.1:8080:80", "0.0.0.0:8080:80", True),
+        ("8080:80/udp", "8080:80", False),
+        ("${PORT:-8080}:80", "8079-8081:79-81", True),
+        ({"published": 8080, "target": 80}, "[::1]:8080:80", True),
+    ],
+)
+def test_published_ports(shop: Path, one: object, other: object, clash: bool) -> None:
+    for name, port in (("orders", one), ("catalog", other)):
+        own = shop / name / "compose.yaml"
+        edit(own, lambda w, n=name, p=port: w["services"][n].update({"ports": [p]}))  # type: ignore[misc] # mypy reads no defaults of lambdas
+    assert (clash and faults(shop)) == (
+        clash
+        and [
+            "catalog/compose.yaml and orders/compose.yaml: publish port 8080; the gateway suffices."
+        ]
+    )
+
+
+def test_methods_of_one_path_may_be_shared_out(shop: Path) -> None:
+    route(shop / "orders", path="/v1/catalog", methods=["PUT"])
+    paths: dict[str, Any] = {"paths": {"/v1/{anything}/{id}": {"put": {}}}}
+    (shop / "orders/openapi.json").write_text(json.dumps(paths))
+    assert stitch(shop).routes == 2
+
+
+def test_the_settings_reach_the_gateway(shop: Path) -> None:
+    (shop / "svcgen.yaml").write_text(
+        "name: shop\ngateway: {port: 8800, max_body: 2MiB, timeout: 3s}\n"
+        "services: {orders: {routes: {orders: {timeout: 4s}}}}\n"
+    )
+    stitch(shop)
+    written = yaml.safe_load((shop / "compose.yaml").read_text())
+    assert written["name"] == "shop"
+    assert written["services"]["gateway"]["ports"] == ["127.0.0.1:${GATEWAY_PORT:-8800}:8000"]
+    assert "2097152" in (shop / "gateway/lds.json").read_text()
+    timeouts = {route.service: route.timeout_ms for route in list_routes(open_workspace(shop))}
+    assert timeouts == {"catalog": 3000, "orders": 4000}
+
+
+@pytest.mark.needs("docker")
+def test_compose_accepts_what_is_written(shop: Path) -> None:
+    make(shop, "odd", folder='odd $names/it\'s "one"')
+    stitch(shop)
+    done = subprocess.run(
+        ["docker", "compose", "config", "-q"], cwd=shop, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_stitching_grows_with_the_number_of_services(tmp_path: Path) -> None:
+    """Twenty times the services may take thirty times as long, not four hundred."""
+
+    def seconds(size: int) -> float:
+        for number in range(size):
+            make(tmp_path / str(size), f"svc{number:03}")
+        start = perf_counter()
+        stitch(tmp_path / str(size))
+        return perf_counter() - start
+
+    few = min(seconds(10), seconds(11))
+    assert seconds(200) < 30 * few + 0.2
