@@ -49,6 +49,12 @@ def covers(prefix: str, path: str) -> bool:
     return prefix in ("/", path) or path.startswith(prefix + "/")
 
 
+def parents(path: str) -> list[str]:
+    """Return the shorter prefixes that cover a path, longest first: /a/b/c has /a/b, /a and /."""
+    segments = path.split("/")
+    return ["/".join(segments[:end]) or "/" for end in range(len(segments) - 1, 0, -1)]
+
+
 def normal_path(target: str) -> str:
     """Return the path that routes are compared with, as the hardened listener makes it.
 

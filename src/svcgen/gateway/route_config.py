@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from svcgen.gateway.paths import parents
 from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed
 from svcgen.gateway.typed import Values, extension, seconds
 
@@ -98,22 +99,16 @@ def _retry(when: str, attempts: int, per_try_ms: int | None) -> Values:
 
 def _not_allowed(table: Sequence[Route]) -> list[Values]:
     """Answer 405 where a path is claimed but the method is not (RFC 9110, section 15.5.6)."""
-    unique = {(route.exact, route.path): route for route in table}
-    claimed = [(route, _claims(table, route)) for route in unique.values()]
-    return [
-        _refusal(route, allowed(claims))
-        for route, claims in claimed
-        if all(claim.methods for claim in claims)
-    ]
-
-
-def _claims(table: Sequence[Route], refused: Route) -> list[Route]:
-    """Return the routes that a path of the refused one meets: below a prefix, no exact one."""
-    return [
-        route
-        for route in table
-        if route.covers(refused.path) and (refused.exact or not route.exact)
-    ]
+    claimed: dict[tuple[bool, str], list[Route]] = {}
+    for route in table:
+        claimed.setdefault((route.exact, route.path), []).append(route)
+    refusals = []
+    for (exact, path), routes in claimed.items():
+        prefixes = ([] if not exact else [path]) + parents(path)
+        above = [route for prefix in prefixes for route in claimed.get((False, prefix), ())]
+        if all(route.methods for route in (*routes, *above)):
+            refusals.append(_refusal(routes[0], allowed((*routes, *above))))
+    return refusals
 
 
 def _refusal(route: Route, allow: Sequence[str]) -> Values:
