@@ -6,7 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from svcgen.commands.demo import Demo
+    from svcgen.gateway.routes import Explanation, Route
+    from svcgen.run.engine import LogLine, Replica
 
 
 def document(value: Any) -> str:
@@ -22,6 +27,77 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     lines += [[str(cell) for cell in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_padded(line, widths) for line in lines)
+
+
+def routes(table_: Sequence[Route]) -> str:
+    """Show the gateway's table in the order in which routes are tried."""
+    rows = [
+        {
+            "path": route.path if route.exact else f"{route.path.rstrip('/')}/…",
+            "methods": " ".join(route.methods) or "all",
+            "service": route.service,
+            "route": route.name,
+            "auth": route.auth,
+            "timeout": seconds(route.timeout_ms),
+        }
+        for route in table_
+    ]
+    return table(rows)
+
+
+def explanation(said: Explanation) -> str:
+    """Say what becomes of one request: who gets it and why, or how the gateway answers."""
+    head = f"{said.method} {said.path}"
+    if said.route is None:
+        allow = f"Allow: {', '.join(said.allow)}" if said.allow else ""
+        return "\n".join(
+            filter(None, [f"{head} -> {said.status} from the gateway", said.reason, allow])
+        )
+    route = said.route
+    lines = [
+        f"{head} -> {route.service} (route {route.name})",
+        f"won by: {said.reason}",
+        *(f"passed over: {other}" for other in said.passed_over),
+        f"authentication: {route.auth}",
+        f"timeout: {seconds(route.timeout_ms)}, tried up to {route.attempts} times",
+    ]
+    return "\n".join(lines)
+
+
+def replicas(running: Iterable[Replica]) -> str:
+    """Show what runs, one replica a line."""
+    rows = [
+        {
+            "service": replica.service,
+            "replica": replica.number,
+            "state": replica.state,
+            "restarts": replica.restarts,
+            "address": replica.address or "-",
+            "pid": replica.pid or "-",
+        }
+        for replica in running
+    ]
+    return table(rows)
+
+
+def demo(shown: Demo) -> str:
+    """Show what was made and what it answered, as a person would have typed it."""
+    fleet = shown.fleet
+    lines = [f"\n{fleet.url} ({fleet.engine}: {fleet.why})", "", routes(fleet.routes)]
+    for answer in shown.answers:
+        body = json.dumps(answer.body, ensure_ascii=False)
+        lines += ["", f"{answer.method} {answer.path}", f"{answer.status} {body}"]
+    return "\n".join(lines)
+
+
+def log_line(line: LogLine) -> str:
+    """Put the replica's name before what it wrote."""
+    return f"{line.service}-{line.number} | {line.text}"
+
+
+def seconds(milliseconds: int) -> str:
+    """Write a duration as a person does: 1500 is `1.5s`."""
+    return f"{milliseconds / 1000:g}s"
 
 
 def tree(name: str, files: Iterable[str]) -> str:

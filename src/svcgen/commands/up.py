@@ -67,6 +67,17 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     return UpResult(runner.name, why, f"http://127.0.0.1:{fleet.port}", stitched.table, replicas)
 
 
+def read_scale(pairs: Sequence[str]) -> dict[str, int]:
+    """Read `NAME=N` pairs; SvcgenError when one is none."""
+    scale = {}
+    for pair in pairs:
+        name, _, count = pair.partition("=")
+        if not (name and count.isdecimal()):
+            raise SvcgenError(f'"{pair}" is no scale.', "Write NAME=N, as in --scale orders=2.")
+        scale[name] = int(count)
+    return scale
+
+
 def attach(workspace: Workspace, show: Callable[[LogLine], None], report: Report = silent) -> None:
     """Follow the logs of a running fleet until Ctrl-C or SIGTERM, then end the fleet."""
     runner, _why = choose_engine(workspace.root)
