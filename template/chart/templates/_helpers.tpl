@@ -8,7 +8,7 @@ app.kubernetes.io/version: {{ include "service.version" . | trunc 63 | trimAll "
 
 {{- define "service.instance" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Without the version: a Deployment's selector never changes. With the component: the pods of
@@ -50,7 +50,7 @@ volumeMounts: [{name: tmp, mountPath: /tmp}]
 - {name: {{ . | upper | replace "-" "_" }}_URL, value: {{ get $.Values.calls . | default (printf "http://%s:8080" .) | quote }}}
 {{- end }}
 {{- with .Values.database }}{{ if .enabled }}
-- {name: DATABASE_URL, valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}}}
+- {name: DATABASE_URL, valueFrom: {secretKeyRef: {name: {{ .secret | quote }}, key: {{ .key | quote }}}}}
 {{- end }}{{ end }}
 {{- range $name, $value := .Values.otel }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
