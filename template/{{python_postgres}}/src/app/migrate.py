@@ -14,7 +14,7 @@ from app import telemetry
 from app.config import fail, read_settings
 from app.store import StoreSettings
 
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 PATIENCE = 30  # seconds, for a database that starts at the same time
 
 log = logging.getLogger(__name__)

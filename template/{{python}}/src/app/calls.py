@@ -1,25 +1,32 @@
-"""How this service calls others: in time, with one retry, as the same caller and trace."""
+"""How this service calls others: in time, with one retry, in one trace, for the same caller."""
 
 import asyncio
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import httpx2
-from fastapi import HTTPException
+from fastapi import Depends, HTTPException, Request
 from opentelemetry import trace
 from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ValidationError
 
-from app.identity import Identity
-
 DEADLINE = 2.0  # seconds for a call as a whole, the retry included
 TIMEOUT = httpx2.Timeout(DEADLINE, connect=0.5)
 IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")  # RFC 9110, 9.2.2
 UNREACHED = (httpx2.ConnectTimeout, httpx2.NetworkError, httpx2.RemoteProtocolError)
+IDENTITY = ("authorization", "x-auth-subject", "x-auth-scopes")
 
 tracer = trace.get_tracer(__name__)
 Answer = TypeVar("Answer", bound=BaseModel)
+
+
+def read_identity(request: Request) -> dict[str, str]:
+    """Return who asks, as the gateway has found out: it strips what clients claim themselves."""
+    return {name: request.headers[name] for name in IDENTITY if name in request.headers}
+
+
+Caller = Annotated[dict[str, str], Depends(read_identity)]
 
 
 @dataclass(frozen=True)
@@ -31,15 +38,16 @@ class Callee:
     client: httpx2.AsyncClient
 
     async def call(
-        self, method: str, path: str, answer: type[Answer], caller: Identity, body: object = None
+        self, method: str, path: str, answer: type[Answer], caller: Caller, body: object = None
     ) -> Answer:
-        """Call and read the answer. What goes wrong there is 502 here; what takes too long, 504."""
-        headers = dict(caller.headers)
+        """Call, and read the answer. What goes wrong there is 502 here; what is too slow is 504."""
         with tracer.start_as_current_span(f"{method} {self.name}", kind=SpanKind.CLIENT):
+            headers = dict(caller)
             inject(headers)
+            request = self.client.build_request(method, self.url + path, headers=headers, json=body)
             try:
                 async with asyncio.timeout(DEADLINE):
-                    response = await self._send(method, path, headers, body)
+                    response = await self._send(request)
             except UNREACHED as error:
                 raise HTTPException(502, f"{self.name} is not reached.") from error
             except (TimeoutError, httpx2.TimeoutException) as error:
@@ -49,21 +57,15 @@ class Callee:
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:
-            raise HTTPException(502, f"{self.name} answered in an unknown form.") from error
+            raise HTTPException(502, f"{self.name} answered something else.") from error
 
-    async def _send(
-        self, method: str, path: str, headers: dict[str, str], body: object
-    ) -> httpx2.Response:
-        if method in IDEMPOTENT:
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        """Send; when another replica may do better, and a repetition does no harm, once more."""
+        if request.method in IDEMPOTENT:
             try:
-                response = await self._send_once(method, path, headers, body)
+                response = await self.client.send(request)
                 if response.status_code != 503:
                     return response
             except UNREACHED:
-                pass  # another replica, or the same one a moment later
-        return await self._send_once(method, path, headers, body)
-
-    async def _send_once(
-        self, method: str, path: str, headers: dict[str, str], body: object
-    ) -> httpx2.Response:
-        return await self.client.request(method, self.url + path, headers=headers, json=body)
+                pass
+        return await self.client.send(request)

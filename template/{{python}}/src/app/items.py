@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from app import SERVICE
-from app.calls import Callee
-from app.identity import Caller
+from app.calls import Callee, Caller
 from app.models import Item, ItemPage, NewItem, Summary
 from app.store import Store
 

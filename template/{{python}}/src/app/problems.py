@@ -1,25 +1,29 @@
 """Every error as application/problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Message, Receive, Scope
 
-METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
-# RFC 9110's names, which Python has from 3.13 on.
-TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
-DETAILS = {
-    404: "Nothing has this path.",
-    405: "This path does not have this method.",
-    413: "The body is larger than 1 MiB.",
+MIB = 1024 * 1024
+KIND = "application/problem+json"
+REF = "#/components/schemas/{model}"
+CONTENT = {KIND: {"schema": {"$ref": REF.format(model="Problem")}}}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request cannot be served", "content": CONTENT},
+    "5XX": {"description": "The service cannot serve now", "content": CONTENT},
 }
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # so only since Python 3.13
 
 
 class Fault(BaseModel):
@@ -40,51 +44,46 @@ class Problem(BaseModel):
     errors: list[Fault] | None = None
 
 
+_, _SCHEMAS = models_json_schema([(Problem, "serialization")], ref_template=REF)
+SCHEMAS: dict[str, Any] = _SCHEMAS["$defs"]
+
+
 def problem(
     status: int,
     detail: str,
     headers: Mapping[str, str] | None = None,
     errors: list[Fault] | None = None,
 ) -> Response:
-    """Answer with a problem."""
     title = TITLES.get(status) or HTTPStatus(status).phrase
     body = Problem(title=title, status=status, detail=detail, errors=errors)
-    return JSONResponse(
-        body.model_dump(exclude_none=True), status, headers, "application/problem+json"
-    )
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, KIND)
 
 
-def answer_with_problems(app: FastAPI) -> None:
-    """Turn whatever the framework refuses into problems."""
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
+async def refused(request: Request, error: HTTPException) -> Response:
+    """Answer what a route refuses, or the framework because no route fits."""
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+        said = error.detail != HTTPStatus(error.status_code).phrase
+        detail = error.detail if said else f"Nothing is at {request.url.path}."
+        return problem(error.status_code, detail, error.headers)
+    allow = {"Allow": ", ".join(sorted(_methods(request)))}
+    if request.method == HTTPMethod.OPTIONS:
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+    return problem(405, f"{request.url.path} does not have this method.", allow)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = _allowed(request)
-        if request.method == "OPTIONS":
-            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
-    said = error.detail != HTTPStatus(error.status_code).phrase
-    detail = error.detail if said else DETAILS.get(error.status_code, error.detail)
-    return problem(error.status_code, detail, headers)
-
-
-def _allowed(request: Request) -> str:
-    """List what the path has; the framework knows only the first of several routes' methods."""
-    scopes = {method: {**request.scope, "method": method} for method in METHODS}
-    found = [
+def _methods(request: Request) -> set[str]:
+    """Tell what a path has, over all of its routes; the framework names those of the first."""
+    found: set[str] = {
         method
-        for method, scope in scopes.items()
-        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
-    ]
-    return ", ".join(sorted([*found, "OPTIONS", *(["HEAD"] if "GET" in found else [])]))
+        for method in HTTPMethod
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+async def invalid(_: Request, error: RequestValidationError) -> Response:
+    """Answer a request that is not what its route takes."""
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return problem(400, "The body is not JSON.")
@@ -94,6 +93,22 @@ async def _invalid(_: Request, error: Exception) -> Response:
 def _fault(fault: Mapping[str, Any]) -> Fault:
     place, *path = fault["loc"]
     if place != "body":
-        return Fault(detail=fault["msg"], parameter=str(path[0]))
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    return Fault(detail=fault["msg"], pointer="/".join(["#", *map(quote, steps)]))
+        return Fault(detail=fault["msg"], parameter=path[0])
+    steps = (quote(str(step).replace("~", "~0").replace("/", "~1"), safe="~") for step in path)
+    return Fault(detail=fault["msg"], pointer="/".join(["#", *steps]))
+
+
+def limit_body(scope: Scope, receive: Receive) -> Receive:
+    """Refuse a body over 1 MiB: unread where its length is announced, else when it gets there."""
+    announced = int(Headers(scope=scope).get("content-length", 0))
+    read = 0
+
+    async def limited() -> Message:
+        nonlocal read
+        message = await receive() if announced <= MIB else {}
+        read += len(message.get("body", b""))
+        if max(announced, read) > MIB:
+            raise HTTPException(413, "The body is larger than 1 MiB.")
+        return message
+
+    return limited

@@ -1,45 +1,83 @@
-"""One process that serves, and leaves when told to without losing a request."""
+"""How the parts come together, and how the process serves and stops."""
 
 import asyncio
+import json
 import signal
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import FrameType
 
+import httpx2
 import uvicorn
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
-from app.config import fail
-from app.web import application
+from app import SERVICE, health, items, problems, telemetry
+from app.calls import TIMEOUT, Callee
+from app.config import Settings, fail, read_settings
+from app.store import open_store
+
+
+def create_app() -> FastAPI:
+    """Read the environment and put the parts together; nothing is connected yet."""
+    settings = read_settings(Settings)
+    telemetry.log_as_json(settings.log_level)
+    telemetry.start_tracing(exported=settings.otel_exporter_otlp_endpoint is not None)
+    return compose(settings)
+
+
+def compose(settings: Settings) -> FastAPI:
+    app = FastAPI(
+        title=SERVICE,
+        version="1.0.0",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=problems.RESPONSES,
+        exception_handlers={
+            HTTPException: problems.refused,
+            RequestValidationError: problems.invalid,
+        },
+        lifespan=running,
+    )
+    app.state.settings = settings
+    app.state.readiness = health.Readiness()
+    app.add_middleware(telemetry.Telemetry)
+    app.include_router(health.router)
+    app.include_router(items.router)
+    app.openapi()["components"]["schemas"] |= problems.SCHEMAS
+    return app
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[None]:
+    """Hold what the service needs while it runs."""
+    settings, readiness = app.state.settings, app.state.readiness
+    async with open_store(settings) as store, httpx2.AsyncClient(timeout=TIMEOUT) as client:
+        app.state.store = store
+        app.state.callees = [Callee(name, url, client) for name, url in settings.callees.items()]
+        watches = [asyncio.create_task(readiness.watch(*check)) for check in store.checks.items()]
+        yield
+        for watch in watches:
+            watch.cancel()
 
 
 class Server(uvicorn.Server):
-    """Answers on for DRAIN_SECONDS after SIGTERM, while /readyz sends callers elsewhere.
+    """Serves on for DRAIN_SECONDS after SIGTERM, while /readyz sends callers elsewhere.
 
-    Gateways learn of a stopping replica late: one that refuses at once loses their requests.
+    Gateways learn late that a replica stops: one that refuses at once loses their requests.
     """
 
-    def __init__(self, app: FastAPI) -> None:
-        # 75 s is longer than gateways and clients keep an idle connection, so that they close it.
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=20,
-            )
-        )
-        self.state = app.state
-        self.drain_seconds = app.state.settings.drain_seconds
+    drain_seconds = 0.0
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
-        # Not the inherited one, which sends itself the signal again and so exits with its number.
-        if sig == signal.SIGINT:  # somebody at a terminal, who will not wait
-            self.drain_seconds = 0
-            self.force_exit = self.should_exit
-        self.state.readiness.stopping = True
-        self.should_exit = True
+        # Without the inherited part, which ends the process with the signal instead of exit code 0.
+        state = self.config.app.state
+        if sig == signal.SIGTERM:  # Ctrl-C comes from somebody who will not wait
+            self.drain_seconds = state.settings.drain_seconds
+        state.readiness.stopping = self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await asyncio.sleep(self.drain_seconds)
@@ -47,19 +85,27 @@ class Server(uvicorn.Server):
 
 
 def serve() -> None:
-    app = application()
-    Server(app).run(sockets=[_listener(app.state.settings.port)])
+    app = create_app()
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,  # longer than gateways keep a connection, so that they close it
+        timeout_graceful_shutdown=20,
+    )
+    Server(config).run(sockets=[listen(app.state.settings.port)])
 
 
-def _listener(port: int) -> socket.socket:
-    """Listen on all interfaces, IPv6 too where the machine has it."""
+def listen(port: int) -> socket.socket:
+    """Listen on all interfaces, with IPv6 where the machine has it."""
     both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
     try:
-        return socket.create_server(
-            ("", port),
-            family=socket.AF_INET6 if both else socket.AF_INET,
-            backlog=2048,
-            dualstack_ipv6=both,
-        )
+        return socket.create_server(("", port), family=family, backlog=2048, dualstack_ipv6=both)
     except OSError as error:
-        fail(f"PORT: {port} cannot be listened on: {error.strerror}")
+        fail(f"PORT: {error.strerror}: {port}")
+
+
+if __name__ == "__main__":
+    print(json.dumps(compose(Settings.model_construct()).openapi(), indent=2))

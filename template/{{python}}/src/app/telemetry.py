@@ -1,9 +1,10 @@
-"""What operators see of the service: logs, metrics and traces, in OpenTelemetry's words."""
+"""What operators see of the service, in OpenTelemetry's words: logs, metrics and traces."""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
+from http import HTTPMethod
 from time import perf_counter
 
 from opentelemetry import trace
@@ -17,9 +18,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import SERVICE, VERSION
-from app.problems import problem
+from app.problems import limit_body, problem
 
-METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 PROBES = ("/livez", "/readyz", "/metrics")
 DURATION = Histogram(
     "http_server_request_duration_seconds",
@@ -49,7 +49,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return json.dumps(line)
 
 
 def log_as_json(level: str) -> None:
@@ -58,16 +58,16 @@ def log_as_json(level: str) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    for chatty in ("httpx2", "uvicorn"):  # a line a request, with its query string; a line a step
+    for chatty in ("alembic", "httpx2", "uvicorn"):  # each step, or each call with its query
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def start_tracing(*, exported: bool) -> None:
-    """Give every request a trace; send it away only where a collector is configured."""
+    """Give every request a trace; send it away only where there is a collector."""
     own = Resource({"service.name": SERVICE, "service.version": VERSION})
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()))
     if exported:
-        # Imported here, since it doubles the memory of a service that exports nothing.
+        # Imported here: a service that exports nothing has no need for the memory.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -85,40 +85,40 @@ class Telemetry:
             await self.app(scope, receive, send)
             return
         parent = extract(Headers(scope=scope))
-        with tracer.start_as_current_span(scope["method"], parent, SpanKind.SERVER) as span:
-            started = perf_counter()
+        method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "_OTHER"
+        with tracer.start_as_current_span(method, parent, SpanKind.SERVER) as span:
+            began = perf_counter()
             route, status = await self._answer(scope, receive, send)
-            method = scope["method"] if scope["method"] in METHODS else "_OTHER"
-            DURATION.labels(method, route, str(status)).observe(perf_counter() - started)
-            facts: dict[str, str | int] = {
+            seconds = perf_counter() - began
+            DURATION.labels(method, route, status).observe(seconds)
+            span.update_name(f"{method} {route}".strip())
+            facts: dict[str, str | float] = {
                 "http.request.method": method,
                 "url.path": scope["path"],
                 "http.route": route,
                 "http.response.status_code": status,
             }
-            span.update_name(f"{method} {route}".rstrip())
             span.set_attributes(facts)
             if scope["path"] not in PROBES:
                 fields = {name.replace(".", "_"): fact for name, fact in facts.items()}
-                fields["duration_seconds"] = round(perf_counter() - started, 6)
+                fields["duration_seconds"] = round(seconds, 6)
                 log.info("request", extra={"fields": fields})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
-        """Let the application answer; return the route's template and the status."""
+        """Let the application answer; return the route, with its placeholders, and the status."""
         status = 0
 
-        async def remember_status(message: Message) -> None:
+        async def noting(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            status = message.get("status", status)
             await send(message)
 
-        # HEAD is GET without the body (RFC 9110, 9.3.2), which the server leaves out.
+        # HEAD is GET, and the server leaves out the body (RFC 9110, 9.3.2).
         inner = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
         try:
-            await self.app(inner, receive, remember_status)
+            await self.app(inner, limit_body(inner, receive), noting)
         except Exception:
-            log.exception("an unforeseen fault")
+            log.exception("nobody foresaw this")
             if not status:
-                await problem(500, "The service made a mistake.")(inner, receive, remember_status)
+                await problem(500, "The service made a mistake.")(inner, receive, noting)
         return getattr(inner.get("route"), "path", ""), status
