@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from svcgen.run.engine import Fleet
+from svcgen.run.engine import Fleet, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.engine import LocalEngine
 from svcgen.run.local.state import Places
@@ -55,6 +55,7 @@ class Fleets:
     """One workspace, its engine, and what it reported."""
 
     def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
         self.root = root
         self.port = free_port()
         self.engine = LocalEngine(root)
@@ -79,7 +80,7 @@ class Fleets:
     def get(self, path: str) -> tuple[int, Any]:
         return get(self.port, path)
 
-    def rows(self, service: str) -> list[Any]:
+    def rows(self, service: str) -> list[Replica]:
         return [row for row in self.engine.ps() if row.service == service]
 
     def pids(self, service: str) -> list[int]:
@@ -87,6 +88,14 @@ class Fleets:
 
     def left(self) -> list[processes.Marked]:
         return processes.find(Places(self.root).run)
+
+
+def workspace(root: Path) -> Iterator[Fleets]:
+    """Yield a workspace for a fixture; whatever the test did, it must end whole."""
+    fleets = Fleets(root)
+    yield fleets
+    fleets.down()
+    assert not fleets.left()
 
 
 def get(port: int, path: str) -> tuple[int, Any]:
@@ -131,5 +140,10 @@ def load(port: int, path: str, rate: int = 150) -> Iterator[Counter[int]]:
         sender.join()
 
 
-def kill(pid: int) -> None:
-    os.kill(pid, 9)
+def psql(url: str, statement: str) -> str:
+    """Run one statement as a service would; return what is said, also when it is refused."""
+    from svcgen.run.local.postgres import find_postgres
+
+    command = [str(find_postgres() / "psql"), "-At", url, "-c", statement]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (said.stdout + said.stderr).strip()

@@ -84,7 +84,8 @@ def _cluster(upstream: Upstream) -> Values:
         # A replica taken out of the list gets no new request, even while it still says ready.
         "ignore_health_on_host_removal": True,
         # Below the default threshold of 50 % Envoy would also send to replicas that are not ready.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        # A replica that is found healthy is used at once, not up to a second later.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "circuit_breakers": {"thresholds": [_BREAKER]},
         "outlier_detection": _EJECTION,
         "load_balancing_policy": {"policies": [{"typed_extension_config": _LEAST_REQUEST}]},

@@ -1,4 +1,4 @@
-"""The smallest server that keeps what the engines rely on: probes, drain, one resource, one call."""
+"""The smallest server that keeps what engines rely on: probes, drain, one resource, one call."""
 
 import http.server
 import json

@@ -154,7 +154,7 @@ class LocalEngine:
     def _wait_gone(self) -> None:
         """Wait until the supervisor has ended: it takes its trace with it, as the last thing."""
         deadline = time.monotonic() + GONE_SECONDS
-        while self._places.trace.exists() and time.monotonic() < deadline:
+        while (self._places.trace.exists() or self._left()) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
 
 

@@ -18,7 +18,7 @@ from svcgen.gateway.apply import write_in_order
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.child import Child, start_child
-from svcgen.run.local.kept import Kept
+from svcgen.run.local.kept import Kept, Program
 from svcgen.run.local.probe import is_ready
 from svcgen.run.local.state import Places
 
@@ -55,7 +55,7 @@ class Gateway:
         self.port = port
         self._program = program
         self._places = places
-        self.kept = Kept(NAME, self._start, self._is_ready, self._clean)
+        self.kept = Kept(Program(NAME, self._start, self._is_ready, self._clean))
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import Replica
@@ -17,36 +18,44 @@ FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
 STEADY_SECONDS = 10.0
 """Who stayed up this long begins with the first delay again."""
-STARTS = 3
-"""So many failed starts in a row are no accident (a port taken meanwhile is one)."""
 LOOK_SECONDS = 0.1
 SHOWN_LINES = 15
 
 
-class Kept:
-    """One program and what became of it.
+def _nothing() -> None:
+    """Do nothing."""
 
-    `start` and `ready` say how it is started and when it is ready, `clean` (in a thread) ends what
-    it left behind. `state` is starting, ready, restarting or exited; `changed` is called whenever
-    it changes.
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to keep running, and how.
+
+    `ready` is asked until it says yes, `clean` (in a thread) ends what an ended one left behind,
+    `changed` is called whenever the state changes, and `unlucky` tells of an end before it was
+    ready that another start will mend.
     """
 
-    def __init__(
-        self,
-        name: str,
-        start: Callable[[], Awaitable[Child]],
-        ready: Callable[[], Awaitable[bool]],
-        clean: Callable[[], None],
-        changed: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.name = name
+    name: str
+    start: Callable[[], Awaitable[Child]]
+    ready: Callable[[], Awaitable[bool]]
+    clean: Callable[[], None]
+    changed: Callable[[], None] = _nothing
+    unlucky: Callable[[], bool] = _never
+
+
+class Kept:
+    """A program and what became of it; `state` is starting, ready, restarting or exited."""
+
+    def __init__(self, program: Program) -> None:
+        self.name = program.name
+        self._program = program
         self.state = "starting"
         self.restarts = 0
         self.child: Child | None = None
-        self._start = start
-        self._ready = ready
-        self._clean = clean
-        self._changed = changed
         self._failures = 0
         self._ending = False
         self._hurry = asyncio.Event()
@@ -58,12 +67,11 @@ class Kept:
 
     async def wait_ready(self, seconds: float) -> None:
         """Return when it is ready; SvcgenError with its last lines when it does not get there."""
-        if self.state == "restarting":
-            self._failures = 0
-            self._hurry.set()
+        self._hurry.set()
+        before = self._failures if self.restarts else 0
         deadline = time.monotonic() + seconds
         while self.state != "ready":
-            if self._failures >= STARTS or self.state == "exited":
+            if self._failures > before or self.state == "exited":
                 raise self._failed(f"{self.name} ended before it was ready ({self._end()}).")
             if time.monotonic() > deadline:
                 raise self._failed(f"{self.name} was not ready within {seconds:g} s.")
@@ -80,7 +88,7 @@ class Kept:
         if self._task:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await asyncio.to_thread(self._clean)
+        await asyncio.to_thread(self._program.clean)
 
     def row(self, service: str, port: int) -> Replica:
         """Return what `ps` shows of a program that answers at one port."""
@@ -97,7 +105,7 @@ class Kept:
             if time.monotonic() - began >= STEADY_SECONDS:
                 delay = FIRST_DELAY
             self._become("restarting")
-            await asyncio.to_thread(self._clean)
+            await asyncio.to_thread(self._program.clean)
             await self._pause(delay)
             delay = min(delay * 2, LONGEST_DELAY)
             self.restarts += 1
@@ -106,21 +114,21 @@ class Kept:
         """Start it and stay until it ends."""
         self._become("starting")
         try:
-            self.child = await self._start()
+            self.child = await self._program.start()
         except OSError:
-            self._failures = STARTS  # no program, no folder: another try changes nothing
+            self._failures += 1
             return
         looking = asyncio.create_task(self._until_ready())
         try:
             await self.child.wait()
         finally:
             looking.cancel()
-        self._failures += 1
+        if self.state != "ready" and not self._program.unlucky():
+            self._failures += 1
 
     async def _until_ready(self) -> None:
-        while not await self._ready():
+        while not await self._program.ready():
             await asyncio.sleep(LOOK_SECONDS)
-        self._failures = -1
         self._become("ready")
 
     async def _pause(self, delay: float) -> None:
@@ -134,7 +142,7 @@ class Kept:
             state = "exited"
         if state != self.state:
             self.state = state
-            self._changed()
+            self._program.changed()
 
     def _end(self) -> str:
         return self.child.how_it_ended() if self.child else "it could not be started"

