@@ -93,12 +93,11 @@ def docker(*arguments: str, tolerate: bool = False) -> str:
 
     Raises SvcgenError with Docker's last words.
     """
-    done = subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, errors="replace", check=False
-    )
+    done = subprocess.run(["docker", *arguments], capture_output=True, check=False)
+    out, err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
     if done.returncode and not tolerate:
-        raise SvcgenError(last_lines(done.stderr or done.stdout), "")
-    return done.stdout
+        raise SvcgenError(last_lines(err or out), "")
+    return out
 
 
 def last_words(container: str, count: int = 15) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.cli import last_lines, last_words, read_rest
-from svcgen.run.docker.containers import Container
+from svcgen.run.docker.containers import RUNNING, Container
 from svcgen.run.engine import Report
 
 LOOK = 0.25  # seconds between two looks
@@ -89,11 +89,8 @@ def _states(seen: Sequence[Container]) -> dict[str, str]:
 def _refuse_failed(seen: Sequence[Container]) -> None:
     for container in seen:
         ended = container.status in {"exited", "dead"} and not container.ready
-        if (
-            (ended and not container.restarted)
-            or container.restarts >= CRASHES
-            or container.health == "unhealthy"
-        ):
+        unwell = container.status == RUNNING and container.health == "unhealthy"
+        if unwell or (ended and not container.restarted) or container.restarts >= CRASHES:
             raise failure(container)
 
 
@@ -108,9 +105,9 @@ def failure(container: Container) -> SvcgenError:
 
 
 def _fate(container: Container) -> str:
-    if container.health == "unhealthy" and container.status == "running":
+    if container.status == RUNNING:
         return "runs, but does not become ready"
-    again = f" after {container.restarts} restarts" if container.restarts else ""
+    again = f", {container.restarts + 1} times in a row" if container.restarts else ""
     return f"ended with exit code {container.exit_code}{again}"
 
 
