@@ -23,13 +23,15 @@ PROBLEMS = {
 
 def problem_replies() -> Values:
     """Return the listener's `local_reply_config`."""
+    ready = {"json_format": {"status": "ready"}, "content_type": "application/json"}
+    problems = [_mapper(status, _problem(*texts)) for status, texts in PROBLEMS.items()]
     return {
-        "mappers": [_mapper(status, *texts) for status, texts in PROBLEMS.items()],
+        "mappers": [_mapper(200, ready), *problems],
         "body_format": _problem("%RESPONSE_CODE_DETAILS%", "The gateway answered by itself."),
     }
 
 
-def _mapper(status: int, title: str, detail: str) -> Values:
+def _mapper(status: int, body_format: Values) -> Values:
     return {
         "filter": {
             "status_code_filter": {
@@ -39,7 +41,7 @@ def _mapper(status: int, title: str, detail: str) -> Values:
                 }
             }
         },
-        "body_format_override": _problem(title, detail),
+        "body_format_override": body_format,
     }
 
 
