@@ -269,3 +269,13 @@ def test_another_url_opens_its_port(new_service: NewService, url: str, port: int
 def test_helm_3_writes_the_same(new_service: NewService, values: Object) -> None:
     service = new_service(**ANSWERS["postgres"])
     assert template(service, values, program="helm3") == template(service, values)
+
+
+def test_the_release_is_tested_by_another_pod_of_the_same_image(new_service: NewService) -> None:
+    objects = render(new_service("orders"), {})
+    command = container(objects, "Pod")["command"]
+    assert command[-1] == "http://orders:8080/readyz"
+    assert command[0] == "python"
+    labels = only(objects, "Pod")["metadata"]["labels"].items()
+    (entry,) = only(objects, "NetworkPolicy")["spec"]["ingress"]
+    assert entry["from"][0]["podSelector"]["matchLabels"].items() <= labels
