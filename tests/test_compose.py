@@ -428,6 +428,20 @@ def test_compose_accepts_what_is_written(shop: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_services_of_this_template_fit_together(
+    tmp_path: Path, new_service: Callable[..., Path]
+) -> None:
+    new_service("orders", calls=["order-items"], database="postgres")
+    new_service("order-items", calls=["orders"])  # a cycle is no fault
+    assert stitch(tmp_path).services == ("order-items", "orders")
+    assert explain_route(open_workspace(tmp_path), "/v1/order-items/1").route
+    if shutil.which("docker"):
+        done = subprocess.run(
+            ["docker", "compose", "config", "-q"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_stitching_grows_with_the_number_of_services(tmp_path: Path) -> None:
     """Twenty times the services may take thirty times as long, not four hundred."""
 
