@@ -8,17 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from svcgen.contract.bench import set_up
 from svcgen.contract.check import IMAGE, Check, Finding
 from svcgen.contract.process import ProcessTarget
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.url import UrlTarget
+from svcgen.errors import SvcgenError
 from svcgen.service import read_service
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
 
 PATIENCE = 8.0  # a broken reference service that is not ready by then never will be
 AS_PROCESS = [check for check in CHECKS if IMAGE not in check.needs]
+# Other programs of the machine may hold the ports of these.
+SHARED_PORTS = {"port-default", "trace-silent"}
 # These wait longest, so they begin first.
-SLOW = ("drain-limit", "migrate-unreachable", "database-unreachable")
+SLOW = ("drain-limit", "database-returns", "database-lost", "database-unreachable")
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +36,7 @@ def findings(
         folder = write_reference(root / (rule or "unbroken"), rule)
         return run_checks(ProcessTarget(folder), stand_in_database, checks, PATIENCE)
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(24) as pool:
         whole = {"": pool.submit(put_to_test, "", AS_PROCESS)}
         ordered = sorted(AS_PROCESS, key=lambda check: check.name not in SLOW)
         yield whole | {one.name: pool.submit(put_to_test, one.name, [one]) for one in ordered}
@@ -43,6 +47,8 @@ def test_a_service_that_breaks_the_rule_fails_its_check(
     check: Check, findings: dict[str, Future[list[Finding]]]
 ) -> None:
     (finding,) = findings[check.name].result()
+    if finding.ok is None and check.name in SHARED_PORTS:
+        pytest.skip(finding.detail)
     assert finding.ok is False, finding.detail
 
 
@@ -51,7 +57,8 @@ def test_a_service_that_keeps_the_contract_passes_every_check(
 ) -> None:
     kept = findings[""].result()
     assert [one.check for one in kept] == AS_PROCESS
-    assert [(one.check.name, one.detail) for one in kept if not one.ok] == []
+    assert {one.check.name: one.detail for one in kept if one.ok is False} == {}
+    assert {one.check.name for one in kept if one.ok is None} <= SHARED_PORTS
 
 
 def test_every_rule_is_written_down_and_every_written_rule_is_checked() -> None:
@@ -65,8 +72,14 @@ def test_every_rule_is_written_down_and_every_written_rule_is_checked() -> None:
 
 def test_a_url_alone_leaves_out_what_it_cannot_see(tmp_path: Path, stand_in_database: str) -> None:
     folder = write_reference(tmp_path / "things")
-    target = ProcessTarget(folder)
-    environment = {"PORT": "0", "DATABASE_URL": stand_in_database}
-    assert target.start(environment).exit_code(20) == 1  # PORT=0 is refused: nothing to see
-    findings = run_checks(UrlTarget("http://127.0.0.1:9", read_service(folder)))
-    assert {one.ok for one in findings} == {False, None}
+    with set_up(ProcessTarget(folder), stand_in_database, PATIENCE) as bench:
+        url = f"http://127.0.0.1:{bench.address.port}"
+        found = run_checks(UrlTarget(url, read_service(folder)))
+        assert {one.check.name: one.detail for one in found if one.ok is False} == {}
+        assert {bool(one.check.needs) for one in found if one.ok is None} == {True}
+        assert sum(one.ok is True for one in found) > 20
+
+
+def test_a_service_with_a_database_needs_one(tmp_path: Path) -> None:
+    with pytest.raises(SvcgenError, match="needs a database"):
+        run_checks(ProcessTarget(write_reference(tmp_path / "things")))

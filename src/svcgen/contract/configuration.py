@@ -6,9 +6,11 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
-from svcgen.contract.bench import Bench
-from svcgen.contract.check import CALLS, DATABASE, START, Check, NotRunError, expect
-from svcgen.contract.client import free_port, status, until
+from svcgen.contract.bench import Bench, marker
+from svcgen.contract.check import CALLS, DATABASE, START, Check, expect
+from svcgen.contract.client import free_port, get, status
+from svcgen.contract.logs import request_line
+from svcgen.contract.ports import whole_port
 from svcgen.contract.process import DEFAULT_PORT
 from svcgen.service import variable
 
@@ -40,28 +42,15 @@ def port(bench: Bench) -> None:
 
 
 def port_default(bench: Bench) -> None:
-    if "make" in bench.target.provides:
-        wait_until_free(DEFAULT_PORT)
-    with bench.ready(PORT=None):
-        pass
+    with whole_port(DEFAULT_PORT), bench.ready(PORT=None) as running:
+        path = f"/{marker()}"
+        get(running.address, path)
+        request_line(running.output, path)  # so it was this service that answered
 
 
 def port_taken(bench: Bench) -> None:
     with socket.create_server(("", free_port())) as listener:
         refused(bench, "PORT", str(listener.getsockname()[1]))
-
-
-def wait_until_free(number: int) -> None:
-    """Wait for a port that another program may use for a moment."""
-
-    def free() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", number)) != 0
-
-    try:
-        until(free, 30)
-    except Exception as error:
-        raise NotRunError(f"another program listens on port {number}") from error
 
 
 def bad(name: str, value: str | None) -> Callable[[Bench], None]:

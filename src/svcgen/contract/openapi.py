@@ -66,7 +66,7 @@ def problems(bench: Bench) -> None:
     seen = 0
     for path, method, operation in operations(document(bench)):
         for status, response in operation.get("responses", {}).items():
-            if status[:1] in "45":
+            if status[:1] in "45" or status == "default":
                 kinds = set(response.get("content", {}))
                 expect(kinds == {"application/problem+json"}, f"{method} {path} {status}: {kinds}")
                 seen += 1

@@ -41,7 +41,7 @@ CHECKS: tuple[Check, ...] = (
 # Services that start at once beside the shared one: most of their time is waiting.
 BESIDE = 4
 # These wait longest, so they begin first.
-LONGEST = ("migrate-unreachable", "drain-limit", "database-unreachable")
+LONGEST = ("migrate-unreachable", "drain-limit", "database-unreachable", "drain-readyz")
 
 
 def run_checks(

@@ -6,9 +6,10 @@ import signal
 
 from svcgen.contract.bench import Bench, marker
 from svcgen.contract.calls import called
-from svcgen.contract.check import CALLS, START, Check, NotRunError, expect
-from svcgen.contract.client import get, until
+from svcgen.contract.check import CALLS, START, Check, expect
+from svcgen.contract.client import get
 from svcgen.contract.logs import request_line
+from svcgen.contract.ports import whole_port
 from svcgen.contract.stub import Received, Stub
 
 OTLP_PORT = 4318  # where OTLP over HTTP goes when nobody says otherwise
@@ -94,34 +95,18 @@ def holds(received: Received, trace: str) -> bool:
 
 
 def trace_silent(bench: Bench) -> None:
-    collector = default_collector()
-    try:
-        with bench.ready(DRAIN_SECONDS="0") as running:
-            get(running.address, bench.path, traceparent=parent(marker()))
-            running.signal(signal.SIGTERM)
-            running.exit_code(30)
-        asked = {f"{one.method} {one.path}" for one in collector.received}
-        expect(not asked, f"without an endpoint it exported: {asked}")
-    finally:
-        collector.close()
-
-
-def default_collector() -> Stub:
-    """Listen where a collector would; another suite or a real one may do so already."""
     collector = Stub("collector", OTLP_PORT)
-
-    def opened() -> bool:
+    with whole_port(OTLP_PORT):
+        collector.open()
         try:
-            collector.open()
-        except OSError:
-            return False
-        return True
-
-    try:
-        until(opened, 30)
-    except Exception as error:
-        raise NotRunError(f"another program listens on port {OTLP_PORT}") from error
-    return collector
+            with bench.ready(DRAIN_SECONDS="0") as running:
+                get(running.address, bench.path, traceparent=parent(marker()))
+                running.signal(signal.SIGTERM)
+                running.exit_code(30)
+        finally:
+            collector.close()
+    asked = {f"{one.method} {one.path}" for one in collector.received}
+    expect(not asked, f"without an endpoint it exported: {asked}")
 
 
 WATCHED = frozenset({START})
