@@ -79,6 +79,7 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
         (with_route(path="/v1/ördering"), "RFC 3986"),
         (with_route(path="/v1/orders\n"), "RFC 3986"),
         (with_route(methods=["get"]), "routes.orders.methods.0"),
+        (with_route(methods=[]), "routes.orders.methods"),
         (with_route(methods=["CONNECT"]), "routes.orders.methods.0"),
         (with_route(timeout=5), "routes.orders.timeout must be text, but is 5"),
         (with_route(timeout="5"), "routes.orders.timeout"),

@@ -102,7 +102,10 @@ class RouteEntry(StrictModel):
     grpc: Annotated[Text | None, Field(description="A gRPC service; a later version.")] = None
     methods: Annotated[
         tuple[Method, ...],
-        Field(description="Absent: all. GET brings HEAD; OPTIONS always passes to the service."),
+        Field(
+            min_length=1,
+            description="Absent: all. GET brings HEAD; OPTIONS always passes to the service.",
+        ),
     ] = ()
     auth: Annotated[
         Literal["none"] | Jwt, Field(description="Mandatory. `none` opens the route to everyone.")
