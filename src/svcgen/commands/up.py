@@ -111,17 +111,6 @@ def watch(workspace: Workspace, report: Report = silent) -> None:
         return
 
 
-def read_scale(given: Sequence[str]) -> dict[str, int]:
-    """Read `NAME=N` as given on the command line; SvcgenError for anything else."""
-    scale = {}
-    for text in given:
-        name, _, count = text.partition("=")
-        if not name or not count.isascii() or not count.isdigit():
-            raise SvcgenError(f'"{text}" is no number of replicas.', "Write `--scale orders=2`.")
-        scale[name] = int(count)
-    return scale
-
-
 def _bring_up(
     runner: Engine, fleet: Fleet, names: Sequence[str], running: frozenset[str], report: Report
 ) -> None:
