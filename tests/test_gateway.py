@@ -162,6 +162,12 @@ def test_a_large_body_is_refused(shop: Gateway) -> None:
     problem(shop.send("/v1/orders", "POST", body=b"x" * (SETTINGS.max_body_bytes + 1)), 413)
 
 
+def test_a_large_body_of_unknown_length_is_refused(shop: Gateway) -> None:
+    chunk = f"{1 << 15:x}\r\n{'x' * (1 << 15)}\r\n"
+    head = "POST /v1/orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert raw(shop.port, head + chunk * 3 + "0\r\n\r\n").startswith("HTTP/1.1 413")
+
+
 IDENTITY = {"X-Auth-Subject": "root", "x-auth-scopes": "all", "x-auth-anything": "1"}
 
 
@@ -340,6 +346,19 @@ def test_the_death_of_a_replica_fails_no_get(alone: Gateway) -> None:
     assert failed == []
     assert one.seen
     assert other.seen
+
+
+def test_a_replica_that_hangs_fails_no_get(alone: Gateway) -> None:
+    one, other = Upstream("one"), Upstream("other")
+    entry = {"path": "/v1/orders", "retry": {"attempts": 2, "per_try": "250ms"}}
+    alone.use({"orders": [one.port, other.port]}, [registration("orders", orders=entry)])
+    until(lambda: alone.healthy("orders") == 2)
+    with load(alone.port, "/v1/orders", rate=100) as failed:
+        time.sleep(0.5)
+        one.runs.clear()
+        time.sleep(3)
+    one.runs.set()
+    assert failed == []
 
 
 def test_a_draining_replica_gets_nothing_new_and_loses_nothing(alone: Gateway) -> None:

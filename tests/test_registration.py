@@ -135,6 +135,12 @@ def test_sizes() -> None:
     assert (parse_size("1MiB"), parse_size("512KiB"), parse_size("7")) == (1 << 20, 1 << 19, 7)
 
 
+def test_the_example_in_docs_is_valid(tmp_path: Path) -> None:
+    page = SCHEMA.with_name("registration.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    assert list(read(tmp_path, example).routes) == ["orders", "report"]
+
+
 def test_the_schema_in_docs_is_the_model() -> None:
     assert SCHEMA.read_text() == registration_schema(), "run `make docs`"
 

@@ -23,6 +23,8 @@ class Upstream(ThreadingHTTPServer):
         super().__init__((host, port), Handler)
         self.name = name
         self.ready = True
+        self.runs = threading.Event()  # cleared, it hangs as a stopped process does
+        self.runs.set()
         self.seen: list[str] = []
         self._open: set[socket.socket] = set()
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
@@ -63,6 +65,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Upstream
 
     def answer(self) -> None:
+        self.server.runs.wait()
         url = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         if url.path == "/readyz":

@@ -61,21 +61,24 @@ def _overlays(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
 
 
 def _stacks(fleet: Fleet) -> Iterator[Fault]:
-    """Compose merges what has one name in two included files."""
-    for kind in ("services", "volumes", "networks"):
-        owners: dict[str, list[str]] = defaultdict(list)
-        if kind == "services":
-            owners[GATEWAY].append(ROOT_FILE)
-        for member in fleet.members:
-            for name in getattr(member.stack, kind, ()):
-                owners[name].append(member.file(STACK_FILE))
-        if kind == "networks":
-            owners.pop(SHARED_NETWORK, None)
-        for name, files in owners.items():
-            if len(files) > 1:
-                yield Fault(
-                    tuple(files), f'define {kind[:-1]} "{name}", which Compose would merge.'
-                )
+    """Find what has one name in two included files."""
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
+    owners["services", GATEWAY].append(ROOT_FILE)
+    for member in fleet.members:
+        for kind, name in _definitions(member):
+            owners[kind, name].append(member.file(STACK_FILE))
+    for (kind, name), files in owners.items():
+        if len(files) > 1:
+            yield Fault(tuple(files), f'define {kind[:-1]} "{name}", which Compose would merge.')
+
+
+def _definitions(member: Member) -> Iterator[tuple[str, str]]:
+    if member.stack:
+        yield from (("services", name) for name in member.stack.services)
+        for kind, names in member.stack.named.items():
+            for name in names:
+                if (kind, name) != ("networks", SHARED_NETWORK):
+                    yield kind, name
 
 
 def _ports(fleet: Fleet) -> Iterator[Fault]:

@@ -14,6 +14,9 @@ from svcgen.service import read_yaml
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?[^}]*\}")
 
 
+NAMED = ("volumes", "networks", "configs", "secrets")
+
+
 @dataclass(frozen=True)
 class Port:
     """A port of this machine that a container takes; the empty host means every address."""
@@ -34,12 +37,12 @@ class Port:
 class Stack:
     """Names and ports of one compose.yaml, and the environment of the service itself.
 
-    `volumes` and `networks` have the real names of what is not external.
+    `named` has, for each of NAMED, the real names of what is not external; `joined` the networks
+    of the service itself.
     """
 
     services: tuple[str, ...]
-    volumes: tuple[str, ...]
-    networks: tuple[str, ...]
+    named: Mapping[str, tuple[str, ...]]
     ports: tuple[Port, ...]
     environment: Mapping[str, str]
     joined: tuple[str, ...]
@@ -55,8 +58,7 @@ def read_stack(path: Path, name: str) -> Stack:
     own = own if isinstance(own, dict) else {}
     return Stack(
         services=tuple(services),
-        volumes=tuple(_names(_map(written, "volumes"))),
-        networks=tuple(_names(_map(written, "networks"))),
+        named={kind: tuple(_names(_map(written, kind))) for kind in NAMED},
         ports=tuple(port for each in services.values() for port in _ports(each)),
         environment=_environment(own.get("environment")),
         joined=tuple(own.get("networks") or ()),
