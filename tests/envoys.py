@@ -70,6 +70,14 @@ def send(
         connection.close()
 
 
+def problem(answer: Answer, status: int) -> None:
+    """Hold an answer to be the gateway's own, of this status."""
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["status"] == status
+    assert {"type", "title", "detail"} <= set(answer.json)
+
+
 class Gateway:
     """One Envoy in a folder of its own; `use` says what it serves, also while it runs."""
 

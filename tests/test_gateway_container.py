@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from envoys import Answer, free_port, send, until
-from test_compose import edit, make, stitch
+from workspaces import edit, make, stitch
 
 pytestmark = pytest.mark.needs("docker")
 
