@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
@@ -27,15 +27,20 @@ def migrate() -> None:
     with connect(settings.database) as connection:
         connection.execute(text("select pg_advisory_lock(hashtext('migrations'))"))
         connection.commit()
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        command.upgrade(config, "head")
+        command.upgrade(configured(connection), "head")
     log.info("the database is up to date")
+
+
+def configured(connection: Connection) -> Config:
+    """Return what Alembic's commands take, so that they use this connection."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def connect(database: URL) -> Connection:
     """Connect, or end the process when the database does not answer in time."""
-    engine = create_engine(database, connect_args={"connect_timeout": 3})
+    engine = create_engine(database, poolclass=NullPool, connect_args={"connect_timeout": 3})
     give_up = time.monotonic() + PATIENCE
     while True:
         try:

@@ -65,7 +65,7 @@ class Store:
     async def get(self, id: UUID) -> Item | None:
         async with self._connection() as connection:
             row = (await connection.execute(select(items).where(items.c.id == id))).first()
-        return row and Item.model_validate(row, from_attributes=True)
+        return Item.model_validate(row, from_attributes=True) if row else None
 
     async def page(self, limit: int, after: UUID | None) -> list[Item]:
         """Return the items that follow one. Raises LookupError when that one is unknown."""

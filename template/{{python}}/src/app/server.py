@@ -70,31 +70,34 @@ class Server(uvicorn.Server):
     Gateways learn late that a replica stops: one that refuses at once loses their requests.
     """
 
-    drain_seconds = 0.0
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=75,  # longer than gateways keep one, so that they close it
+                timeout_graceful_shutdown=20,
+            )
+        )
+        self.app = app
+        self.seconds = 0.0
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         # Without the inherited part, which ends the process with the signal instead of exit code 0.
-        state = self.config.app.state
         if sig == signal.SIGTERM:  # Ctrl-C comes from somebody who will not wait
-            self.drain_seconds = state.settings.drain_seconds
-        state.readiness.stopping = self.should_exit = True
+            self.seconds = self.app.state.settings.drain_seconds
+        self.app.state.readiness.stopping = self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await asyncio.sleep(self.drain_seconds)
+        await asyncio.sleep(self.seconds)
         await super().shutdown(sockets)
 
 
 def serve() -> None:
     app = create_app()
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=75,  # longer than gateways keep a connection, so that they close it
-        timeout_graceful_shutdown=20,
-    )
-    Server(config).run(sockets=[listen(app.state.settings.port)])
+    Server(app).run(sockets=[listen(app.state.settings.port)])
 
 
 def listen(port: int) -> socket.socket:

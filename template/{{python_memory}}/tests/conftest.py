@@ -1,0 +1,18 @@
+"""One service for all tests."""
+
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+from running import Service, started
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture(scope="session")
+def service(environment: dict[str, str]) -> Iterator[Service]:
+    with tempfile.NamedTemporaryFile() as log, started(environment, log) as running:
+        yield running

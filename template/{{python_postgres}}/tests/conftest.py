@@ -1,0 +1,61 @@
+"""One service for all tests, on a schema of its own: data that is there is left alone."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import psycopg
+import pytest
+from running import Service, start, started
+
+from app import SERVICE
+
+COMPOSE = ["docker", "compose", "--project-name", f"{SERVICE}-test"]
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The address of an empty schema, in the database of DATABASE_URL or else of compose.yaml."""
+    with _server() as url, psycopg.connect(url, autocommit=True) as connection:
+        schema = f"test_{uuid4().hex}"
+        connection.execute(f"create schema {schema}")
+        yield f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}"
+        connection.execute(f"drop schema {schema} cascade")
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
+    if not _docker_answers():
+        pytest.skip("no database: DATABASE_URL is not set, and no Docker engine answers")
+    try:
+        subprocess.run([*COMPOSE, "up", "--quiet-pull", "--wait", f"{SERVICE}-db"], check=True)
+        port = subprocess.check_output([*COMPOSE, "port", f"{SERVICE}-db", "5432"], text=True)
+        yield f"postgresql://{SERVICE}:dev@{port.strip()}/{SERVICE}"
+    finally:
+        subprocess.run([*COMPOSE, "down", "--volumes"], check=True)
+
+
+def _docker_answers() -> bool:
+    if not shutil.which("docker"):
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def environment(database: str) -> dict[str, str]:
+    with tempfile.TemporaryFile() as log:
+        assert start({"DATABASE_URL": database}, log, "migrate").wait(60) == 0
+    return {"DATABASE_URL": database}
+
+
+@pytest.fixture(scope="session")
+def service(environment: dict[str, str]) -> Iterator[Service]:
+    with tempfile.NamedTemporaryFile() as log, started(environment, log) as running:
+        yield running

@@ -1,0 +1,61 @@
+"""Runs the service as everybody does who deploys it: as a process with an environment."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+import httpx2
+
+from app.config import Callees
+
+NOWHERE = {field.upper(): "http://127.0.0.1:1" for field in Callees.model_fields}
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that is ready, and where its log goes."""
+
+    http: httpx2.Client
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+
+
+@contextmanager
+def started(environment: Mapping[str, str], log: IO[bytes]) -> Iterator[Service]:
+    port = free_port()
+    process = start({"PORT": str(port), **environment}, log)
+    try:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+            wait_ready(http, process)
+            yield Service(http, process, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def start(environment: Mapping[str, str], log: IO[bytes], *words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "app", *words]
+    return subprocess.Popen(command, env={**os.environ, **NOWHERE, **environment}, stdout=log)
+
+
+def wait_ready(http: httpx2.Client, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        try:
+            if http.get("/readyz").is_success:
+                return
+        except httpx2.ConnectError:
+            assert process.poll() is None, "it ended instead of getting ready"
+        time.sleep(0.05)
+    raise AssertionError("it is not ready after 10 s")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,77 @@
+"""What platform and operators rely on: errors, OpenAPI, logs, metrics, configuration, stopping."""
+
+import json
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from running import Service, start, started
+
+from app.items import PATH
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("HEAD", PATH, 200),
+        ("OPTIONS", PATH, 204),
+        ("PUT", PATH, 405),
+        ("GET", "/nowhere", 404),
+        ("GET", f"{PATH}/", 404),
+        ("GET", "/livez", 200),
+        ("GET", "/metrics", 200),
+    ],
+)
+def test_methods_and_paths(service: Service, method: str, path: str, status: int) -> None:
+    answer = service.http.request(method, path)
+    assert answer.status_code == status
+    assert (status >= 400) == (answer.headers.get("Content-Type") == "application/problem+json")
+    if status in {204, 405}:
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+def test_openapi_json_is_what_the_service_answers(service: Service) -> None:
+    written = json.loads(Path("openapi.json").read_text(encoding="utf-8"))
+    assert service.http.get("/openapi.json").json() == written, "run: make generate"
+
+
+def test_a_request_leaves_one_line_in_its_trace(service: Service) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    service.http.get(PATH, headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    service.http.get("/livez")
+    lines = [json.loads(line) for line in Path(service.log.name).read_text().splitlines()]
+    (line,) = [line for line in lines if line["trace_id"] == trace]
+    assert (line["msg"], line["http_route"], line["level"]) == ("request", PATH, "info")
+    assert not [line for line in lines if line.get("url_path") == "/livez"]
+
+
+def test_unknown_paths_share_one_series(service: Service) -> None:
+    for path in ("/one", "/two"):
+        service.http.request("NONSENSE", path)
+    series = service.http.get("/metrics").text
+    assert 'http_request_method="_OTHER",http_response_status_code="404",http_route=""' in series
+    assert "/one" not in series
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("LOG_LEVEL", "loud")])
+def test_a_malformed_variable_ends_the_start(
+    environment: dict[str, str], name: str, value: str
+) -> None:
+    with tempfile.NamedTemporaryFile() as log:
+        assert start({**environment, name: value}, log).wait(10) == 1
+        (line,) = Path(log.name).read_text().splitlines()
+    assert json.loads(line)["msg"].startswith(name)
+
+
+def test_stopping_answers_on_and_then_ends_well(environment: dict[str, str]) -> None:
+    with (
+        tempfile.NamedTemporaryFile() as log,
+        started({**environment, "DRAIN_SECONDS": "1"}, log) as leaving,
+    ):
+        leaving.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert leaving.http.get("/readyz").status_code == 503
+        assert leaving.http.get(PATH).status_code == 200
+        assert leaving.process.wait(5) == 0
