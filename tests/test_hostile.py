@@ -22,6 +22,7 @@ from svcgen.render.render import check_answers
 from svcgen.workspace import open_workspace
 
 RESERVED = {"gateway", "platform", "composer", "database", "otel", "localhost"}
+RESERVED |= {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML 1.1's words
 ENDINGS = ("-db", "-migrate")
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")  # RFC 1035, 2.3.1; 40 characters here
 
@@ -76,6 +77,16 @@ def test_answers_are_taken_or_refused_with_advice(answers: dict[str, Any]) -> No
         check_answers(answers)
     except SvcgenError as refusal:
         assert refusal.problem
+
+
+plain = st.text("azAZ09 .,-_äß漢🍏'\"{}%#$:&*!|>`\\", min_size=1, max_size=40).filter(str.strip)
+
+
+@settings(max_examples=200, deadline=None)
+@given(labels, plain, plain, st.lists(labels, max_size=3, unique=True))
+def test_what_is_sound_is_taken(name: str, description: str, owner: str, calls: list[str]) -> None:
+    given = {"name": name, "description": description, "owner": owner}
+    check_answers({**given, "calls": [callee for callee in calls if callee != name]})
 
 
 def rendered(root: Path, answers: dict[str, Any]) -> Path | None:
