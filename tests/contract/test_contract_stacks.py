@@ -1,0 +1,58 @@
+"""Every stack keeps the contract as process, in memory with calls and in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from svcgen.contract.check import Finding
+from svcgen.contract.process import ProcessTarget
+from svcgen.contract.suite import CHECKS, run_checks
+from svcgen.render.render import render_service
+
+# The name with a dash shows how names are spelled in variables and paths.
+ANSWERS: dict[str, dict[str, object]] = {
+    "things": {"calls": ["order-items"]},
+    "spare-parts": {"database": "postgres"},
+}
+STACKS = ("python",)
+SHARED_PORTS = {"port-default", "trace-silent"}
+pytestmark = pytest.mark.needs("local")
+Results = dict[tuple[str, str], Future[list[Finding]]]
+
+
+@pytest.fixture(scope="module")
+def results(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Callable[[str], str]
+) -> Iterator[Results]:
+    """Put all services to the test at once: most of the time is waiting."""
+    root = tmp_path_factory.mktemp("services")
+
+    def put_to_test(stack: str, name: str) -> list[Finding]:
+        folder = render_service(
+            root / stack / name, {"name": name, "stack": stack, **ANSWERS[name]}
+        )
+        return run_checks(ProcessTarget(folder), postgres(f"{stack}-{name}"))
+
+    with ThreadPoolExecutor(4) as pool:
+        yield {
+            (stack, name): pool.submit(put_to_test, stack, name)
+            for stack in STACKS
+            for name in ANSWERS
+        }
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_generated_service_keeps_the_contract(stack: str, name: str, results: Results) -> None:
+    findings = results[stack, name].result()
+    assert {one.check.name: one.detail for one in findings if one.ok is False} == {}
+
+
+def test_every_check_was_run_on_some_service(results: Results) -> None:
+    findings = [one for result in results.values() for one in result.result()]
+    run = {one.check.name for one in findings if one.ok is not None}
+    as_process = {check.name for check in CHECKS if "image" not in check.needs}
+    assert as_process - run <= SHARED_PORTS
