@@ -70,7 +70,7 @@ def _gateway(root: Path) -> str | None:
 
 def _counters(gateway: str) -> Mapping[str, int]:
     stats = _ask(gateway, COUNTERS)["stats"]
-    return {stat["name"]: int(stat["value"]) for stat in stats if "value" in stat}
+    return {stat["name"]: int(stat["value"]) for stat in stats if stat.get("value")}
 
 
 def _healthy(told: Mapping[str, Any], service: str) -> set[str] | None:

@@ -1,0 +1,126 @@
+"""Open-loop load: each request at its own time, whatever became of the others.
+
+`python load.py PORT RATE LIMIT` sends until its stdin ends or LIMIT requests are sent, then prints
+one JSON list of outcomes. Only 127.0.0.1 is ever asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+PAGES = ("/v1/orders?limit=1", "/v1/catalog?limit=1")
+GETS = (*PAGES, *PAGES, "/v1/catalog/summary?depth=1")
+POSTS = ("/v1/orders", "/v1/catalog")
+ONE_POST_IN = 10
+PATIENCE = 10.0  # seconds for one answer
+LIMIT = 60_000
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One request: when it was sent (seconds since the epoch), what came back, how long it took.
+
+    `status` is 0 and `error` says why when nothing came back.
+    """
+
+    sent: float
+    method: str
+    path: str
+    status: int
+    seconds: float
+    error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status != (200 if self.method == "GET" else 201)
+
+
+@contextmanager
+def load(port: int, rate: int) -> Iterator[list[Outcome]]:
+    """Send requests meanwhile; the list is filled once the block is left."""
+    outcomes: list[Outcome] = []
+    command = [sys.executable, __file__, str(port), str(rate), str(LIMIT)]
+    sender = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        yield outcomes
+    finally:
+        told, _ = sender.communicate()
+        outcomes += [Outcome(**one) for one in json.loads(told)]
+
+
+async def _send_all(port: int, rate: int, limit: int) -> list[Outcome]:
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), over.set)
+    idle: list[Connection] = []
+    began, tasks = time.monotonic(), []
+    for number in range(limit):
+        await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+        if over.is_set():
+            break
+        tasks.append(asyncio.create_task(_send(port, number, idle)))
+    return await asyncio.gather(*tasks)
+
+
+async def _send(port: int, number: int, idle: list[Connection]) -> Outcome:
+    method = "GET" if number % ONE_POST_IN else "POST"
+    paths = GETS if method == "GET" else POSTS
+    path = paths[number // (1 if method == "GET" else ONE_POST_IN) % len(paths)]
+    sent, began = time.time(), time.monotonic()
+    status, error = 0, ""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            status, body = await _exchange(port, method, path, idle)
+        error = body.decode(errors="replace")[:300] if status >= 300 else ""
+    except (OSError, TimeoutError, EOFError, ValueError) as fault:
+        error = f"{type(fault).__name__}: {fault}"
+    return Outcome(sent, method, path, status, time.monotonic() - began, error)
+
+
+async def _exchange(port: int, method: str, path: str, idle: list[Connection]) -> tuple[int, bytes]:
+    reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+    body = b'{"name": "apples"}' if method == "POST" else b""
+    head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n"
+    writer.write(f"{head}content-type: application/json\r\n\r\n".encode() + body)
+    try:
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in answer[1:] if line)
+        text = await _read_body(reader, headers)
+    except BaseException:
+        writer.close()
+        raise
+    if headers.get("connection") == "close":
+        writer.close()
+    else:
+        idle.append((reader, writer))
+    return int(answer[0].split()[1]), text
+
+
+async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", 0)))
+    text = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        text += (await reader.readexactly(size + 2))[:-2]
+    await reader.readuntil(b"\r\n")
+    return text
+
+
+def _main(port: str, rate: str, limit: str) -> None:
+    outcomes: list[dict[str, Any]] = [
+        asdict(one) for one in asyncio.run(_send_all(int(port), int(rate), int(limit)))
+    ]
+    json.dump(outcomes, sys.stdout)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
