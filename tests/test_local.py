@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from local_fleet import Fleets, load, psql, tiny, until, workspace
 
 from svcgen.errors import SvcgenError
-from tests.local_fleet import Fleets, load, psql, tiny, until, workspace
 
 pytestmark = pytest.mark.needs("local")
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.local_fleet import Fleets, tiny, until, workspace
+from local_fleet import Fleets, tiny, until, workspace
 
 pytestmark = pytest.mark.needs("local")
 

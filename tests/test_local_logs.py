@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from local_fleet import Fleets, tiny, workspace
 
 from svcgen.run.engine import LogLine
 from svcgen.run.local import logs
-from tests.local_fleet import Fleets, tiny, workspace
 
 
 @pytest.fixture
@@ -26,9 +26,10 @@ def test_logs_of_a_fleet(fleets: Fleets) -> None:
     assert lines == [LogLine("orders", number, "orders listens") for number in (1, 2)]
     everyone = {line.service for line in fleets.engine.logs([], follow=False, tail=5)}
     assert everyone >= {"orders", "catalog"}
-    followed = fleets.engine.logs(["gateway"], follow=True, tail=0)
-    fleets.get("/v1/orders?second")
-    assert '"/v1/orders"' in next(followed).text
+    followed = fleets.engine.logs(["orders", "catalog"], follow=True, tail=1)
+    assert [next(followed).service for _ in range(3)] == ["catalog", "orders", "orders"]
+    fleets.up(orders=3)
+    assert next(line for line in followed if "listens" in line.text).number == 3
     fleets.down()
     list(followed)  # ends with the fleet
 

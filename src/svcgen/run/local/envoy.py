@@ -117,7 +117,8 @@ class Gateway:
         # Hot restart shares memory between Envoys of the same number: two fleets would meet there.
         command = [
             *(self._program, "--disable-hot-restart", "--concurrency", "2"),
-            *("--log-level", "warning", "-c", str(self._places.gateway / "envoy.json")),
+            *("--log-level", "warning", "--file-flush-interval-msec", "200"),
+            *("-c", str(self._places.gateway / "envoy.json")),
         ]
         environment = {**os.environ, **processes.marks(self._places.run, NAME)}
         return await start_child(command, self._places.state, environment, self._places.log(NAME))

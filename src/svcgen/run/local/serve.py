@@ -25,6 +25,7 @@ from svcgen.run.local.supervisor import Supervisor
 IDLE_SECONDS = 10.0
 LOGS_SECONDS = 10.0
 LEFTOVER_SECONDS = 5.0
+GOODBYE_SECONDS = 2.0
 
 
 class Server:
@@ -36,7 +37,7 @@ class Server:
         self._busy = asyncio.Lock()
         self._work: asyncio.Task[Any] | None = None
         self._asked = 0
-        self._ending = False
+        self._going_down: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -51,6 +52,8 @@ class Server:
         for chore in chores:
             chore.cancel()
         server.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._told_everyone(), GOODBYE_SECONDS)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Do what one connection asks for; that the asker went away does not stop it."""
@@ -65,8 +68,13 @@ class Server:
         finally:
             self._asked -= 1
             writer.close()
-        if self._ending or (self._supervisor.idle and request["do"] != "status"):
+        if request["do"] == "down" or self._came_to_nothing(request):
             self._ended.set()
+
+    def _came_to_nothing(self, request: dict[str, Any]) -> bool:
+        """Tell of a first `up` that failed and left nothing to look after."""
+        nothing = self._supervisor.idle and not self._going_down
+        return request["do"] == "up" and nothing and not self._asked
 
     async def _outcome(self, request: dict[str, Any], report: Report) -> dict[str, Any]:
         try:
@@ -100,18 +108,27 @@ class Server:
     async def _alone(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do what changes the fleet, one after the other."""
         async with self._busy:
-            if self._ending:
+            if self._going_down:
                 raise asyncio.CancelledError
             self._work = asyncio.ensure_future(work())
             await self._work
 
     async def _down(self, report: Report) -> None:
-        self._ending = True
+        """End everything once, however many ask for it."""
+        if self._going_down is None:
+            self._going_down = asyncio.create_task(self._end_all(report))
+        await self._going_down
+
+    async def _end_all(self, report: Report) -> None:
         if self._work and not self._work.done():
             self._work.cancel()
             await asyncio.wait([self._work])
         await self._supervisor.down(report)
         await asyncio.to_thread(processes.kill_all, self._places.run)
+
+    async def _told_everyone(self) -> None:
+        while self._asked:
+            await asyncio.sleep(0.01)
 
     def _on_signal(self, number: signal.Signals) -> None:
         """End everything on SIGTERM; a closing terminal is no reason to."""
