@@ -1,0 +1,245 @@
+"""The template: every choice renders, nothing is left unrendered, and each path has one owner."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from svcgen.render.render import render_service
+
+REPOSITORY = Path(__file__).parents[1]
+TEMPLATE = REPOSITORY / "template"
+SETTINGS = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
+STACKS = tuple(SETTINGS["stack"]["choices"].values())
+DATABASES = tuple(SETTINGS["database"]["choices"].values())
+CALLS: tuple[list[str], ...] = ([], ["catalog"], ["order-items", "catalog"])
+PAIRS = list(itertools.product(STACKS, DATABASES))
+CHOICES = list(itertools.product(STACKS, DATABASES, CALLS))
+HOSTILE = "{{ name }} {% raw %} \"quoted\" 'single' \\ $HOME `x` <b> # : - | % 日本 👋"
+
+Render = Callable[..., Path]
+Tree = dict[str, bytes]
+
+
+@pytest.fixture(scope="session")
+def render(tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """Return a function that writes a service into a new folder."""
+
+    def new(**answers: Any) -> Path:
+        folder = tmp_path_factory.mktemp("render") / answers.setdefault("name", "orders")
+        return render_service(folder, {"stack": "python", **answers})
+
+    return new
+
+
+def tree(folder: Path) -> Tree:
+    found = (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def text(folder: Path) -> Iterator[tuple[str, str]]:
+    for name, content in tree(folder).items():
+        yield name, content.decode("utf-8")
+
+
+@pytest.mark.parametrize(("stack", "database", "calls"), CHOICES)
+def test_every_choice_renders_to_files_that_can_be_read(
+    render: Render, stack: str, database: str, calls: list[str]
+) -> None:
+    folder = render(stack=stack, database=database, calls=calls)
+    for name, content in text(folder):
+        assert content.endswith("\n"), name
+        if not name.startswith("chart/templates/"):
+            assert not re.search(r"\{\{|\{%|\{#|Undefined", content), name
+        parse(name, content)
+
+
+def parse(name: str, content: str) -> None:
+    """Read a file as what its name says; chart templates are Helm's, and have their own tests."""
+    kind = Path(name).suffix
+    if kind in {".yaml", ".yml"} and not name.startswith("chart/templates/"):
+        yaml.safe_load(content)
+    elif kind == ".json":
+        json.loads(content)
+    elif kind == ".toml":
+        tomllib.loads(content)
+    elif kind == ".py":
+        ast.parse(content)
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_free_text_stays_the_text_it_was(render: Render, database: str) -> None:
+    folder = render(database=database, description=HOSTILE, owner=HOSTILE[:100])
+    for name, content in text(folder):
+        parse(name, content)
+    chart = yaml.safe_load((folder / "chart/Chart.yaml").read_text(encoding="utf-8"))
+    assert chart["description"] == HOSTILE
+    assert HOSTILE in (folder / "README.md").read_text(encoding="utf-8")
+    answers = yaml.safe_load((folder / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert (answers["description"], answers["owner"]) == (HOSTILE, HOSTILE[:100])
+
+
+@pytest.mark.parametrize(("stack", "database", "calls"), CHOICES)
+def test_rendering_again_gives_the_same_bytes(
+    render: Render, stack: str, database: str, calls: list[str]
+) -> None:
+    answers = {"stack": stack, "database": database, "calls": calls}
+    assert tree(render(**answers)) == tree(render(**answers))
+
+
+def test_the_order_of_calls_changes_nothing_but_what_was_answered(render: Render) -> None:
+    one, other = render(calls=["a", "b"]), render(calls=["b", "a"])
+    different = {name for name, content in tree(one).items() if tree(other)[name] != content}
+    assert different <= {".copier-answers.yml", "chart/registration.yaml"}
+
+
+def rendered_names(folder: Path) -> set[str]:
+    """Name what a layer, or all that is shared, writes into a service."""
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {
+        path.as_posix().removesuffix(".jinja")
+        for path in files
+        if not is_layer(path.parts[0]) and "__pycache__" not in path.parts
+    }
+
+
+def is_layer(name: str) -> bool:
+    return re.fullmatch(r"\{\{\w+\}\}", name) is not None
+
+
+def layers() -> list[str]:
+    return sorted(path.name for path in TEMPLATE.iterdir() if is_layer(path.name))
+
+
+def test_every_layer_is_declared_and_used() -> None:
+    declared = {name for name, question in SETTINGS.items() if is_hidden_layer(question)}
+    assert {name.strip("{}") for name in layers()} == declared
+
+
+def is_hidden_layer(question: object) -> bool:
+    return isinstance(question, dict) and str(question.get("default", "")).startswith("{{ '.' if")
+
+
+@pytest.mark.parametrize(("stack", "database"), PAIRS)
+def test_no_two_layers_write_the_same_path(stack: str, database: str) -> None:
+    kept = layer_of(database)
+    folders = [f"{{{{{layer}}}}}" for layer in (kept, stack, f"{stack}_{kept}")]
+    chosen = [TEMPLATE, *(TEMPLATE / folder for folder in folders)]
+    names = [name for folder in chosen for name in rendered_names(folder)]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_no_shared_file_names_a_language() -> None:
+    words = re.compile(r"\b(python|pip|uvicorn|fastapi|golang|npm|java|maven|cargo)\b", re.I)
+    languages = {f"{{{{{layer}}}}}" for layer in stack_layers()}
+    shared = [
+        path
+        for path in TEMPLATE.rglob("*")
+        if path.is_file() and path.relative_to(TEMPLATE).parts[0] not in languages
+    ]
+    assert [path for path in shared if words.search(path.read_text(encoding="utf-8"))] == []
+
+
+def stack_layers() -> set[str]:
+    return {*STACKS, *(f"{stack}_{layer_of(database)}" for stack, database in PAIRS)}
+
+
+def layer_of(database: str) -> str:
+    return {"none": "memory"}.get(database, database)
+
+
+def test_no_name_is_one_that_windows_refuses() -> None:
+    names = [path.name for path in TEMPLATE.rglob("*")]
+    assert [name for name in names if re.search(r'["<>:|?* ]', name)] == []
+
+
+def test_the_manifests_of_one_stack_share_their_tools() -> None:
+    manifests = [
+        tomllib.loads((TEMPLATE / layer / "pyproject.toml.jinja").read_text(encoding="utf-8"))
+        for layer in ("{{python_memory}}", "{{python_postgres}}")
+    ]
+    assert manifests[0]["tool"] == manifests[1]["tool"]
+    assert manifests[0]["dependency-groups"] == manifests[1]["dependency-groups"]
+
+
+def test_locks_and_rendered_files_name_no_registry() -> None:
+    locks = sorted(TEMPLATE.rglob("requirements*.txt"))
+    assert locks
+    for lock in locks:
+        assert "://" not in lock.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_service_stays_small(render: Render, database: str) -> None:
+    folder = render(database=database, calls=["catalog"])
+    sources = sum(len(path.read_text().splitlines()) for path in (folder / "src").rglob("*.py"))
+    assert len(tree(folder)) <= MOST_FILES
+    assert sources <= MOST_LINES
+
+
+MOST_FILES, MOST_LINES = 50, 700
+
+
+def seeded() -> list[str]:
+    condition = "{% if _copier_operation == 'update' %}"
+    return [
+        pattern.removeprefix(condition).removesuffix("{% endif %}").lstrip("/")
+        for pattern in SETTINGS["_exclude"]
+        if pattern.startswith(condition)
+    ]
+
+
+def test_every_seeded_path_is_one_that_some_choice_renders(render: Render) -> None:
+    names = {name for database in DATABASES for name in tree(render(database=database))}
+    for path in seeded():
+        assert any(name == path or name.startswith(f"{path}/") for name in names), path
+
+
+def test_plain_copier_writes_the_same_files(
+    tmp_path: Path, render: Render, committed: Path
+) -> None:
+    answers = {"name": "orders", "database": "postgres", "calls": ["catalog"]}
+    (tmp_path / "answers.yml").write_text(yaml.safe_dump(answers))
+    options = ["--quiet", "--defaults", "--vcs-ref=HEAD", f"--data-file={tmp_path}/answers.yml"]
+    subprocess.run(
+        [sys.executable, "-m", "copier", "copy", *options, committed, tmp_path / "orders"],
+        check=True,
+        env={**os.environ, "COPIER_CACHE_DIR": str(tmp_path / "cache")},
+    )
+    plain, ours = tree(tmp_path / "orders"), tree(render(**answers))
+    assert without_source(plain) == without_source(ours)
+
+
+def without_source(files: Tree) -> Tree:
+    lines = files[".copier-answers.yml"].splitlines()
+    kept = [line for line in lines if not line.startswith((b"_commit:", b"_src_path:"))]
+    assert len(kept) == len(lines) - 2
+    return {**files, ".copier-answers.yml": b"\n".join(kept)}
+
+
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository whose HEAD is the template as it stands in this checkout."""
+    folder = tmp_path_factory.mktemp("repository")
+    command = ["git", "ls-files", "-co", "--exclude-standard", "-z", "copier.yml", "template"]
+    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (REPOSITORY / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((REPOSITORY / name).read_bytes())
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "template"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
