@@ -42,7 +42,8 @@ def port(bench: Bench) -> None:
 
 
 def port_default(bench: Bench) -> None:
-    with whole_port(DEFAULT_PORT), bench.ready(PORT=None) as running:
+    with whole_port(DEFAULT_PORT), bench.start(PORT=None) as running:
+        running.wait_for("/livez", bench.patience)  # a published container reaches no database
         path = f"/{marker()}"
         get(running.address, path)
         request_line(running.output, path)  # so it was this service that answered

@@ -32,7 +32,7 @@ def image_user(bench: Bench) -> None:
     user = str(configuration(bench).get("User"))
     expect(user.partition(":")[0] == USER, f"USER is {user!r}")
     expect(status(bench.address, "/livez") == 200, "it does not run")
-    processes = docker("top", bench.steady.name, "-eo", "uid").split()[1:]
+    processes = docker("top", bench.steady.name, "-eo", "pid,uid").split()[3::2]
     expect(set(processes) == {USER}, f"the processes run as {sorted(set(processes))}")
 
 

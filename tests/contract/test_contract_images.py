@@ -1,0 +1,111 @@
+"""The contract of images: the rules that only an image has, and a generated service's image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from contract.reference.on_disk import REPOSITORY, write_reference
+
+from svcgen.contract.check import IMAGE, Check
+from svcgen.contract.container import ImageTarget
+from svcgen.contract.suite import CHECKS, run_checks
+from svcgen.render.render import render_service
+from svcgen.service import read_service
+
+pytestmark = pytest.mark.needs("docker", "local")
+OF_IMAGES = [check for check in CHECKS if IMAGE in check.needs]
+SHARED_PORTS = {"port-default", "trace-silent"}
+DOCKERFILE = """\
+ARG BUILD_IMAGE=python:3.14-slim-trixie
+ARG RUNTIME_IMAGE=python:3.14-slim-trixie
+FROM ${RUNTIME_IMAGE}
+ARG VERSION=1
+ARG REVISION=abc
+LABEL org.opencontainers.image.version=${VERSION} org.opencontainers.image.revision=${REVISION}
+ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1
+COPY reference /app/contract/reference
+COPY probe.py /app/
+USER 65532
+HEALTHCHECK CMD ["python", "/app/probe.py"]
+ENTRYPOINT ["python", "-m", "contract.reference.main"]
+"""
+PROBE = """\
+import os, urllib.request
+urllib.request.urlopen("http://127.0.0.1:%s/readyz" % os.environ.get("PORT", "8080"))
+"""
+BROKEN = {
+    "image-user": ("USER 65532", "USER 1000"),
+    "image-read-only": ("ENV ", "ENV BREAK=image-read-only "),
+    "image-labels": ("LABEL org.opencontainers.image.version=${VERSION} ", "LABEL "),
+    "image-health": ('CMD ["python", "/app/probe.py"]', "CMD python /app/probe.py"),
+    "image-arguments": ("FROM ${RUNTIME_IMAGE}", "FROM python:3.14-slim-trixie"),
+}
+Build = Callable[[Path, str], str]
+
+
+@pytest.fixture(scope="module")
+def build() -> Iterator[Build]:
+    """Return a function that builds an image of a folder; all are removed in the end."""
+    built: list[str] = []
+
+    def build(folder: Path, name: str) -> str:
+        image = f"svcgen-contract-{name}:{os.getpid()}"
+        arguments = ("--build-arg=VERSION=7.8.9", "--build-arg=REVISION=abc")
+        command = ["docker", "build", "--quiet", f"--tag={image}", *arguments, str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+        built.append(image)
+        return image
+
+    yield build
+    subprocess.run(["docker", "rmi", "--force", *built], capture_output=True, check=False)
+
+
+def write_image(folder: Path, rule: str) -> Path:
+    """Write the reference with a Dockerfile that breaks one rule, or none."""
+    write_reference(folder)
+    shutil.copytree(
+        REPOSITORY / "tests/contract/reference",
+        folder / "reference",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    right, wrong = BROKEN.get(rule, ("", ""))
+    (folder / "Dockerfile").write_text(DOCKERFILE.replace(right, wrong, 1) if rule else DOCKERFILE)
+    (folder / "probe.py").write_text(PROBE)
+    return folder
+
+
+@pytest.mark.parametrize("check", OF_IMAGES, ids=lambda check: check.name)
+def test_an_image_that_breaks_the_rule_fails_its_check(
+    check: Check, build: Build, tmp_path: Path, stand_in_database: str
+) -> None:
+    folder = write_image(tmp_path / "things", check.name)
+    target = ImageTarget(build(folder, check.name), read_service(folder))
+    (finding,) = run_checks(target, stand_in_database, [check], 8)
+    assert finding.ok is False, finding.detail
+
+
+def test_an_image_that_keeps_the_rules_passes(
+    build: Build, tmp_path: Path, stand_in_database: str
+) -> None:
+    folder = write_image(tmp_path / "things", "")
+    target = ImageTarget(build(folder, "unbroken"), read_service(folder))
+    found = run_checks(target, stand_in_database, OF_IMAGES, 8)
+    assert {one.check.name: one.detail for one in found if not one.ok} == {}
+
+
+@pytest.mark.parametrize("stack", ["python"])
+def test_the_image_of_a_generated_service_keeps_the_contract(
+    stack: str, build: Build, tmp_path: Path, postgres: Callable[[str], str]
+) -> None:
+    answers = {"name": "things", "database": "postgres", "calls": ["order-items"], "stack": stack}
+    folder = render_service(tmp_path / "things", answers)
+    target = ImageTarget(build(folder, stack), read_service(folder))
+    found = run_checks(target, postgres(f"image-{stack}"))
+    assert {one.check.name: one.detail for one in found if one.ok is False} == {}
+    not_run = {one.check.name for one in found if one.ok is None}
+    assert not_run - SHARED_PORTS == {"run-one-process"}  # an image has no make
