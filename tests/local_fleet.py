@@ -19,7 +19,7 @@ from svcgen.run.engine import Fleet, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.engine import LocalEngine
 from svcgen.run.local.state import Places
-from svcgen.workspace import open_workspace, state_folder
+from svcgen.workspace import open_workspace
 
 TINY = Path(__file__).parent / "data" / "tiny"
 
@@ -60,16 +60,15 @@ class Fleets:
         self.port = free_port()
         self.engine = LocalEngine(root)
         self.said: list[tuple[str, str]] = []
-        state_folder(root)
 
     def report(self, service: str, text: str) -> None:
         self.said.append((service, text))
 
-    def fleet(self, **scale: int) -> Fleet:
-        return Fleet(open_workspace(self.root), self.port, scale)
+    def fleet(self, only: str = "", **scale: int) -> Fleet:
+        return Fleet(open_workspace(self.root), self.port, scale, frozenset(only.split()))
 
-    def up(self, **scale: int) -> None:
-        self.engine.up(self.fleet(**scale), self.report)
+    def up(self, only: str = "", **scale: int) -> None:
+        self.engine.up(self.fleet(only, **scale), self.report)
 
     def replace(self, name: str) -> None:
         self.engine.replace(self.fleet(), name, self.report)

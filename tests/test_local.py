@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import NewService
 from local_fleet import Fleets, load, psql, tiny, until, workspace
 
 from svcgen.errors import SvcgenError
@@ -54,6 +55,17 @@ def test_up_again_touches_nothing_and_a_new_service_loses_no_request(fleets: Fle
         assert fleets.get("/v1/basket")[0] == 404
         assert fleets.engine.ps() == before
     assert list(statuses) == [200]
+
+
+def test_up_of_one_leaves_a_broken_one_alone(fleets: Fleets) -> None:
+    folder = tiny(fleets.root, "orders")
+    fleets.up()
+    (folder / "broken").touch()
+    os.kill(fleets.pids("orders")[0], 9)
+    tiny(fleets.root, "catalog")
+    fleets.up(only="catalog")
+    assert fleets.get("/v1/catalog")[0] == 200
+    assert fleets.rows("orders")[0].restarts
 
 
 def test_scale_up_and_down_under_load(fleets: Fleets) -> None:
@@ -189,6 +201,16 @@ def test_two_workspaces_run_side_by_side(
     assert not other.left()
 
 
+def test_the_python_stack(fleets: Fleets, new_service: NewService) -> None:
+    new_service("orders", fleets.root, database="postgres")
+    new_service("catalog", fleets.root, calls=["orders"])
+    fleets.up()
+    assert fleets.get("/v1/catalog/summary")[1]["calls"]["orders"]["items"] == 0
+    with load(fleets.port, "/v1/orders", rate=30) as statuses:
+        fleets.replace("orders")
+    assert list(statuses) == [200]
+
+
 def test_each_service_has_a_database_of_its_own(fleets: Fleets) -> None:
     folders = [tiny(fleets.root, name, database="postgres") for name in ("orders", "order-items")]
     fleets.up()
@@ -204,6 +226,8 @@ def test_each_service_has_a_database_of_its_own(fleets: Fleets) -> None:
     again = (folders[0] / "migrated").read_text()
     assert psql(again, "SELECT seven FROM t") == "7", "data stay"
     assert other.startswith("postgresql://order-items:")
+    fleets.engine.down(fleets.report, volumes=True)
+    assert not (fleets.root / ".svcgen" / "postgres").exists()
 
 
 def test_a_workspace_with_a_long_path(tmp_path: Path) -> None:

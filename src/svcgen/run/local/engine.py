@@ -43,9 +43,7 @@ class LocalEngine:
 
     def running(self) -> bool:
         """Tell whether a supervisor answers, or processes of a killed one are left."""
-        if not self._places.trace.exists():
-            return False
-        return self._status() is not None or bool(self._left())
+        return self._places.trace.exists() and (self._status() is not None or bool(self._left()))
 
     def port(self) -> int | None:
         """Return the gateway's port on 127.0.0.1, None when no gateway runs."""
@@ -72,12 +70,13 @@ class LocalEngine:
 
     def down(self, report: Report, volumes: bool = False) -> None:
         """End everything; a supervisor that is gone or does not answer is no hindrance."""
+        if not self._places.state.is_dir():
+            return
         with contextlib.suppress(AbsentError):
             ask(self._places.socket, {"do": "down"}, report, DOWN_SECONDS)
             self._wait_gone()
-        if self._places.state.is_dir():
-            _processes().end_all(self._places.run, GRACE_SECONDS)
-            forget(self._places)
+        _processes().end_all(self._places.run, GRACE_SECONDS)
+        forget(self._places)
         if volumes:
             shutil.rmtree(self._places.data, ignore_errors=True)
             self._places.passwords.unlink(missing_ok=True)
@@ -136,6 +135,8 @@ class LocalEngine:
         return SvcgenError(problem + said, "`svcgen down` ends what is left.")
 
     def _status(self) -> dict[str, Any] | None:
+        if not self._places.trace.exists():
+            return None
         try:
             return dict(ask(self._places.socket, {"do": "status"}, _silent, STATUS_SECONDS))
         except AbsentError:

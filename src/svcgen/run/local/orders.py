@@ -13,6 +13,7 @@ from svcgen.run.local.ports import LOOPBACK, free_port
 from svcgen.run.local.postgres import find_postgres
 from svcgen.run.local.state import Places
 from svcgen.service import Service, variable
+from svcgen.workspace import state_folder
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fleet
@@ -31,6 +32,7 @@ def order_for(fleet: run.Fleet, places: Places, known: Mapping[str, int]) -> Ord
     from svcgen.compose.write import checked_fleet
     from svcgen.gateway.envoy import LocalPlacement, edge_files
 
+    state_folder(places.root)
     found = checked_fleet(fleet.workspace, (), deps=False)
     internal = {name: known.get(name) or free_port() for name in found.called}
     placement = LocalPlacement(fleet.port, places.gateway, places.admin, internal)
@@ -38,6 +40,7 @@ def order_for(fleet: run.Fleet, places: Places, known: Mapping[str, int]) -> Ord
         services=_plans(found, internal),
         port=fleet.port,
         seconds=float(os.environ.get("SVCGEN_READY_SECONDS", READY_SECONDS)),
+        only=tuple(sorted(fleet.only)),
         scale=dict(fleet.scale),
         internal=internal,
         files=edge_files(found.table, found.upstreams, placement, found.settings.gateway),

@@ -22,6 +22,7 @@ class Plan:
 class Order:
     """What is to run: services, replicas of each, and the gateway's files that belong to them.
 
+    `only`, when not empty, names the services that may be touched.
     `internal` has the loopback port of each called service, `programs` the paths of envoy and of
     the folder with PostgreSQL's programs, `seconds` how long a replica may take to become ready.
     """
@@ -29,6 +30,7 @@ class Order:
     services: tuple[Plan, ...]
     port: int
     seconds: float
+    only: tuple[str, ...] = ()
     scale: Mapping[str, int] = field(default_factory=dict)
     internal: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -39,12 +41,12 @@ class Order:
         return asdict(self)
 
     @property
-    def needs_database(self) -> bool:
-        """Tell whether any service keeps its data in PostgreSQL."""
-        return any(plan.database for plan in self.services)
+    def touched(self) -> tuple[Plan, ...]:
+        """The services that may be started or scaled."""
+        return tuple(one for one in self.services if not self.only or one.name in self.only)
 
 
 def read_order(document: Mapping[str, Any]) -> Order:
     """Return the order that `Order.document` wrote."""
     services = tuple(Plan(**plan) for plan in document["services"])
-    return Order(**{**document, "services": services})
+    return Order(**{**document, "services": services, "only": tuple(document["only"])})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from svcgen.gateway.apply import read_text, replace_text
 from svcgen.gateway.clusters import endpoints_file
@@ -65,11 +66,18 @@ class RunningService:
 
     def publish(self) -> None:
         """Tell the gateway which replicas it may use."""
-        path = self._places.gateway / "eds" / f"{self.plan.name}.json"
         ports = [replica.port for replica in self.replicas if replica.serving]
         text = endpoints_file(self.plan.name, [(LOOPBACK, port) for port in sorted(ports)])
-        if read_text(path) != text:
-            replace_text(path, text)
+        if read_text(self._list) != text:
+            replace_text(self._list, text)
+
+    def unpublish(self) -> None:
+        """Remove the gateway's list: the service has gone for good."""
+        self._list.unlink(missing_ok=True)
+
+    @property
+    def _list(self) -> Path:
+        return self._places.gateway / "eds" / f"{self.plan.name}.json"
 
     @property
     def ports(self) -> list[int]:

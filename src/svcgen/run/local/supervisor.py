@@ -113,7 +113,7 @@ class Supervisor:
 
     async def _bring_up(self, order: Order, report: Report) -> None:
         self._seconds = order.seconds
-        plans = [await self._with_database(plan, order, report) for plan in order.services]
+        plans = [await self._with_database(plan, order, report) for plan in order.touched]
         await _together(self._fill(plan, order, report) for plan in plans)
         await self._show(order, report)
         self._internal = dict(order.internal)
@@ -152,20 +152,21 @@ class Supervisor:
         else:
             await self._gateway.kept.wait_ready(order.seconds)
             await self._gateway.apply(order.files)
-        for plan in order.services:
+        for plan in order.touched:
             await self._gateway.sees(plan.name, self._services[plan.name].ports)
         report(GATEWAY, "ready")
 
     async def _remove_surplus(self, order: Order, report: Report) -> None:
-        names = {plan.name for plan in order.services}
-        for name, service in list(self._services.items()):
-            wanted = order.scale.get(name, len(service.replicas)) if name in names else 0
-            if surplus := service.replicas[wanted:]:
-                report(name, "draining")
+        for plan in order.touched:
+            service = self._services[plan.name]
+            if surplus := service.replicas[order.scale.get(plan.name, len(service.replicas)) :]:
+                report(plan.name, "draining")
                 await service.remove(surplus)
-            if name not in names:
-                del self._services[name]
-                (self._places.gateway / "eds" / f"{name}.json").unlink(missing_ok=True)
+        for name in self._services.keys() - {plan.name for plan in order.services}:
+            report(name, "draining")
+            service = self._services.pop(name)
+            await service.remove(service.replicas)
+            service.unpublish()
 
     async def _take_away(self, before: Iterable[Replica]) -> None:
         """End the replicas that were started since, and forget services without any."""
