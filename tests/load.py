@@ -1,7 +1,7 @@
 """Open-loop load: each request at its own time, whatever became of the others.
 
-`python load.py PORT RATE LIMIT` sends until its stdin ends or LIMIT requests are sent, then prints
-one JSON list of outcomes. Only 127.0.0.1 is ever asked.
+`python load.py PORT RATE GETS POSTS` sends to paths, given as JSON lists, until its stdin ends or
+LIMIT requests are sent, then prints one JSON list of outcomes. Only 127.0.0.1 is ever asked.
 """
 
 from __future__ import annotations
@@ -11,14 +11,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
 
-PAGES = ("/v1/orders?limit=1", "/v1/catalog?limit=1")
-GETS = (*PAGES, *PAGES, "/v1/catalog/summary?depth=1")
-POSTS = ("/v1/orders", "/v1/catalog")
 ONE_POST_IN = 10
 PATIENCE = 10.0  # seconds for one answer
 LIMIT = 60_000
@@ -46,10 +42,12 @@ class Outcome:
 
 
 @contextmanager
-def load(port: int, rate: int) -> Iterator[list[Outcome]]:
+def load(
+    port: int, rate: int, gets: Sequence[str], posts: Sequence[str] = ()
+) -> Iterator[list[Outcome]]:
     """Send requests meanwhile; the list is filled once the block is left."""
     outcomes: list[Outcome] = []
-    command = [sys.executable, __file__, str(port), str(rate), str(LIMIT)]
+    command = [sys.executable, __file__, str(port), str(rate), json.dumps(gets), json.dumps(posts)]
     sender = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         yield outcomes
@@ -58,23 +56,24 @@ def load(port: int, rate: int) -> Iterator[list[Outcome]]:
         outcomes += [Outcome(**one) for one in json.loads(told)]
 
 
-async def _send_all(port: int, rate: int, limit: int) -> list[Outcome]:
+async def _send_all(
+    port: int, rate: int, gets: Sequence[str], posts: Sequence[str]
+) -> list[Outcome]:
     over = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), over.set)
     idle: list[Connection] = []
     began, tasks = time.monotonic(), []
-    for number in range(limit):
+    for number in range(LIMIT):
         await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
         if over.is_set():
             break
-        tasks.append(asyncio.create_task(_send(port, number, idle)))
+        post = posts and number % ONE_POST_IN == 0
+        path = posts[number // ONE_POST_IN % len(posts)] if post else gets[number % len(gets)]
+        tasks.append(asyncio.create_task(_send(port, "POST" if post else "GET", path, idle)))
     return await asyncio.gather(*tasks)
 
 
-async def _send(port: int, number: int, idle: list[Connection]) -> Outcome:
-    method = "GET" if number % ONE_POST_IN else "POST"
-    paths = GETS if method == "GET" else POSTS
-    path = paths[number // (1 if method == "GET" else ONE_POST_IN) % len(paths)]
+async def _send(port: int, method: str, path: str, idle: list[Connection]) -> Outcome:
     sent, began = time.time(), time.monotonic()
     status, error = 0, ""
     try:
@@ -115,11 +114,9 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> b
     return text
 
 
-def _main(port: str, rate: str, limit: str) -> None:
-    outcomes: list[dict[str, Any]] = [
-        asdict(one) for one in asyncio.run(_send_all(int(port), int(rate), int(limit)))
-    ]
-    json.dump(outcomes, sys.stdout)
+def _main(port: str, rate: str, gets: str, posts: str) -> None:
+    sent = asyncio.run(_send_all(int(port), int(rate), json.loads(gets), json.loads(posts)))
+    json.dump([asdict(one) for one in sent], sys.stdout)
 
 
 if __name__ == "__main__":

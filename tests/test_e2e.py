@@ -28,6 +28,9 @@ from svcgen.workspace import Workspace, open_workspace, state_folder
 from tests.conftest import NewService
 from tests.load import Outcome, load
 
+PAGES = ("/v1/orders?limit=1", "/v1/catalog?limit=1")
+GETS = (*PAGES, *PAGES, "/v1/catalog/summary?depth=1")
+POSTS = ("/v1/orders", "/v1/catalog")
 RATE = 210  # requests a second, one POST in ten
 BEFORE, AFTER, BETWEEN = 10.0, 20.0, 10.0  # seconds
 ENGINES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("docker", "local")]
@@ -98,7 +101,7 @@ def test_no_get_is_lost(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     began = time.monotonic()
     shop.up()
     took = time.monotonic() - began
-    with load(shop.port, RATE) as outcomes:
+    with load(shop.port, RATE, GETS, POSTS) as outcomes:
         time.sleep(BEFORE)
         events = [_happen(shop, name, act) for name, act in EVENTS]
         time.sleep(AFTER - BETWEEN)

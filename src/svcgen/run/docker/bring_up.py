@@ -11,6 +11,7 @@ from pathlib import Path
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.cli import Compose
 from svcgen.run.docker.containers import DATABASE, MIGRATE, Container, containers
+from svcgen.run.docker.gateway import wait_seen
 from svcgen.run.docker.plan import Plan, read_plan
 from svcgen.run.docker.ready import wait_ready
 from svcgen.run.docker.rolling import drain, migrate, remove, replicas, roll
@@ -85,6 +86,9 @@ def start(compose: Compose, names: Sequence[str], scale: Mapping[str, int], repo
     sizes = [f"--scale={name}={scale[name]}" for name in names if name in scale]
     starting = compose.start("up", "--detach", "--no-build", "--no-recreate", *sizes, *names)
     wait_ready(lambda: _with_helpers(compose.root, names), report, starting)
+    for name in names:
+        if name != GATEWAY:
+            wait_seen(compose.root, name, [one.host for one in replicas(compose.root, name)])
 
 
 def adjust(compose: Compose, plan: Plan, name: str, wanted: int, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections import Counter
@@ -15,6 +16,8 @@ from svcgen.run.engine import Report
 
 LOOK = 0.25  # seconds between two looks
 LIMIT = 120.0  # seconds without any change until a start counts as failed
+UNWELL = float(os.environ.get("SVCGEN_READY_SECONDS", "60"))  # a busy machine is slower than
+# the health check allows; so long nothing must have changed until unhealthy means failed
 CRASHES = 3  # so many ends in a row are no accident
 
 Look = Callable[[], Sequence[Container]]
@@ -59,12 +62,13 @@ def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | Non
     code = starting.poll() if starting else 0  # asked first: what it made is then seen
     seen = look()
     progress.tell(seen)
-    _refuse_failed(seen)
+    quiet = time.monotonic() - progress.changed
+    _refuse_failed(seen, patient=quiet < UNWELL)
     if code:
         raise _could_not_start(seen, starting)
     if code == 0 and all(container.ready for container in seen):
         return True
-    if time.monotonic() - progress.changed > LIMIT:
+    if quiet > LIMIT:
         raise _late(seen)
     return False
 
@@ -86,10 +90,10 @@ def _states(seen: Sequence[Container]) -> dict[str, str]:
     return states
 
 
-def _refuse_failed(seen: Sequence[Container]) -> None:
+def _refuse_failed(seen: Sequence[Container], *, patient: bool) -> None:
     for container in seen:
         ended = container.status in {"exited", "dead"} and not container.ready
-        unwell = container.status == RUNNING and container.health == "unhealthy"
+        unwell = container.status == RUNNING and container.health == "unhealthy" and not patient
         if unwell or (ended and not container.restarted) or container.restarts >= CRASHES:
             raise failure(container)
 

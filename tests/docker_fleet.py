@@ -1,0 +1,117 @@
+"""Tiny services in containers that start in a moment, and what tests ask of such a fleet."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svcgen.commands.up import UpResult, up
+from svcgen.run.docker.engine import DockerEngine
+from svcgen.workspace import Workspace, open_workspace, state_folder
+
+TINY = Path(__file__).parent / "data" / "tiny_image"
+
+
+@dataclass(frozen=True)
+class Yard:
+    """A workspace folder of tiny services and the port that its gateway gets."""
+
+    root: Path
+    port: int
+
+    @property
+    def workspace(self) -> Workspace:
+        return open_workspace(self.root)
+
+    @property
+    def engine(self) -> DockerEngine:
+        return DockerEngine(self.root)
+
+    def up(self, *names: str, **scale: int) -> UpResult:
+        return up(self.workspace, names, engine="docker", scale=scale, port=self.port)
+
+    def ids(self, *services: str) -> dict[str, list[str]]:
+        """Return the containers of services, or of all but migrations."""
+        found: dict[str, list[str]] = {}
+        form = '{{.Label "com.docker.compose.service"}} {{.ID}}'
+        for line in docker("ps", "--format", form, "--filter", self._mine).splitlines():
+            service, one = line.split()
+            found.setdefault(service, []).append(one)
+        return {name: sorted(found[name]) for name in sorted(services or found)}
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            return json.load(answer)
+
+    def left(self) -> str:
+        """Say which containers and networks of this workspace there are."""
+        network = f"label=com.docker.compose.project={self.root.name}"
+        return docker("ps", "-aq", "--filter", self._mine) + docker(
+            "network", "ls", "-q", "--filter", network
+        )
+
+    @property
+    def _mine(self) -> str:
+        return f"label=com.docker.compose.project.working_dir={self.root}"
+
+
+def new_yard(root: Path) -> Yard:
+    root.mkdir()
+    state_folder(root)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return Yard(root, probe.getsockname()[1])
+
+
+def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] = ()) -> Path:
+    """Write a service whose image builds in a moment; its image has the workspace's name in it."""
+    folder = root / name
+    shutil.copytree(TINY, folder)
+    (folder / "chart").mkdir()
+    image = f"{root.name}-{name}:${{VERSION:-dev}}"
+    urls = {f"{called.upper()}_URL": f"http://{called}:8080" for called in calls}
+    service = {
+        "image": image,
+        "build": ".",
+        "environment": {"NAME": name, "PORT": "8080", "DRAIN_SECONDS": "2", **urls},
+        "networks": ["platform"],
+        "restart": "unless-stopped",
+    }
+    services: dict[str, Any] = {name: service}
+    if migrates:
+        migration = {"image": image, "build": ".", "command": ["migrate"]}
+        services[f"{name}-migrate"] = {**migration, "environment": {"NAME": name}}
+        after = {f"{name}-migrate": {"condition": "service_completed_successfully"}}
+        service["depends_on"] = after
+    route = {"path": f"/v1/{name}", "auth": "none"}
+    for file, content in {
+        ".copier-answers.yml": {"name": name, "stack": "python", "_commit": "v0.0.1"},
+        "compose.yaml": {"services": services, "networks": {"platform": {}}},
+        "openapi.json": {"paths": {f"/v1/{name}": {"get": {"operationId": "list"}}}},
+        "chart/registration.yaml": {
+            "apiVersion": "svcgen.dev/v1",
+            "service": name,
+            "calls": list(calls),
+            "routes": {name: route},
+        },
+    }.items():
+        (folder / file).write_text(json.dumps(content))
+    build(folder, "one")
+    return folder
+
+
+def build(folder: Path, text: str) -> None:
+    """Change the image: `broken` does not start, `unmigratable` does not migrate."""
+    (folder / "build.txt").write_text(text)
+
+
+def docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
