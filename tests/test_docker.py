@@ -50,8 +50,8 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(yard: Yard) -> N
     os.kill(ps(yard.workspace).replicas[0].pid, signal.SIGKILL)
     _until(lambda: ps(yard.workspace).replicas[0].restarts == 1)
     _until(lambda: ps(yard.workspace).replicas[0].state == "ready")
-    lines = list(logs(yard.workspace, ["catalog"], tail=10))
-    assert [line.text for line in lines] == ["catalog one listens"] * 3
+    lines = [line.text for line in logs(yard.workspace, ["catalog"], tail=100)]
+    assert lines.count("catalog one listens") == 3
     with pytest.raises(SvcgenError, match="These do: catalog, gateway, orders"):
         logs(yard.workspace, ["basket"])
     assert yard.up("catalog", catalog=1).replicas[0].service == "catalog"
