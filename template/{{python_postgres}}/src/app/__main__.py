@@ -2,14 +2,16 @@
 
 import sys
 
-from app.config import fail
-from app.migrate import migrate
-from app.server import serve
-
 match sys.argv[1:]:
     case []:
+        from app.server import serve
+
         serve()
     case ["migrate"]:
+        from app.migrate import migrate
+
         migrate()
-    case other:
-        fail(f"there is no command {' '.join(other)}: write migrate, or nothing to serve")
+    case words:
+        from app.config import fail
+
+        fail(f"there is no command {' '.join(words)}: write migrate, or nothing to serve")

@@ -1,0 +1,183 @@
+"""A service's image and its Compose file, used alone, as they are in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from svcgen.contract.client import free_port
+from svcgen.render.render import render_service
+
+STACKS = ("python",)
+DATABASES = ("none", "postgres")
+ADDED = 115_000_000  # bytes over the base image, at most
+pytestmark = pytest.mark.needs("docker")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A service's folder, and its image."""
+
+    folder: Path
+    image: str
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def built(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Built]:
+    """The larger variant of each stack, built once without any cache."""
+    name = f"image-of-{request.param}"
+    answers = {"name": name, "stack": request.param, "database": "postgres", "calls": []}
+    folder = render_service(tmp_path_factory.mktemp("image") / name, answers)
+    image = f"svcgen-test/{name}:{os.getpid()}"
+    build(folder, image)
+    yield Built(folder, image)
+    docker("image", "rm", "--force", image)
+
+
+def docker(*words: str) -> str:
+    done = subprocess.run(["docker", *words], text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def build(folder: Path, image: str) -> None:
+    docker("build", "--quiet", "--no-cache", "--tag", image, str(folder))
+
+
+def test_hadolint_is_silent(built: Built) -> None:
+    beside = Path(sys.executable).with_name("hadolint")
+    program = beside if beside.exists() else "hadolint"
+    command = [program, built.folder / "Dockerfile"]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_second_build_gives_the_same_files(built: Built) -> None:
+    again = f"{built.image}-again"
+    build(built.folder, again)
+    try:
+        assert files(again) == files(built.image)
+    finally:
+        docker("image", "rm", "--force", again)
+
+
+def files(image: str) -> dict[str, tuple[int, int, int, str]]:
+    """Return mode, owner, group and digest of every path in an image."""
+    container = docker("create", image)
+    try:
+        with tempfile.TemporaryFile() as archive:
+            subprocess.run(["docker", "export", container], stdout=archive, check=True)
+            archive.seek(0)
+            with tarfile.open(fileobj=archive) as members:
+                return {one.name: described(members, one) for one in members}
+    finally:
+        docker("rm", container)
+
+
+def described(members: tarfile.TarFile, one: tarfile.TarInfo) -> tuple[int, int, int, str]:
+    content = members.extractfile(one) if one.isfile() else None
+    digest = hashlib.sha256(content.read()).hexdigest() if content else one.linkname
+    return one.mode, one.uid, one.gid, digest
+
+
+def test_the_image_adds_little_to_its_base(built: Built) -> None:
+    base = next(
+        line.partition("=")[2]
+        for line in (built.folder / "Dockerfile").read_text().splitlines()
+        if line.startswith("ARG RUNTIME_IMAGE=")
+    )
+    sizes = [int(docker("inspect", "--format={{.Size}}", image)) for image in (built.image, base)]
+    assert sizes[0] - sizes[1] < ADDED
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A service that Docker Compose runs by itself, from its own folder."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PORT']}"
+
+    def compose(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["docker", "compose", *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def succeed(self, *words: str) -> None:
+        running = self.compose(*words)
+        said, _ = running.communicate()
+        assert running.returncode == 0, said
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[Alone]:
+    environment = {"PORT": str(free_port()), "VERSION": f"test-{os.getpid()}", "DRAIN_SECONDS": "0"}
+    service = Alone(folder, {**os.environ, **environment})
+    try:
+        service.succeed("up", "--wait")
+        yield service
+    finally:
+        service.succeed("down", "--volumes", "--rmi=local", "--timeout=5")
+
+
+@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("stack", STACKS)
+def test_alone_it_answers_and_watch_brings_in_what_was_saved(
+    stack: str, database: str, tmp_path: Path
+) -> None:
+    name = f"alone-{stack}-{database}"
+    folder = render_service(tmp_path / name, {"name": name, "stack": stack, "database": database})
+    with alone(folder) as service:
+        assert httpx.post(f"{service.url}/v1/{name}", json={"name": "x"}).status_code == 201
+        watching = service.compose("watch", "--no-up")
+        try:
+            assert watching.stdout
+            assert "enabled" in watching.stdout.readline()
+            replace_version(folder)
+            until(lambda: version(service.url) == "2.0.0")
+        finally:
+            watching.terminate()
+            watching.communicate()
+
+
+def replace_version(folder: Path) -> None:
+    """Save a change of the API's version, wherever the stack's sources have it."""
+    for path in (folder / "src").rglob("*"):
+        if path.is_file() and "1.0.0" in (text := path.read_text(encoding="utf-8")):
+            path.write_text(text.replace("1.0.0", "2.0.0"), encoding="utf-8")
+
+
+def version(url: str) -> str:
+    try:
+        return str(httpx.get(f"{url}/openapi.json", timeout=2).json()["info"]["version"])
+    except httpx.TransportError:
+        return ""
+
+
+def until(reached: Callable[[], bool], patience: float = 60) -> None:
+    end = time.monotonic() + patience
+    while not reached():
+        assert time.monotonic() < end, "not reached in time"
+        time.sleep(0.2)
