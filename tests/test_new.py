@@ -71,8 +71,8 @@ def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem", "advice"),
     [
-        (["Orders"], "`name`", "orders"),
-        (["gateway"], "`name`", "reserved"),
+        (["Orders"], "`name`", "for example order-items"),
+        (["gateway"], "`name`", "for example gateway-api"),
         (["orders", "-d", "databse=postgres"], "no question `databse`", "Did you mean `database`?"),
         (["orders", "-d", "python=."], "no question `python`", "There are: name"),
         (["orders", "-d", "owner"], '"owner" is no answer', "QUESTION=ANSWER"),

@@ -107,9 +107,7 @@ def _listed(root: Path, settings: Mapping[str, Any]) -> list[Path]:
 
 def _found(root: Path, levels: int) -> Iterator[Path]:
     """Walk down, not into services, dot folders and folders that hold what tools made."""
-    with os.scandir(root) as entries:
-        folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    for entry in folders:
+    for entry in _folders(root):
         if entry.name.startswith(".") or entry.name in PASSED_OVER:
             continue
         folder = Path(entry.path)
@@ -117,6 +115,15 @@ def _found(root: Path, levels: int) -> Iterator[Path]:
             yield folder
         elif levels > 1:
             yield from _found(folder, levels - 1)
+
+
+def _folders(root: Path) -> list[os.DirEntry[str]]:
+    """List the folders in a folder; none in one that is not there yet or that is closed to us."""
+    try:
+        with os.scandir(root) as entries:
+            return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, PermissionError):
+        return []
 
 
 def _by_name(service: Service) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def new_service(
         _refuse_unknown(answers)
         check_answers(answers)
     _refuse_taken(folder)
-    workspace = open_workspace(_existing(folder.parent))
+    workspace = open_workspace(folder.parent)
     _refuse_used(str(answers["name"]), workspace)
     template = Template(source, ref, workspace.settings.get("defaults") or {})
     with _aside(folder.parent) as aside:
@@ -102,11 +102,6 @@ def _refuse_used(name: str, workspace: Workspace) -> None:
                 f'The name "{name}" is used by {service.folder}.',
                 "Each service of a workspace needs a name of its own: choose another one.",
             )
-
-
-def _existing(folder: Path) -> Path:
-    """Return the nearest folder upwards that exists: a workspace is looked for from there."""
-    return next(parent for parent in (folder, *folder.parents) if parent.is_dir())
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def _copy(
             settings=Settings(),  # a user's own Copier defaults would make two machines differ
         )
     except (CopierError, ValueError, OSError) as error:
-        raise SvcgenError(*_in_our_words(error)) from error
+        raise SvcgenError(*_in_our_words(error, template.source)) from error
     except Exception as error:  # git's own failures come as plumbum's, without a common base
         if type(error).__module__.partition(".")[0] != "plumbum":
             raise
@@ -98,12 +98,12 @@ def _copy(
 _REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTALL)
 
 
-def _in_our_words(error: Exception) -> tuple[str, str]:
+def _in_our_words(error: Exception, source: str) -> tuple[str, str]:
     """Split Copier's `Validation error for question 'name': …` into problem and advice."""
     text = str(error) or type(error).__name__
     refusal = _REFUSAL.fullmatch(text)
     if not refusal:
-        return " ".join(text.split()), ""
+        return f"{source or 'The template'} cannot be used: {' '.join(text.split())}", ""
     question, problem, advice = refusal.groups()
     return f"The answer to `{question}` cannot be used: {problem}", advice or ""
 
