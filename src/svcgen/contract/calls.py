@@ -68,7 +68,7 @@ def call_slow(bench: Bench) -> None:
         detail = problem(summarize(bench), 504)["detail"]
         took = time.monotonic() - began
         expect(bench.callee.name in detail, f"the detail does not name it: {detail}")
-        expect(1 < took < 4, f"it took {took:.1f} s, not 2")
+        expect(1 < took < 5, f"it took {took:.1f} s, not 2")
         expect(len(received) == 1, f"{len(received)} requests, not one")
 
 

@@ -12,14 +12,15 @@ from svcgen.contract.door import Door, door_to
 from svcgen.contract.target import Running
 
 WARNINGS_SECONDS = 11.0  # long enough for two warnings, one each 5 s
-MIGRATION_SECONDS = (25.0, 40.0)  # 30 s, and a slow runtime's start
+MIGRATION_SECONDS = 30.0
+NOTICED_SECONDS = 10.0 + 5.0  # and a busy machine
 
 
 @dataclass(frozen=True)
 class Outage:
     """What was seen of a service that started without its database, got it, lost it, got it again.
 
-    Seconds are None when it took more than ten.
+    Seconds are None when it took more than NOTICED_SECONDS.
     """
 
     live: int
@@ -81,7 +82,9 @@ def complains(entry: dict[str, object]) -> bool:
 def seconds(running: Running, wanted: int) -> float | None:
     """Wait for a status of /readyz."""
     try:
-        return until(lambda: status(running.address, "/readyz", PATIENCE) == wanted, 10)
+        return until(
+            lambda: status(running.address, "/readyz", PATIENCE) == wanted, NOTICED_SECONDS
+        )
     except BrokenRuleError:
         return None
 
@@ -99,7 +102,7 @@ def database_request(bench: Bench) -> None:
     seen = bench.once(outage)
     expect(seen.request.status == 503, f"GET {bench.path} is {seen.request.status}, not 503")
     expect(seen.request.kind == "application/problem+json", f"it is {seen.request.kind}")
-    expect(seen.request_seconds < 5, f"it took {seen.request_seconds:.1f} s")
+    expect(seen.request_seconds < 7, f"it took {seen.request_seconds:.1f} s")
 
 
 def database_returns(bench: Bench) -> None:
@@ -123,10 +126,10 @@ def migrate_unreachable(bench: Bench) -> None:
     url = door_to(bench.database_url)[1]
     began = time.monotonic()
     migration = bench.migrate(DATABASE_URL=url)
-    code = migration.exit_code(MIGRATION_SECONDS[1] + 10)
+    code = migration.exit_code(MIGRATION_SECONDS + bench.patience)
     took = time.monotonic() - began
     expect(code == 1, f"the exit code is {code}, not 1")
-    expect(MIGRATION_SECONDS[0] < took < MIGRATION_SECONDS[1], f"it took {took:.0f} s, not 30")
+    expect(took > MIGRATION_SECONDS - 2, f"it took {took:.0f} s, not 30")
     last = (migration.output.entries() or [{}])[-1]
     expect(last.get("level") == "error", f"the last line is no error: {migration.last_words()}")
     expect("database" in str(last.get("msg")).lower(), f"it does not say database: {last}")

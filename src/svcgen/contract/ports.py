@@ -12,7 +12,7 @@ from pathlib import Path
 from svcgen.contract.check import BrokenRuleError, NotRunError
 from svcgen.contract.client import until
 
-PATIENCE = 30.0  # seconds that another program may need to leave
+PATIENCE = 5.0  # seconds that another program may need to leave
 
 
 @contextlib.contextmanager

