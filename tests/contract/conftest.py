@@ -44,7 +44,7 @@ def postgres() -> Iterator[Callable[[str], str]]:
             shutil.chown(folder, user)
 
         def run(program: str, *arguments: str) -> None:
-            command = [POSTGRES_BIN_PATH / program, *arguments]
+            command = [f"{POSTGRES_BIN_PATH}/{program}", *arguments]
             subprocess.run(command, user=user, check=True, capture_output=True, cwd=folder)
 
         data = f"--pgdata={folder}/data"
