@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_fleet import Fleets, tiny, until, workspace
+
+from tests.local_fleet import Fleets, tiny, until, workspace
 
 pytestmark = pytest.mark.needs("local")
 
@@ -52,6 +53,14 @@ def test_down_ends_what_a_lost_supervisor_left(
     assert fleets.get("/v1/orders")[0] == 200
     fleets.down()
     assert not fleets.left()
+    assert not fleets.engine.running()
+
+
+def test_a_supervisor_that_is_asked_to_end_ends_everything(fleets: Fleets) -> None:
+    tiny(fleets.root, "orders", database="postgres")
+    fleets.up()
+    os.kill(supervisor(fleets), signal.SIGTERM)
+    until(lambda: not fleets.left())
     assert not fleets.engine.running()
 
 

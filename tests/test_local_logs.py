@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_fleet import Fleets, tiny, workspace
 
 from svcgen.run.engine import LogLine
 from svcgen.run.local import logs
+from tests.local_fleet import Fleets, tiny, workspace
 
 
 @pytest.fixture

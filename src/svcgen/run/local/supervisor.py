@@ -67,6 +67,9 @@ class Supervisor:
         plan = await self._with_database(_named(order.services, name), order, report)
         service = self._running(name)
         gateway = self._ready_gateway()
+        if order.internal.keys() - self._internal.keys():
+            # The new replicas call a service that was not called before: its port comes first.
+            await gateway.apply({k: text for k, text in order.files.items() if k != "rds.json"})
         await service.prepare(plan, report)
         await service.replace(plan, gateway.sees, report, order.seconds)
         await gateway.apply(order.files)
