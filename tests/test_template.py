@@ -5,10 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import json
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -190,56 +187,3 @@ def test_a_service_stays_small(render: Render, database: str) -> None:
 
 
 MOST_FILES, MOST_LINES = 48, 880
-
-
-def seeded() -> list[str]:
-    condition = "{% if _copier_operation == 'update' %}"
-    return [
-        pattern.removeprefix(condition).removesuffix("{% endif %}").lstrip("/")
-        for pattern in SETTINGS["_exclude"]
-        if pattern.startswith(condition)
-    ]
-
-
-def test_every_seeded_path_is_one_that_some_choice_renders(render: Render) -> None:
-    names = {name for database in DATABASES for name in tree(render(database=database))}
-    for path in seeded():
-        assert any(name == path or name.startswith(f"{path}/") for name in names), path
-
-
-def test_plain_copier_writes_the_same_files(
-    tmp_path: Path, render: Render, committed: Path
-) -> None:
-    answers = {"name": "orders", "database": "postgres", "calls": ["catalog"]}
-    (tmp_path / "answers.yml").write_text(yaml.safe_dump(answers))
-    options = ["--quiet", "--defaults", "--vcs-ref=HEAD", f"--data-file={tmp_path}/answers.yml"]
-    subprocess.run(
-        [sys.executable, "-m", "copier", "copy", *options, committed, tmp_path / "orders"],
-        check=True,
-        env={**os.environ, "COPIER_CACHE_DIR": str(tmp_path / "cache")},
-    )
-    plain, ours = tree(tmp_path / "orders"), tree(render(**answers))
-    assert without_source(plain) == without_source(ours)
-
-
-def without_source(files: Tree) -> Tree:
-    lines = files[".copier-answers.yml"].splitlines()
-    kept = [line for line in lines if not line.startswith((b"_commit:", b"_src_path:"))]
-    assert len(kept) == len(lines) - 2
-    return {**files, ".copier-answers.yml": b"\n".join(kept)}
-
-
-@pytest.fixture(scope="session")
-def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a repository whose HEAD is the template as it stands in this checkout."""
-    folder = tmp_path_factory.mktemp("repository")
-    command = ["git", "ls-files", "-co", "--exclude-standard", "-z", "copier.yml", "template"]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split("\0")):
-        if (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((REPOSITORY / name).read_bytes())
-    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "template"]):
-        subprocess.run(["git", *words], cwd=folder, check=True)
-    return folder
