@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 import yaml
-from workspaces import make, registration, route, stack, stitch
 
 from svcgen.commands.routes import explain_route, list_routes
 from svcgen.errors import SvcgenError
 from svcgen.workspace import open_workspace
+from tests.workspaces import make, registration, route, stack, stitch
 
 
 @pytest.fixture

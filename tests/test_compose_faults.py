@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workspaces import edit, faults, make, registration, route
+
+from tests.workspaces import edit, faults, make, registration, route
 
 
 @pytest.fixture

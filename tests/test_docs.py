@@ -94,7 +94,7 @@ def run(shell: subprocess.Popen[str], command: str) -> str:
 
 def test_the_reference_is_what_the_program_says() -> None:
     """`make docs` writes the page anew."""
-    command = [BIN / "typer", "svcgen.cli", "utils", "docs", "--name", "svcgen"]
+    command = [str(BIN / "typer"), "svcgen.cli", "utils", "docs", "--name", "svcgen"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert (REPOSITORY / "docs" / "cli.md").read_text().strip() == said.strip()
 

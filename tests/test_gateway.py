@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from envoys import SETTINGS, Gateway, free_port, problem, registration, send, until
-from upstream import Upstream
 
 from svcgen.gateway.admin import read_stats
+from tests.envoys import SETTINGS, Gateway, free_port, problem, registration, send, until
+from tests.upstream import Upstream
 
 pytestmark = pytest.mark.needs("local")
 

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from envoys import Answer, Gateway, free_port, load, problem, registration, send, until
-from upstream import Upstream
 
 from svcgen.errors import SvcgenError
 from svcgen.gateway.admin import acknowledged, active_requests, begin_drain, read_stats
 from svcgen.gateway.apply import steps_to, write_in_order
+from tests.envoys import Answer, Gateway, free_port, load, problem, registration, send, until
+from tests.upstream import Upstream
 
 pytestmark = pytest.mark.needs("local")
 

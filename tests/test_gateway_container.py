@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from envoys import Answer, free_port, send, until
-from workspaces import edit, make, stitch
+
+from tests.envoys import Answer, free_port, send, until
+from tests.workspaces import edit, make, stitch
 
 pytestmark = pytest.mark.needs("docker")
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from envoys import Gateway, registration, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from upstream import Upstream
 
 from svcgen.gateway.envoy import ComposePlacement, edge_files, static_twin, upstream_of
 from svcgen.gateway.routes import explain, route_table
+from tests.envoys import Gateway, registration, until
+from tests.upstream import Upstream
 
 pytestmark = pytest.mark.needs("local")
 

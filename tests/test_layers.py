@@ -54,7 +54,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def layer(module: str) -> str:
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from contract.reference.on_disk import REPOSITORY, write_reference
 
 from svcgen.contract.check import IMAGE, Check
 from svcgen.contract.container import ImageTarget
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.render.render import render_service
 from svcgen.service import read_service
+from tests.contract.reference.on_disk import REPOSITORY, write_reference
 
 pytestmark = pytest.mark.needs("docker", "local")
 OF_IMAGES = [check for check in CHECKS if IMAGE in check.needs]
@@ -28,11 +28,11 @@ ARG VERSION=1
 ARG REVISION=abc
 LABEL org.opencontainers.image.version=${VERSION} org.opencontainers.image.revision=${REVISION}
 ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1
-COPY reference /app/contract/reference
+COPY reference /app/tests/contract/reference
 COPY probe.py /app/
 USER 65532
 HEALTHCHECK CMD ["python", "/app/probe.py"]
-ENTRYPOINT ["python", "-m", "contract.reference.main"]
+ENTRYPOINT ["python", "-m", "tests.contract.reference.main"]
 """
 PROBE = """\
 import os, urllib.request

@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from contract.reference.on_disk import REPOSITORY, write_reference
 
 from svcgen.contract.bench import set_up
 from svcgen.contract.check import IMAGE, Check, Finding
@@ -16,6 +15,7 @@ from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.url import UrlTarget
 from svcgen.errors import SvcgenError
 from svcgen.service import read_service
+from tests.contract.reference.on_disk import REPOSITORY, write_reference
 
 PATIENCE = 8.0  # a broken reference service that is not ready by then never will be
 AS_PROCESS = [check for check in CHECKS if IMAGE not in check.needs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract.reference.settings import NAME, broken
+from tests.contract.reference.settings import NAME, broken
 
 SCHEMAS = ("Item", "NewItem", "ItemPage", "Summary", "Problem")
 

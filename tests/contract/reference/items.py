@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from contract.reference.settings import CALLEE, NAME, broken, log
+from tests.contract.reference.settings import CALLEE, NAME, broken, log
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PASSED = ("authorization", "x-auth-subject", "x-auth-scopes")

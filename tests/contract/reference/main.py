@@ -13,10 +13,10 @@ import threading
 import time
 from pathlib import Path
 
-from contract.reference import settings, telemetry
-from contract.reference.items import Calls, Database
-from contract.reference.settings import broken, log
-from contract.reference.web import Handler, State
+from tests.contract.reference import settings, telemetry
+from tests.contract.reference.items import Calls, Database
+from tests.contract.reference.settings import broken, log
+from tests.contract.reference.web import Handler, State
 
 GRACE = 5.0 if broken("drain-limit") else 20.0
 MARK = Path("migrated")

@@ -6,17 +6,17 @@ import json
 import sys
 from pathlib import Path
 
-from contract.reference.document import document
-from contract.reference.settings import CALLEE, NAME
+from tests.contract.reference.document import document
+from tests.contract.reference.settings import CALLEE, NAME
 
 REPOSITORY = Path(__file__).parents[3]
 MAKEFILE = """\
 export BREAK = {rule}
-export PYTHONPATH = {tests}
+export PYTHONPATH = {repository}
 run:
-\t{run} {python} -m contract.reference.main{after}
+\t{run} {python} -m tests.contract.reference.main{after}
 migrate:
-\texec {python} -m contract.reference.main migrate
+\texec {python} -m tests.contract.reference.main migrate
 """
 
 
@@ -27,7 +27,7 @@ def write_reference(folder: Path, rule: str = "") -> Path:
     (folder / "Makefile").write_text(
         MAKEFILE.format(
             rule=rule,
-            tests=REPOSITORY / "tests",
+            repository=REPOSITORY,
             python=sys.executable,
             run="true;" if shell else "exec",
             after="; exit $$?" if shell else "",

@@ -11,7 +11,7 @@ import urllib.request
 import uuid
 from collections import defaultdict
 
-from contract.reference.settings import NAME, broken
+from tests.contract.reference.settings import NAME, broken
 
 METRIC = "http_server_request_duration_seconds"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)

@@ -13,10 +13,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from contract.reference import items, telemetry
-from contract.reference.document import document
-from contract.reference.items import PASSED, Calls, Database, ProblemError
-from contract.reference.settings import NAME, broken, log
+from tests.contract.reference import items, telemetry
+from tests.contract.reference.document import document
+from tests.contract.reference.items import PASSED, Calls, Database, ProblemError
+from tests.contract.reference.settings import NAME, broken, log
 
 LIMIT = 1_048_576
 PATH = f"/v1/{NAME}"
