@@ -133,10 +133,12 @@ def load(port: int, path: str, rate: int = 150) -> Iterator[Counter[int]]:
     senders = [threading.Thread(target=send, args=(first, 8)) for first in range(8)]
     for sender in senders:
         sender.start()
-    yield statuses
-    over.set()
-    for sender in senders:
-        sender.join()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        for sender in senders:
+            sender.join()
 
 
 def psql(url: str, statement: str) -> str:

@@ -39,7 +39,7 @@ def test_replace_under_load_loses_no_request(fleets: Fleets) -> None:
 @pytest.mark.parametrize(
     ("fault", "shown"),
     [
-        ("stuck", "was not ready within 2 s. Its last lines:"),
+        ("stuck", "was not ready within 4 s. Its last lines:"),
         ("broken", "ended before it was ready (exit code 1). Its last lines:"),
         ("broken-migration", "`make migrate` failed (exit code 4). Its last lines:"),
     ],
@@ -50,7 +50,7 @@ def test_a_replacement_that_fails_is_taken_away(
     folder = tiny(fleets.root, "orders")
     fleets.up()
     before = fleets.engine.ps()
-    monkeypatch.setenv("SVCGEN_READY_SECONDS", "2")
+    monkeypatch.setenv("SVCGEN_READY_SECONDS", "4")
     (folder / fault).touch()
     with load(fleets.port, "/v1/orders") as statuses, pytest.raises(SvcgenError) as error:
         fleets.replace("orders")
