@@ -58,10 +58,11 @@ def test_commands_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
         "TERM": "dumb",
         "CI": "true",
     }
-    (tmp_path / "shop").mkdir()
+    shop = tmp_path / f"shop-{os.getpid()}-{PAGES.index(page)}"  # Compose names its volumes so
+    shop.mkdir()
     shell = subprocess.Popen(
         ["bash"],
-        cwd=tmp_path / "shop",
+        cwd=shop,
         env=environment,
         text=True,
         stdin=subprocess.PIPE,
@@ -75,7 +76,7 @@ def test_commands_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
                 f"$ {step.command}\n--- the page shows\n{step.output}\n--- it prints\n{printed}"
             )
     finally:
-        run(shell, "svcgen down")
+        run(shell, "svcgen down --volumes")
         shell.kill()
 
 

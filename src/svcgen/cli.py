@@ -63,7 +63,7 @@ def _here() -> Workspace:
 
 def _report(service: str, what: str) -> None:
     """Say on stderr what happens, so that stdout holds the result alone."""
-    typer.echo(f"{service:<12} {what}", err=True)
+    typer.echo(f"{service:<15} {what}", err=True)
 
 
 def _version(wanted: bool) -> None:

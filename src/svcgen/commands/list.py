@@ -21,9 +21,16 @@ def services(workspace: Workspace) -> list[dict[str, str]]:
 
 
 def call_graph(workspace: Workspace) -> str:
-    """Draw who calls whom, in Mermaid's language: a README shows it as a picture."""
+    """Draw who calls whom, in Mermaid's language: a README shows it as a picture.
+
+    Raises SvcgenError when a registration cannot be read.
+    """
+    from svcgen.gateway.registration import read_registration
+
     lines = ["flowchart LR"]
     for service in workspace.services:
-        lines.append(f"    gateway([gateway]) --> {service.name}")
-        lines += [f"    {service.name} --> {callee}" for callee in service.calls]
+        registration = read_registration(service.registration)
+        if any(route.expose == "gateway" for route in registration.routes.values()):
+            lines.append(f"    gateway([gateway]) --> {service.name}")
+        lines += [f"    {service.name} --> {callee}" for callee in registration.calls]
     return "\n".join(lines)

@@ -45,7 +45,8 @@ def connect(database: URL) -> Connection:
     while True:
         try:
             return engine.connect()
-        except OperationalError:
+        except OperationalError as error:
             if time.monotonic() > give_up:
-                fail(f"the database was not reached within {PATIENCE} s")
+                reason = " ".join(str(error.orig).split())
+                fail(f"the database was not reached within {PATIENCE} s: {reason}")
             time.sleep(1)
