@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.gateway.apply import read_text, replace_text
@@ -20,6 +21,15 @@ NOTICE_SECONDS = 0.1
 """Envoy takes an endpoints file in within 20 ms of its renaming (measured)."""
 
 
+@dataclass(frozen=True)
+class Starting:
+    """How replicas are started: who is told, how long each may take, how many take their turn."""
+
+    report: Report
+    seconds: float
+    turns: asyncio.Semaphore
+
+
 class RunningService:
     """Replicas come and go; the gateway's list follows at once."""
 
@@ -28,17 +38,24 @@ class RunningService:
         self.replicas: list[Replica] = []
         self._places = places
 
+    async def fill(self, plan: Plan, count: int, start: Starting) -> None:
+        """Start replicas and wait for them; those that do not get ready are left to the caller."""
+        if not self.replicas:
+            self.publish()
+            async with start.turns:
+                await self.prepare(plan, start.report)
+        start.report(plan.name, "starting")
+        await asyncio.gather(*(self._add(plan, start) for _ in range(count)))
+        start.report(plan.name, "ready")
+
+    async def _add(self, plan: Plan, start: Starting) -> None:
+        async with start.turns:
+            await self._begin(plan).kept.wait_ready(start.seconds)
+
     async def prepare(self, plan: Plan, report: Report) -> None:
         """Make the service's environment and migrate its database."""
         report(plan.name, "preparing, migrating" if plan.database else "preparing")
         await migrate(plan, self._places)
-
-    async def add(self, plan: Plan, count: int, report: Report, seconds: float) -> None:
-        """Start replicas and wait for them; those that do not get ready are left to the caller."""
-        report(plan.name, "starting")
-        new = [self._begin(plan) for _ in range(count)]
-        await asyncio.gather(*(replica.kept.wait_ready(seconds) for replica in new))
-        report(plan.name, "ready")
 
     async def remove(self, replicas: Sequence[Replica]) -> None:
         """Take replicas from the gateway's list, then let them drain and end."""

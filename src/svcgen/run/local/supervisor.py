@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
@@ -16,7 +17,7 @@ from svcgen.run.local.plan import Order, Plan
 from svcgen.run.local.ports import free_port, is_free
 from svcgen.run.local.postgres import Database
 from svcgen.run.local.replica import Replica
-from svcgen.run.local.running import RunningService
+from svcgen.run.local.running import RunningService, Starting
 from svcgen.run.local.state import Places
 
 
@@ -117,7 +118,8 @@ class Supervisor:
     async def _bring_up(self, order: Order, report: Report) -> None:
         self._seconds = order.seconds
         plans = [await self._with_database(plan, order, report) for plan in order.touched]
-        await _together(self._fill(plan, order, report) for plan in plans)
+        start = self._starting(order, report)
+        await _together(self._fill(plan, order, start) for plan in plans)
         await self._show(order, report)
         self._internal = dict(order.internal)
 
@@ -133,18 +135,20 @@ class Supervisor:
         url = await self._database.address(plan.name)
         return replace(plan, environment={**plan.environment, "DATABASE_URL": url})
 
-    async def _fill(self, plan: Plan, order: Order, report: Report) -> None:
+    async def _fill(self, plan: Plan, order: Order, start: Starting) -> None:
         """Start the replicas that a service lacks, and wait for those that it has."""
         service = self._services.setdefault(plan.name, RunningService(plan, self._places))
         here = len(service.replicas)
         wanted = order.scale.get(plan.name, here or 1)
-        if not here:
-            service.publish()
-            await service.prepare(plan, report)
         for replica in service.replicas[:wanted]:
             await replica.kept.wait_ready(order.seconds)
         if wanted > here:
-            await service.add(service.plan if here else plan, wanted - here, report, order.seconds)
+            await service.fill(service.plan if here else plan, wanted - here, start)
+
+    def _starting(self, order: Order, report: Report) -> Starting:
+        """Let starts take turns: all processors when nothing runs, else one, for requests go on."""
+        turns = 1 if self._gateway else max(2, os.cpu_count() or 2)
+        return Starting(report, order.seconds, asyncio.Semaphore(turns))
 
     async def _show(self, order: Order, report: Report) -> None:
         """Let the gateway route to what is ready, and wait until it has seen all of it."""
