@@ -6,10 +6,12 @@ before it to 20 s after it is over. Windows overlap; a failure counts in each th
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import socket
+import tempfile
 import time
 import urllib.request
 from collections import Counter
@@ -82,6 +84,14 @@ EVENTS: tuple[tuple[str, Callable[[Shop], None]], ...] = (
     ("replaced", lambda shop: shop.up("orders")),
     ("third service added", Shop.add_third),
 )
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """Let one such load run at a time on this machine: two would measure each other."""
+    with (Path(tempfile.gettempdir()) / "svcgen-e2e.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
