@@ -156,6 +156,8 @@ def _as_who() -> list[str]:
 
     As `nobody`, it may still go through folders of root (data below /root, the wheel in a private
     environment): it keeps that one capability, instead of our opening those folders to everyone.
+    The secure bit lets access(2), by which PostgreSQL looks for its programs, see it too
+    (capabilities(7), SECBIT_NO_SETUID_FIXUP).
     """
     if os.geteuid() != 0:
         return []
@@ -165,4 +167,5 @@ def _as_who() -> list[str]:
             "Run svcgen as another user.",
         )
     keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    keep += ["--securebits=+no_setuid_fixup"]
     return [setpriv, "--reuid=nobody", "--clear-groups", *keep]

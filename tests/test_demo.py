@@ -1,0 +1,98 @@
+"""`svcgen demo` from the built wheel, in an environment that holds nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from svcgen.contract.client import free_port
+
+REPOSITORY = Path(__file__).parents[1]
+UV = str(Path(sys.executable).with_name("uv"))
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a wheel of what is committed, by way of an sdist; return where it is installed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(["git", "clone", "-q", REPOSITORY, folder / "clone"], check=True)
+    build = [
+        UV,
+        "build",
+        "-q",
+        "--out-dir",
+        str(folder / "dist"),
+    ]
+    subprocess.run(build, cwd=folder / "clone", check=True)
+    subprocess.run([UV, "venv", "-q", folder / "env"], check=True)
+    wheel = next((folder / "dist").glob("*.whl"))
+    install = [UV, "pip", "install", "-q", "--python", str(folder / "env"), f"{wheel}[local]"]
+    subprocess.run(install, check=True)
+    return folder / "env" / "bin"
+
+
+def surroundings(bin_: Path, **more: str) -> dict[str, str]:
+    own = {name: os.environ[name] for name in ("HOME", "DOCKER_HOST") if name in os.environ}
+    certificates = {name: word for name, word in os.environ.items() if "CERT" in name}
+    return {"PATH": f"{bin_}:/usr/local/bin:/usr/bin:/bin", **own, **certificates, **more}
+
+
+def test_the_wheel_records_the_version_it_was_built_from(installed: Path, tmp_path: Path) -> None:
+    svcgen = [str(installed / "svcgen"), "new", "orders", "--json"]
+    made = subprocess.check_output(svcgen, cwd=tmp_path, env=surroundings(installed), text=True)
+    describe = ["git", "describe", "--tags", "--always"]
+    version = subprocess.check_output(describe, cwd=REPOSITORY, text=True).strip()
+    assert json.loads(made)["version"] == version
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("docker", marks=pytest.mark.needs("docker")),
+        pytest.param("local", marks=pytest.mark.needs("local")),
+    ],
+)
+def test_it_shows_answers_and_leaves_nothing(installed: Path, engine: str) -> None:
+    port = str(free_port())
+    done = subprocess.run(
+        [str(installed / "svcgen"), "demo", "--engine", engine, "--port", port],
+        env=surroundings(installed, CI="true"),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"http://127.0.0.1:{port} ({engine}: " in done.stdout
+    assert "\n201 {" in done.stdout
+    assert '"calls": {"orders": {"service": "orders", "items": 1' in done.stdout
+    assert not remains()
+
+
+@pytest.mark.needs("local")
+def test_ctrl_c_ends_it(installed: Path) -> None:
+    command = [str(installed / "svcgen"), "demo", "--engine", "local", "--port", str(free_port())]
+    demo = subprocess.Popen(
+        command, env=surroundings(installed), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    assert demo.stderr
+    for line in demo.stderr:
+        if b"Ctrl-C" in line:
+            break
+    demo.send_signal(signal.SIGINT)
+    demo.communicate()
+    assert demo.returncode == 0
+    assert not remains()
+
+
+def remains() -> list[str]:
+    """What a demonstration would leave: processes, and containers where there is Docker."""
+    listed = subprocess.check_output(["ps", "-A", "-o", "args="], text=True).splitlines()
+    processes = [line for line in listed if "svcgen-demo-" in line]
+    docker = ["docker", "ps", "--all", "--filter", "name=svcgen-demo", "--format", "{{.Names}}"]
+    containers = subprocess.run(docker, capture_output=True, text=True).stdout.split()
+    return processes + containers
