@@ -83,7 +83,8 @@ def test_commands_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
 def run(shell: subprocess.Popen[str], command: str) -> str:
     assert shell.stdin
     assert shell.stdout
-    shell.stdin.write(f"{command}\necho; echo '{END}'\n")
+    # Not the shell's own input: a program that reads it would take the commands that follow.
+    shell.stdin.write(f"{{ {command}\n}} </dev/null\necho; echo '{END}'\n")
     shell.stdin.flush()
     lines: list[str] = []
     for line in shell.stdout:
