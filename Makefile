@@ -8,13 +8,15 @@ BIN := .venv/bin
 demo: .venv/installed ## two services behind the gateway, in a minute (ENGINE=docker or local)
 	$(BIN)/svcgen demo $(if $(ENGINE),--engine $(ENGINE))
 
-test: .venv/developing ## everything; SVCGEN_REQUIRE=docker,helm makes what is missing fail
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
+test: lint ## everything; SVCGEN_REQUIRE=docker,helm makes what is missing fail
+ifdef TESTS
 	$(BIN)/pytest $(TESTS)
+else
+	$(BIN)/pytest -m "not alone" --numprocesses 3 --dist loadfile
+	$(BIN)/pytest -m alone
+endif
 
-lint: .venv/developing ## what the tests' first three lines say, without the tests
+lint: .venv/developing ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
