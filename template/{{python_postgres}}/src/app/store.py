@@ -102,6 +102,8 @@ class Store:
 async def open_store(settings: StoreSettings) -> AsyncIterator[Store]:
     engine = create_async_engine(
         settings.database,
+        pool_size=10,
+        max_overflow=0,  # more would be made and closed for each request, just when all is slow
         pool_pre_ping=True,  # a connection that the database has closed is not used
         connect_args={"connect_timeout": 3},
     )

@@ -105,9 +105,14 @@ def listen(port: int) -> socket.socket:
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
     try:
-        return socket.create_server(("", port), family=family, backlog=2048, dualstack_ipv6=both)
+        listener = socket.create_server(
+            ("", port), family=family, backlog=2048, dualstack_ipv6=both
+        )
     except OSError as error:
         fail(f"PORT: {error.strerror}: {port}")
+    # An answer is two writes: by default the second one waits 40 ms for the first one's receipt.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 if __name__ == "__main__":
