@@ -15,7 +15,7 @@ from svcgen.run.docker.containers import containers
 from svcgen.run.engine import GATEWAY
 
 PATIENCE = 15.0  # seconds until a ready replica must have been seen: DNS (1 s), health check (1 s)
-LOOK = 0.3
+LOOK = 0.5
 UNSEEN = 4.0  # seconds to wait when the gateway cannot be asked
 # The admin listens inside the container only, and the image has bash but no HTTP client.
 ASK = (

@@ -14,7 +14,7 @@ from svcgen.run.docker.cli import last_lines, last_words, read_rest
 from svcgen.run.docker.containers import RUNNING, Container
 from svcgen.run.engine import Report
 
-LOOK = 0.25  # seconds between two looks
+LOOK = 0.5  # seconds between two looks: each one starts the docker program twice
 LIMIT = 120.0  # seconds without any change until a start counts as failed
 UNWELL = float(os.environ.get("SVCGEN_READY_SECONDS", "60"))  # a busy machine is slower than
 # the health check allows; so long nothing must have changed until unhealthy means failed
