@@ -8,9 +8,10 @@ from svcgen.errors import SvcgenError
 from svcgen.render.render import check_answers
 
 MARKUP = "{{ name }} {% raw %} \"quoted\" 'single' \\ $HOME `x` <b> # : - | % 日本 👋"
-NAMES_GOOD = ["a", "b1", "orders", "order-items", "a" * 40, "db", "migrate", "x-dbs"]
+NAMES_GOOD = ["a", "b1", "orders", "order-items", "a" * 40, "db", "migrate", "a-dbs", "xy"]
 NAMES_BAD = [
     *("", "A", "1a", "-a", "a-", "a_b", "a.b", "a" * 41, "orders\n", " orders", "ä", "../x"),
+    *("x", "x-y"),
     *("gateway", "platform", "composer", "database", "otel", "localhost", "yes", "null"),
     *("orders-db", "orders-migrate"),
 ]
@@ -19,7 +20,8 @@ REGISTRIES_BAD = ["", "A", "a/", "/a", "a//b", "https://a", "a b", "a..b/c", "a:
 LINES_GOOD = ["x", MARKUP, "null", "1", "- a", "x" * 100]
 LINES_BAD = ["", " ", "a\nb", "a\tb", "\x00", "\x85", "\u2028", "x" * 201]
 CALLS_GOOD = [[], ["catalog"], ["order-items", "catalog"]]
-CALLS_BAD = ["orders", "catalog", {"a": 1}, [1], ["A"], ["a", "a"], ["gateway"], ["x-db"], 1, None]
+CALLS_BAD = ["orders", "catalog", {"a": 1}, [1], ["A"], ["a", "a"], 1, None]
+CALLS_BAD += [["gateway"], ["a-db"], ["x"], ["x-y"]]
 
 GOOD = [
     *(("name", answer) for answer in NAMES_GOOD),

@@ -30,7 +30,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "plain": {"name": "orders"},
     "postgres": {"name": "orders", "database": "postgres", "calls": ["catalog", "order-items"]},
     "long": {"name": LONG, "database": "postgres", "calls": [LONG[:-1] + "1"]},
-    "yaml words": {"name": "orders", "calls": ["y", "null"]},
+    "two calls": {"name": "orders", "calls": ["ya", "nulls"]},
     "text": {"name": "a", "description": "{{ x }}: \"q\" 'it' # 🛒 \\", "owner": "- {{ y }}"},
 }
 ON: dict[str, Any] = {

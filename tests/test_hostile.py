@@ -39,7 +39,8 @@ EDGES = ["a", "b" * 40]
 
 
 def sound(name: str) -> bool:
-    return bool(LABEL.fullmatch(name)) and name not in RESERVED and not name.endswith(ENDINGS)
+    taken = name in RESERVED or name.endswith(ENDINGS) or f"{name}-".startswith("x-")
+    return bool(LABEL.fullmatch(name)) and not taken
 
 
 labels = st.from_regex(LABEL, fullmatch=True).filter(sound)

@@ -281,11 +281,14 @@ def restart(name: Annotated[str, typer.Argument(help="A service.")], json: Json 
 @app.command()
 def demo(engine: Engine = None, port: Port = None, json: Json = False) -> None:
     """Write two services, start them behind the gateway, call them; Ctrl-C ends all."""
+    import threading
+
     from svcgen import show
-    from svcgen.commands.demo import demonstrate, stays, wait
+    from svcgen.commands.demo import demonstrate, stays
 
     with demonstrate(engine, port, _report) as shown:
         typer.echo(show.document(shown) if json else show.demo(shown))
         if stays() and not json:
-            typer.echo("\nCtrl-C ends it.", err=True)
-            wait()
+            with contextlib.suppress(KeyboardInterrupt):
+                typer.echo("\nCtrl-C ends it.", err=True)
+                threading.Event().wait()

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import tempfile
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,14 +73,6 @@ def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterato
 def stays() -> bool:
     """Tell whether the demonstration goes on until Ctrl-C: not in CI, where nobody looks."""
     return os.environ.get("CI", "").lower() not in {"true", "1"}
-
-
-def wait() -> None:
-    """Return when Ctrl-C or SIGTERM comes."""
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return
 
 
 def _write(root: Path, report: Report) -> None:

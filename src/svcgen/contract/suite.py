@@ -78,6 +78,8 @@ def _run_all(bench: Bench, checks: Sequence[Check]) -> list[Finding]:
     shared = [one for one in checks if not one.alone]
     with ThreadPoolExecutor(BESIDE + 1) as pool:
         together = pool.submit(lambda: [run_check(bench, one) for one in shared])
+        if bench.database_url:  # one for all services, and some of these checks count its items
+            together.result()
         beside = list(pool.map(lambda one: run_check(bench, one), alone))
         return together.result() + beside
 
