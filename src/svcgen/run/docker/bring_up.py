@@ -30,11 +30,9 @@ def bring_up(
     build(compose, names, report)
     plan = read_plan(compose)
     pull(compose, plan, report)
-    remove([one for one in containers(compose.root) if not one.runs])
-    before = {one.service for one in containers(compose.root)}
-    start(compose, [name for name in (*names, GATEWAY) if name not in before], scale, report)
+    started = start_missing(compose, plan, names, scale, report)
     for name in names:
-        if name in before:
+        if name not in started:
             adjust(compose, plan, name, scale[name], report)
 
 
@@ -79,6 +77,23 @@ def pull(compose: Compose, plan: Plan, report: Report) -> None:
             ) from error
 
 
+def start_missing(
+    compose: Compose,
+    plan: Plan,
+    names: Sequence[str],
+    scale: Mapping[str, int],
+    report: Report,
+) -> list[str]:
+    """Start services, their databases and the gateway where they do not run; say which."""
+    wanted = [*names, *(name + DATABASE for name in names), GATEWAY]
+    ours = [one for one in _with_helpers(compose.root, names) if not one.runs]
+    remove(ours)
+    running = {one.service for one in containers(compose.root) if one.runs}
+    missing = [name for name in wanted if name in plan.definitions and name not in running]
+    start(compose, missing, scale, report)
+    return missing
+
+
 def start(compose: Compose, names: Sequence[str], scale: Mapping[str, int], report: Report) -> None:
     """Start services that do not run yet, with their databases and migrations, and wait."""
     if not names:
@@ -87,7 +102,7 @@ def start(compose: Compose, names: Sequence[str], scale: Mapping[str, int], repo
     starting = compose.start("up", "--detach", "--no-build", "--no-recreate", *sizes, *names)
     wait_ready(lambda: _with_helpers(compose.root, names), report, starting)
     for name in names:
-        if name != GATEWAY:
+        if name != GATEWAY and not name.endswith(DATABASE):
             wait_seen(compose.root, name, [one.host for one in replicas(compose.root, name)])
 
 
@@ -125,8 +140,8 @@ def refuse_taken_port(port: int) -> None:
 
 
 def _with_helpers(root: Path, names: Sequence[str]) -> list[Container]:
-    """Return the replicas of services, with their databases and migrations."""
-    own = {f"{name}{ending}" for name in names for ending in ("", DATABASE, MIGRATE)}
+    """Return the replicas of services, with their databases and migrations, and the gateway."""
+    own = {GATEWAY, *(f"{name}{end}" for name in names for end in ("", DATABASE, MIGRATE))}
     return [container for container in containers(root) if container.service in own]
 
 

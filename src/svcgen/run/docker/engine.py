@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.run.docker.bring_up import bring_in_line, bring_up, build, refuse_taken_port, renew
+from svcgen.run.docker.bring_up import (
+    bring_in_line,
+    bring_up,
+    build,
+    refuse_taken_port,
+    renew,
+    start_missing,
+)
 from svcgen.run.docker.cli import Compose
 from svcgen.run.docker.containers import containers
 from svcgen.run.docker.lock import changing, outlast
@@ -57,8 +64,10 @@ class DockerEngine:
         """Build one service and put it in the place of its replicas that run."""
         with self._changing(fleet) as compose:
             build(compose, [name], report)
-            wanted = sizes(self.root, [name], fleet.scale)[name]
-            renew(compose, read_plan(compose), name, wanted, report)
+            scale = sizes(self.root, [name], fleet.scale)
+            plan = read_plan(compose)
+            if name not in start_missing(compose, plan, [name], scale, report):
+                renew(compose, plan, name, scale[name], report)
 
     def restart(self, name: str, report: Report) -> None:
         """Put new containers of the present image in the place of the old ones; no migration."""
