@@ -125,11 +125,12 @@ def _protocol() -> Mapping[str, Values]:
 
 
 # A budget instead of the default of three retries at once, which turns retries off under load.
+# One of two replicas that dies takes half of all requests with it: up to 100 are tried again.
 _BREAKER: Values = {
     "max_connections": 1024,
     "max_pending_requests": 256,
     "max_requests": 1024,
-    "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 10},
+    "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 100},
     "track_remaining": True,
 }
 # Plain 500s do not eject: a caller who knows a bug could take replicas away from everyone.
