@@ -86,7 +86,7 @@ async def _send(port: int, method: str, path: str, idle: list[Connection]) -> Ou
 
 
 async def _exchange(port: int, method: str, path: str, idle: list[Connection]) -> tuple[int, bytes]:
-    reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await _connect(port, idle)
     body = b'{"name": "apples"}' if method == "POST" else b""
     head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n"
     writer.write(f"{head}content-type: application/json\r\n\r\n".encode() + body)
@@ -102,6 +102,16 @@ async def _exchange(port: int, method: str, path: str, idle: list[Connection]) -
     else:
         idle.append((reader, writer))
     return int(answer[0].split()[1]), text
+
+
+async def _connect(port: int, idle: list[Connection]) -> Connection:
+    """Take a connection that nobody uses; the gateway closes those that were idle for long."""
+    while idle:
+        reader, writer = idle.pop()
+        if not reader.at_eof():
+            return reader, writer
+        writer.close()
+    return await asyncio.open_connection("127.0.0.1", port)
 
 
 async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
