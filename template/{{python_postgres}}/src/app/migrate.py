@@ -47,6 +47,5 @@ def connect(database: URL) -> Connection:
             return engine.connect()
         except OperationalError as error:
             if time.monotonic() > give_up:
-                reason = " ".join(str(error.orig).split())
-                fail(f"the database was not reached within {PATIENCE} s: {reason}")
+                fail(f"the database was not reached within {PATIENCE} s: {error.orig}")
             time.sleep(1)
