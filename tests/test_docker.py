@@ -142,6 +142,20 @@ def test_what_stands_in_the_way_is_named(yard: Yard, tmp_path: Path) -> None:
         yard.up(basket=2)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_attached_up_shows_logs_and_its_end_is_down(yard: Yard, number: int) -> None:
+    tiny(yard.root, "orders")
+    command = [sys.executable, "-m", "svcgen", "up", "--attach", f"--port={yard.port}"]
+    attached = subprocess.Popen(
+        command, cwd=yard.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert any("orders one listens" in line for line in attached.stdout or ())
+    attached.send_signal(number)
+    attached.communicate(timeout=60)
+    assert attached.returncode == 0
+    assert not yard.left()
+
+
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.0, 3.0])
 def test_a_killed_up_leaves_nothing_that_down_cannot_end(yard: Yard, seconds: float) -> None:
     tiny(yard.root, "orders", migrates=True)
