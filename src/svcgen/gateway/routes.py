@@ -1,11 +1,10 @@
 """The gateway's table: every exposed route, in the order in which they are tried.
 
-The order is that of the Gateway API (HTTPRouteRule.matches,
-https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule): "Across all rules specified on
-applicable Routes, precedence must be given to the match having: 'Exact' path match. 'Prefix' path
-match with largest number of characters. Method match. […] If ties still exist across multiple
-Routes […] The Route appearing first in alphabetical order by '{namespace}/{name}'." A route with
-methods is one match for each of them; HEAD follows GET, and OPTIONS passes to the service.
+The order is the Gateway API's (HTTPRouteRule.matches,
+https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule): an exact path comes before a prefix,
+a longer prefix before a shorter one, then a match that names the method before one that does not,
+and at last the alphabet of the routes' names. A route with methods is one match for each of them;
+HEAD follows GET, and OPTIONS passes to the service.
 """
 
 from __future__ import annotations
