@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.conftest import NewService
+
 REPOSITORY = Path(__file__).parents[1]
 SVCGEN = str(Path(sys.executable).with_name("svcgen"))
 
@@ -135,6 +137,15 @@ def repository(folder: Path) -> tuple[str, str]:
     subprocess.run(["git", "clone", "-q", REPOSITORY, folder], check=True)
     describe = ["git", "-C", str(folder), "describe", "--tags", "--always"]
     return str(folder), subprocess.check_output(describe, text=True).strip()
+
+
+@pytest.mark.parametrize("version", ["4050499", "0123456", "1e10000", "v1.2.0", "v1.2.0-3-g12ab"])
+def test_the_recorded_version_stays_a_string(
+    version: str, new_service: NewService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One abbreviated commit in thirty is all digits."""
+    monkeypatch.setattr("svcgen.render.render.template_version", lambda: version)
+    assert answers(new_service("orders"))["_commit"] == version
 
 
 def test_plain_copier_can_update_what_it_made(tmp_path: Path) -> None:

@@ -125,9 +125,14 @@ def _without_git() -> Iterator[None]:
 
 
 def _record_version(answers: Path) -> None:
-    """Write what Copier would have recorded had it cloned the public repository."""
+    """Write what Copier would have recorded had it cloned the public repository.
+
+    As YAML writes it: one abbreviated commit in thirty is all digits, and has to stay a string.
+    """
+    import yaml
+
     lines = answers.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith(("_commit:", "_src_path:"))]
     at = next((i for i, line in enumerate(kept) if not line.startswith("#")), len(kept))
-    kept[at:at] = [f"_commit: {template_version()}\n", f"_src_path: {SOURCE}\n"]
+    kept[at:at] = [yaml.safe_dump({"_commit": template_version(), "_src_path": SOURCE})]
     answers.write_text("".join(kept), encoding="utf-8")
