@@ -186,4 +186,4 @@ def test_a_service_stays_small(render: Render, database: str) -> None:
     assert sources <= MOST_LINES
 
 
-MOST_FILES, MOST_LINES = 48, 881
+MOST_FILES, MOST_LINES = 48, 883

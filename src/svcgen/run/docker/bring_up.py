@@ -18,6 +18,7 @@ from svcgen.run.docker.rolling import drain, migrate, remove, replicas, roll
 from svcgen.run.engine import GATEWAY, Report
 
 BUILDS = 4  # at once: more only share the same cores
+BUILDS_BESIDE = 1  # while a fleet answers requests: it needs those cores, too
 
 
 def bring_up(
@@ -45,8 +46,9 @@ def bring_in_line(compose: Compose, report: Report) -> None:
 
 
 def build(compose: Compose, names: Sequence[str], report: Report) -> None:
-    """Build the images of services, some at once; SvcgenError names the one that fails."""
-    with ThreadPoolExecutor(BUILDS) as pool:
+    """Build the images of services; SvcgenError names the one that fails."""
+    running = any(one.runs for one in containers(compose.root))
+    with ThreadPoolExecutor(BUILDS_BESIDE if running else BUILDS) as pool:
         list(pool.map(lambda name: _build(compose, name, report), names))
 
 

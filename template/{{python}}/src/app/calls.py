@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ValidationError
 
 DEADLINE = 2.0  # seconds for a call as a whole, the retry included
+PAUSE = 0.05  # seconds before the retry: a killed replica closes its connections one by one
 TIMEOUT = httpx2.Timeout(DEADLINE, connect=0.5)
 IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")  # RFC 9110, 9.2.2
 UNREACHED = (httpx2.ConnectTimeout, httpx2.NetworkError, httpx2.RemoteProtocolError)
@@ -68,4 +69,5 @@ class Callee:
                     return response
             except UNREACHED:
                 pass
+            await asyncio.sleep(PAUSE)
         return await self.client.send(request)
