@@ -10,8 +10,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[1]
+COPIER_YML = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
+STACKS: tuple[str, ...] = tuple(COPIER_YML["stack"]["choices"].values())
+# Each stack, where its toolchain is there: SVCGEN_REQUIRE names it as the stack.
+STACKS_HERE = [pytest.param(stack, marks=pytest.mark.needs(stack)) for stack in STACKS]
 
 
 @cache
@@ -26,6 +31,8 @@ def missing(need: str) -> str:
             return "" if shutil.which("chromium") else "chromium is not on PATH"
         case "cluster":
             return "" if _answers("kubectl", "version") else "kubectl reaches no cluster"
+        case _ if need in STACKS:
+            return _toolchain(need)
         case _:
             return "" if shutil.which(need) else f"{need} is not on PATH"
 
@@ -34,6 +41,17 @@ def _answers(*command: str) -> bool:
     if not shutil.which(command[0]):
         return False
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _toolchain(stack: str) -> str:
+    from svcgen.errors import SvcgenError
+    from svcgen.toolchains import surroundings
+
+    try:
+        surroundings(stack, os.environ)
+    except SvcgenError as error:
+        return str(error)
+    return ""
 
 
 def _local() -> bool:

@@ -26,6 +26,7 @@ LAYERS = {
     "contract": 3,
     "workspace": 2,
     "service": 1,
+    "toolchains": 1,
     "errors": 0,
 }
 ALONE = {"render", "contract"}

@@ -93,6 +93,13 @@ def read_yaml(path: Path) -> Any:
         raise SvcgenError(f"{path} cannot be read: {error}", "Correct the file.") from error
 
 
+def as_yaml(values: dict[str, Any]) -> str:
+    """Write a mapping as YAML in block style; text that would read as something else is quoted."""
+    import yaml
+
+    return str(yaml.safe_dump(values, allow_unicode=True))
+
+
 @cache
 def _loader() -> Any:
     """Return PyYAML's parser, in C where it has it (ten times as fast), told to refuse double keys.

@@ -15,6 +15,7 @@ from svcgen.contract.container import ImageTarget
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.render.render import render_service
 from svcgen.service import read_service
+from tests.conftest import STACKS
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
 
 pytestmark = pytest.mark.needs("docker", "local")
@@ -98,7 +99,7 @@ def test_an_image_that_keeps_the_rules_passes(
     assert {one.check.name: one.detail for one in found if not one.ok} == {}
 
 
-@pytest.mark.parametrize("stack", ["python"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_the_image_of_a_generated_service_keeps_the_contract(
     stack: str, build: Build, tmp_path: Path, postgres: Callable[[str], str]
 ) -> None:

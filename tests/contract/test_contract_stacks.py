@@ -11,43 +11,41 @@ from svcgen.contract.check import Finding
 from svcgen.contract.process import ProcessTarget
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.render.render import render_service
+from tests.conftest import STACKS_HERE
 
 # The name with a dash shows how names are spelled in variables and paths.
 ANSWERS: dict[str, dict[str, object]] = {
     "things": {"calls": ["order-items"]},
     "spare-parts": {"database": "postgres"},
 }
-STACKS = ("python",)
 SHARED_PORTS = {"port-default", "trace-silent"}
 pytestmark = pytest.mark.needs("local")
-Results = dict[tuple[str, str], Future[list[Finding]]]
+Results = dict[str, Future[list[Finding]]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=STACKS_HERE)
 def results(
-    tmp_path_factory: pytest.TempPathFactory, postgres: Callable[[str], str]
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: Callable[[str], str],
 ) -> Iterator[Results]:
-    """Put all services to the test at once: most of the time is waiting."""
+    """Put the services of a stack to the test at once: most of the time is waiting."""
     root = tmp_path_factory.mktemp("services")
+    stack: str = request.param
 
-    def put_to_test(stack: str, name: str) -> list[Finding]:
+    def put_to_test(name: str) -> list[Finding]:
         folder = render_service(
             root / stack / name, {"name": name, "stack": stack, **ANSWERS[name]}
         )
         return run_checks(ProcessTarget(folder), postgres(f"{stack}-{name}"))
 
-    with ThreadPoolExecutor(4) as pool:
-        yield {
-            (stack, name): pool.submit(put_to_test, stack, name)
-            for stack in STACKS
-            for name in ANSWERS
-        }
+    with ThreadPoolExecutor(len(ANSWERS)) as pool:
+        yield {name: pool.submit(put_to_test, name) for name in ANSWERS}
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-@pytest.mark.parametrize("stack", STACKS)
-def test_a_generated_service_keeps_the_contract(stack: str, name: str, results: Results) -> None:
-    findings = results[stack, name].result()
+def test_a_generated_service_keeps_the_contract(name: str, results: Results) -> None:
+    findings = results[name].result()
     assert {one.check.name: one.detail for one in findings if one.ok is False} == {}
 
 

@@ -19,10 +19,11 @@ import pytest
 
 from svcgen.contract.client import free_port
 from svcgen.render.render import render_service
+from tests.conftest import STACKS
+from tests.test_template import is_source
 
-STACKS = ("python",)
 DATABASES = ("none", "postgres")
-ADDED = 115_000_000  # bytes over the base image, at most
+ADDED = {"python": 115_000_000}  # bytes over the base image, at most
 pytestmark = pytest.mark.needs("docker")
 
 
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.needs("docker")
 class Built:
     """A service's folder, and its image."""
 
+    stack: str
     folder: Path
     image: str
 
@@ -44,7 +46,7 @@ def built(
     folder = render_service(tmp_path_factory.mktemp("image") / name, answers)
     image = f"svcgen-test/{name}:{os.getpid()}"
     build(folder, image)
-    yield Built(folder, image)
+    yield Built(request.param, folder, image)
     docker("image", "rm", "--force", image)
 
 
@@ -101,7 +103,7 @@ def test_the_image_adds_little_to_its_base(built: Built) -> None:
         if line.startswith("ARG RUNTIME_IMAGE=")
     )
     sizes = [int(docker("inspect", "--format={{.Size}}", image)) for image in (built.image, base)]
-    assert sizes[0] - sizes[1] < ADDED
+    assert sizes[0] - sizes[1] < ADDED[built.stack]
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,10 @@ def test_alone_it_answers_and_watch_brings_in_what_was_saved(
 
 
 def replace_version(folder: Path) -> None:
-    """Save a change of the API's version, wherever the stack's sources have it."""
-    for path in (folder / "src").rglob("*"):
-        if path.is_file() and "1.0.0" in (text := path.read_text(encoding="utf-8")):
+    """Save a change of the API's version, wherever the stack has it, its locks and tests aside."""
+    for path in folder.rglob("*"):
+        if is_source(path.relative_to(folder)) or path.name == "openapi.json":
+            text = path.read_text(encoding="utf-8")
             path.write_text(text.replace("1.0.0", "2.0.0"), encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from svcgen.contract.check import FOLDER, MAKE, START, expect
 from svcgen.contract.client import Address
 from svcgen.contract.target import Output, Running
 from svcgen.service import Service, read_service, variable
+from svcgen.toolchains import surroundings
 
 DEFAULT_PORT = 8080
 CONTRACT = {"PORT", "LOG_LEVEL", "SERVICE_VERSION", "DRAIN_SECONDS", "DATABASE_URL"}
@@ -49,7 +50,7 @@ class ProcessTarget:
         process = subprocess.Popen(
             ["make", "-s", "--no-print-directory", goal],
             cwd=self.folder,
-            env={**surroundings(self.service), **environment},
+            env={**environment_of(self.service), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -74,17 +75,19 @@ def running(process: subprocess.Popen[str], address: Address) -> Running:
     )
 
 
-def surroundings(service: Service) -> dict[str, str]:
-    """Return this process's environment without what the contract gives a meaning, or make."""
+def environment_of(service: Service) -> dict[str, str]:
+    """Return this process's environment without what the contract gives a meaning, or make.
+
+    Raises SvcgenError when the service's toolchain is missing.
+    """
     named = CONTRACT | {f"{variable(callee)}_URL" for callee in service.calls}
-    return {
-        **{
-            name: value
-            for name, value in os.environ.items()
-            if name not in named and not name.startswith(("OTEL_", "MAKE", "MFLAGS"))
-        },
-        "LC_ALL": "C.UTF-8",  # make's reports are read
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in named and not name.startswith(("OTEL_", "MAKE", "MFLAGS"))
     }
+    # make's reports are read
+    return surroundings(service.stack, {**kept, "LC_ALL": "C.UTF-8"})
 
 
 def below(pid: int) -> list[int]:

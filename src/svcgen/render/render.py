@@ -14,7 +14,7 @@ from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.render.versions import SOURCE, template_folder, template_version
-from svcgen.service import ANSWERS_FILE, read_yaml
+from svcgen.service import ANSWERS_FILE, as_yaml, read_yaml
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,8 @@ def _record_version(answers: Path) -> None:
 
     As YAML writes it: one abbreviated commit in thirty is all digits, and has to stay a string.
     """
-    import yaml
-
     lines = answers.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith(("_commit:", "_src_path:"))]
     at = next((i for i, line in enumerate(kept) if not line.startswith("#")), len(kept))
-    kept[at:at] = [yaml.safe_dump({"_commit": template_version(), "_src_path": SOURCE})]
+    kept[at:at] = [as_yaml({"_commit": template_version(), "_src_path": SOURCE})]
     answers.write_text("".join(kept), encoding="utf-8")

@@ -15,6 +15,7 @@ from svcgen.run.local.ports import LOOPBACK, free_port
 from svcgen.run.local.postgres import find_postgres
 from svcgen.run.local.state import Places
 from svcgen.service import Service, variable
+from svcgen.toolchains import surroundings
 from svcgen.workspace import state_folder
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[Plan, ...]:
             folder=str(service.folder),
             database=service.database == "postgres",
             health=health[service.name],
-            environment=_environment({name: internal[name] for name in calls[service.name]}),
+            environment=surroundings(
+                service.stack,
+                _environment({name: internal[name] for name in calls[service.name]}),
+            ),
         )
         for service in fleet.services
     )
