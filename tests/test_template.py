@@ -198,4 +198,4 @@ def is_source(path: Path) -> bool:
 
 
 # Files in all, and lines of source at most: what the contract took, and no more.
-MOST = {"python": (48, 883)}
+MOST = {"python": (49, 883)}
