@@ -1,8 +1,9 @@
 """The example resource. Replace it by what the service is for."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -27,7 +28,7 @@ Items = Annotated[Store, Depends(opened_store)]
 @router.post("", status_code=201, operation_id="createItem")
 async def create_item(new: NewItem, items: Items, response: Response) -> Item:
     """Create an item."""
-    item = Item(name=new.name)
+    item = Item(name=new.name, id=uuid4(), created_at=datetime.now(UTC))
     await items.add(item)
     response.headers["Location"] = f"{PATH}/{item.id}"
     return item

@@ -1,8 +1,8 @@
 """What goes in and out over HTTP, as OpenAPI shows it."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -26,8 +26,8 @@ class NewItem(BaseModel):
 class Item(NewItem):
     """An item as it is kept."""
 
-    id: UUID = Field(default_factory=uuid4)
-    created_at: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
+    id: UUID
+    created_at: UtcTime
 
 
 class ItemPage(BaseModel):
