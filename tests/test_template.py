@@ -212,4 +212,4 @@ def is_source(path: Path) -> bool:
 
 
 # Files in all, and lines of source at most: what the contract took, and no more.
-MOST = {"python": (50, 883)}
+MOST = {"python": (50, 884)}
