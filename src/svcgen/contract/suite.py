@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from svcgen.contract import (
     calls,
+    clients,
     configuration,
     health,
     image,
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     *calls.CHECKS,
     *methods.CHECKS,
     *problems.CHECKS,
+    *clients.CHECKS,
     *openapi.CHECKS,
     *metrics.CHECKS,
     *logs.CHECKS,
@@ -61,6 +63,7 @@ def run_checks(
         raise SvcgenError(
             f"{target.service.name} needs a database.", "Set DATABASE_URL to an empty one."
         )
+    clients.allow_many()
     with set_up(target, database_url, patience) as bench:
         prepare(bench)
         return sorted(_run_all(bench, checks), key=lambda one: checks.index(one.check))

@@ -28,6 +28,10 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 64
     allow_reuse_address = True
 
+    def verify_request(self, *_arguments: object) -> bool:
+        """Turn clients away when there are too many."""
+        return not (broken("clients-many") and threading.active_count() > 300)
+
     def handle_error(self, *_arguments: object) -> None:
         """Leave a client that breaks off without a word on stderr."""
 

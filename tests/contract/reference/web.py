@@ -40,6 +40,7 @@ Reply = tuple[int, str, bytes, dict[str, str]]
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 0.1 if broken("client-slow") else None
     state: State
     trace: tuple[str, str, str]
 
