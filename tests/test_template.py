@@ -132,25 +132,22 @@ def is_hidden_layer(question: object) -> bool:
 @pytest.mark.parametrize(("stack", "database"), PAIRS)
 def test_no_two_layers_write_the_same_path(stack: str, database: str) -> None:
     kept = layer_of(database)
-    folders = [f"{{{{{layer}}}}}" for layer in ("calling", kept, stack, f"{stack}_{kept}")]
+    names = ("calling", kept, stack, f"{stack}_calling", f"{stack}_{kept}")
+    folders = [layer for layer in layers() if layer.strip("{}") in names]
     chosen = [TEMPLATE, *(TEMPLATE / folder for folder in folders)]
-    names = [name for folder in chosen for name in rendered_names(folder)]
-    assert sorted(names) == sorted(set(names))
+    written = [name for folder in chosen for name in rendered_names(folder)]
+    assert sorted(written) == sorted(set(written))
 
 
 def test_no_shared_file_names_a_language() -> None:
     words = re.compile(r"\b(python|pip|uvicorn|fastapi|golang|npm|java|maven|cargo)\b", re.I)
-    languages = {f"{{{{{layer}}}}}" for layer in stack_layers()}
+    languages = {layer for layer in layers() if layer.strip("{}").partition("_")[0] in STACKS}
     shared = [
         path
         for path in TEMPLATE.rglob("*")
         if path.is_file() and path.relative_to(TEMPLATE).parts[0] not in languages
     ]
     assert [path for path in shared if words.search(path.read_text(encoding="utf-8"))] == []
-
-
-def stack_layers() -> set[str]:
-    return {*STACKS, *(f"{stack}_{layer_of(database)}" for stack, database in PAIRS)}
 
 
 def layer_of(database: str) -> str:
@@ -206,10 +203,12 @@ def test_a_service_stays_small(render: Render, stack: str, database: str) -> Non
 
 
 def is_source(path: Path) -> bool:
-    """Tell whether a path holds what runs: tests and chart aside."""
+    """Tell whether a path holds what runs and is read: not tests, chart and generated clients."""
+    if "clients" in path.parts:
+        return False
     test = "tests" in path.parts or "test" in path.parts or path.stem.endswith("_test")
     return path.suffix in {".py", ".go", ".ts", ".java", ".sql"} and not test
 
 
 # Files in all, and lines of source at most: what the contract took, and no more.
-MOST = {"python": (50, 884)}
+MOST = {"python": (53, 906)}

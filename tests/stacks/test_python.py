@@ -18,7 +18,8 @@ from svcgen.contract.client import free_port
 from svcgen.render.render import render_service
 
 pytestmark = pytest.mark.needs("make", "local")
-LONGEST = {"name": "a" * 40, "stack": "python", "calls": ["catalog", "order-items"]}
+CALLS = ["catalog", "order-items", "import", "a10", "a2", "b" * 40]
+LONGEST = {"name": "a" * 40, "stack": "python", "calls": CALLS}
 SHORTEST = {"name": "o", "stack": "python", "database": "postgres"}
 
 

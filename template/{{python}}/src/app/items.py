@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from app import SERVICE
+from app.callees import summary_of
 from app.calls import Callee, Caller
 from app.models import Item, ItemPage, NewItem, Summary
 from app.store import Store
@@ -60,8 +61,11 @@ async def get_summary(
     """Count the items here and, `depth` calls deep, in the services that this one calls."""
 
     async def ask(callee: Callee) -> Summary | None:
+        if not depth:
+            return None
         path = f"/v1/{callee.name}/summary?depth={depth - 1}"
-        return await callee.call("GET", path, Summary, caller) if depth else None
+        answer = await callee.call("GET", path, summary_of(callee.name), caller)
+        return Summary.model_validate(answer.model_dump())
 
     callees: list[Callee] = request.app.state.callees
     answers = await asyncio.gather(*map(ask, callees))
