@@ -1,0 +1,211 @@
+"""What each stack costs: image, start, memory, and its speed beside a bare server of its framework.
+
+Needs Docker, the stacks' base images, Go, a JDK, and `wrk` (a Debian package). Nothing else may run
+meanwhile. Server and load have one core each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from svcgen.render.render import render_service
+from svcgen.toolchains import surroundings
+
+REPOSITORY = Path(__file__).parents[1]
+HELLO = REPOSITORY / "benchmarks/hello"
+STACKS = tuple(yaml.safe_load((REPOSITORY / "copier.yml").read_text())["stack"]["choices"].values())
+SECONDS = 10  # of load, after as many to warm up
+CONNECTIONS = 16
+PATIENCE = 60  # seconds until a container answers
+RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests a second, and how long the slowest in a hundred took, in milliseconds."""
+
+    rate: float
+    p99: float
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Run a command and return what it printed."""
+    done = subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@contextmanager
+def container(
+    image: str, *options: str, arguments: Sequence[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Run an image on the first core; yield the container and its URL."""
+    core = ("--cpuset-cpus=0", "--publish=127.0.0.1::8080")
+    name = run("docker", "run", "--detach", *core, *options, image, *arguments)
+    try:
+        port = run("docker", "port", name, "8080").rpartition(":")[2]
+        yield name, f"http://127.0.0.1:{port}"
+    finally:
+        run("docker", "rm", "--force", name)
+
+
+def until_answered(url: str) -> float:
+    """Wait until a URL answers 200; return the seconds it took."""
+    began = time.perf_counter()
+    while time.perf_counter() - began < PATIENCE:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return time.perf_counter() - began
+        except OSError:
+            time.sleep(0.005)
+    raise TimeoutError(url)
+
+
+def load(url: str) -> Load:
+    """Ask a URL from the second core as often as it answers."""
+    command = ("taskset", "--cpu-list", "1", "wrk", "--latency", "-t1", f"-c{CONNECTIONS}")
+    run(*command, f"-d{SECONDS}s", url)
+    said = run(*command, f"-d{SECONDS}s", url)
+    assert "Non-2xx" not in said, said
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    slow = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
+    assert rate
+    assert slow
+    return Load(float(rate[1]), float(slow[1]) * {"us": 0.001, "ms": 1, "s": 1000}[slow[2]])
+
+
+def memory(name: str) -> float:
+    """Return the memory that a container's processes hold, in MiB."""
+    pids = run("docker", "top", name, "-o", "pid").split()[1:]
+    pages = [Path("/proc", pid, "status").read_text() for pid in pids]
+    return sum(int(kibibytes) for page in pages for kibibytes in RESIDENT.findall(page)) / 1024
+
+
+def build(folder: Path, stack: str, database: str) -> tuple[Path, str]:
+    """Write a service and build its image."""
+    name = f"bench-{stack}-{database}"
+    service = render_service(folder / name, {"name": name, "stack": stack, "database": database})
+    run("docker", "build", "--quiet", "--tag", f"svcgen-{name}", service)
+    return service, f"svcgen-{name}"
+
+
+def bare(stack: str, image: str, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what `docker run` needs for the stack's bare server, in the image of its service."""
+    mount = f"--volume={HELLO}:/hello:ro"
+    if stack == "python":
+        server = ("-m", "uvicorn", "--app-dir=/hello", "--host=0.0.0.0", "--port=8080")
+        return (mount, "--entrypoint=python"), (*server, "--no-access-log", "hello:app")
+    if stack == "typescript":
+        mount = f"--volume={HELLO}/hello.ts:/app/src/hello.ts:ro"
+        return (mount, "--entrypoint=/nodejs/bin/node"), ("/app/src/hello.ts",)
+    if stack == "go":
+        compile_go = ("go", "build", "-o", str(folder / "hello"), str(HELLO / "hello.go"))
+        subprocess.run(compile_go, check=True, env={**os.environ, "CGO_ENABLED": "0"})
+        return (f"--volume={folder}/hello:/hello:ro", "--entrypoint=/hello"), ()
+    libraries = _libraries(image, folder)
+    compile_java = ("javac", "-cp", f"{libraries}/*", "-d", str(folder), str(HELLO / "Hello.java"))
+    subprocess.run(compile_java, check=True, env=surroundings("java", os.environ))
+    path = ("-XX:+UseSerialGC", "-cp", "/hello:/app/lib/*", "Hello")
+    return (f"--volume={folder}:/hello:ro", "--entrypoint=java"), path
+
+
+def _libraries(image: str, folder: Path) -> Path:
+    made = run("docker", "create", image)
+    run("docker", "cp", f"{made}:/app/lib", folder / "lib")
+    run("docker", "rm", made)
+    return folder / "lib"
+
+
+def size(image: str) -> float:
+    """Return the size of an image in MB, as `docker images` counts it."""
+    return int(run("docker", "inspect", "--format={{.Size}}", image)) / 1e6
+
+
+def base_of(service: Path) -> str:
+    """Return the image that a service's image stands on."""
+    text = (service / "Dockerfile").read_text()
+    found = re.search(r"^ARG RUNTIME_IMAGE=(.*)$", text, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def measure(stack: str, folder: Path) -> dict[str, str]:
+    """Return one row of the table."""
+    with_database, larger = build(folder, stack, "postgres")
+    service, image = build(folder, stack, "none")
+    added = size(larger) - size(base_of(with_database))
+    with container(image) as (name, url):
+        ready = until_answered(f"{url}/readyz")
+        time.sleep(2)
+        idle = memory(name)
+        resource = f"{url}/v1/{service.name}"
+        body = json.dumps({"name": "apples"}).encode()
+        head = {"content-type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(resource, body, head)).close()
+        ours = load(f"{resource}?limit=1")
+        busy = memory(name)
+    options, arguments = bare(stack, image, folder)
+    with container(image, *options, arguments=arguments) as (_, url):
+        until_answered(f"{url}/hello")
+        theirs = load(f"{url}/hello")
+    return {
+        "stack": stack,
+        "image MB": f"{size(larger):.0f}",
+        "added MB": f"{added:.0f}",
+        "ready s": f"{ready:.2f}",
+        "idle MiB": f"{idle:.0f}",
+        "loaded MiB": f"{busy:.0f}",
+        "requests/s": f"{ours.rate:.0f}",
+        "of bare": f"{ours.rate / theirs.rate:.2f}",
+        "p99 ms": f"{ours.p99:.1f}",
+        "bare p99 ms": f"{theirs.p99:.1f}",
+        **shape(service),
+    }
+
+
+def shape(service: Path) -> dict[str, str]:
+    """Count a service's files, and the lines of its sources without tests."""
+    files = [path.relative_to(service) for path in service.rglob("*") if path.is_file()]
+    sources = [
+        path
+        for path in files
+        if path.suffix in {".py", ".go", ".ts", ".java", ".sql"}
+        and not {"test", "tests"} & set(path.parts)
+        and not path.stem.endswith("_test")
+    ]
+    lines = sum(len((service / path).read_text().splitlines()) for path in sources)
+    return {"files": str(len(files)), "lines": str(lines)}
+
+
+def show(rows: Sequence[Mapping[str, str]]) -> None:
+    """Print rows as a table."""
+    print("| " + " | ".join(rows[0]) + " |")
+    print("|" + " --- |" * len(rows[0]))
+    for row in rows:
+        print("| " + " | ".join(row.values()) + " |", flush=True)
+
+
+def main() -> None:
+    """Print the table; arguments choose stacks."""
+    rows = []
+    for stack in sys.argv[1:] or STACKS:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)  # the server is another user
+            rows.append(measure(stack, Path(folder)))
+    show(rows)
+
+
+if __name__ == "__main__":
+    main()
