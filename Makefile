@@ -41,9 +41,9 @@ clean: ## forget the environment and what was built
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python .venv --editable '.[local]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv --editable '.[local]'
 	touch $@
 
 .venv/developing: .venv/installed
-	$(BIN)/uv pip install --quiet --python .venv --group dev
+	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv --group dev
 	touch $@
