@@ -20,7 +20,7 @@ import yaml
 from svcgen.commands.routes import explain_route, list_routes
 from svcgen.errors import SvcgenError
 from svcgen.workspace import open_workspace
-from tests.workspaces import make, registration, route, stack, stitch
+from tests.workspaces import inspect, make, registration, route, stack, stitch
 
 
 @pytest.fixture
@@ -103,12 +103,12 @@ def test_only_pulls_in_what_is_called(shop: Path) -> None:
 
 
 def test_check_shows_the_difference_and_writes_nothing(shop: Path) -> None:
-    assert "compose.yaml" in stitch(shop, check=True).written
+    assert "compose.yaml" in inspect(shop).written
     assert not (shop / "compose.yaml").exists()
     stitch(shop)
-    assert stitch(shop, check=True).written == ()
+    assert inspect(shop).written == ()
     make(shop, "payments")
-    assert "+  - payments/compose.yaml" in stitch(shop, check=True).differences["compose.yaml"]
+    assert "+  - payments/compose.yaml" in inspect(shop).differences["compose.yaml"]
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "gateway/rds.json", "gateway/entrypoint.sh"])
@@ -121,7 +121,7 @@ def test_a_file_edited_by_hand_is_never_overwritten(shop: Path, name: str) -> No
         stitch(shop)
     assert "svcgen compose --check" in refusal.value.advice
     assert (shop / name).read_text() == edited
-    assert "-# mine" in stitch(shop, check=True).differences[name]
+    assert "-# mine" in inspect(shop).differences[name]
     (shop / name).unlink()
     assert name in stitch(shop).written
 

@@ -57,11 +57,11 @@ BOTH = f"{CATALOG} and {ORDERS}"
         ),
         (
             lambda root: (root / "orders/openapi.json").unlink(),
-            "orders/openapi.json: is missing; `make generate` in the service writes it.",
+            "orders/openapi.json: is missing; `make generate` there writes it.",
         ),
         (
             lambda root: (root / "orders/openapi.json").write_text("{"),
-            "orders/openapi.json: is no OpenAPI document; `make generate` writes it anew.",
+            "orders/openapi.json: is no OpenAPI document; `make generate` there writes it.",
         ),
         (
             lambda root: registration(root / "orders", calls=["catalog", "nobody"]),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from svcgen.commands.compose import Composed, compose
+from svcgen.commands.compose import Composed, check, compose
 from svcgen.compose.fleet import FaultsError
 from svcgen.service import variable
 from svcgen.workspace import open_workspace
@@ -74,6 +74,11 @@ def route(folder: Path, **keys: Any) -> None:
 def stitch(root: Path, *only: str, **options: bool) -> Composed:
     (root / "svcgen.yaml").touch()
     return compose(open_workspace(root), only, settle=lambda _name: None, **options)
+
+
+def inspect(root: Path, *only: str) -> Composed:
+    (root / "svcgen.yaml").touch()
+    return check(open_workspace(root), only)
 
 
 def faults(root: Path) -> list[str]:

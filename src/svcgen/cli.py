@@ -147,25 +147,32 @@ def compose(
     ] = None,
     no_deps: Annotated[bool, typer.Option(help="Refuse what --only would pull in.")] = False,
     check: Annotated[
-        bool, typer.Option(help="Write nothing; show what differs, and exit with 3 if any does.")
+        bool,
+        typer.Option(
+            help="Write nothing; exit with 3 if a file differs or something does not fit."
+        ),
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option(help="Give callers the newest OpenAPI documents of their callees.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Check that all services fit together; write compose.yaml and gateway/."""
     from svcgen import show
+    from svcgen.commands.compose import check as inspect
     from svcgen.commands.compose import compose as stitch
 
-    composed = stitch(_here(), only or [], deps=not no_deps, check=check)
+    if check and refresh:
+        raise typer.BadParameter("--check writes nothing, --refresh writes: take one of them.")
+    found = (_here(), only or [])
+    deps = not no_deps
+    composed = inspect(*found, deps=deps) if check else stitch(*found, deps=deps, refresh=refresh)
     if json:
         typer.echo(show.document(composed))
-    elif check:
-        typer.echo(
-            "".join(composed.differences.values()) or "compose.yaml and gateway/ are current"
-        )
     else:
-        typer.echo(f"{len(composed.services)} services, {composed.routes} routes at the gateway")
-        typer.echo("\n".join(f"  wrote {file}" for file in composed.written) or "  all was current")
-    if composed.differences:
+        typer.echo(show.checked(composed) if check else show.composed(composed))
+        typer.echo(show.complaints(composed), err=True, nl=False)
+    if check and (composed.differences or composed.faults or composed.broken):
         raise typer.Exit(FOUND_SOMETHING)
 
 

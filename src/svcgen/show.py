@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from svcgen.commands.compose import Composed
     from svcgen.commands.demo import Demo
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import LogLine, Replica
@@ -27,6 +28,34 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     lines += [[str(cell) for cell in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_padded(line, widths) for line in lines)
+
+
+def composed(done: Composed) -> str:
+    """Say what was stitched, which files were written, and what is to be made of them."""
+    lines = [f"{len(done.services)} services, {done.routes} routes at the gateway"]
+    lines += [f"  wrote {file}" for file in done.written] or ["  all was current"]
+    if done.refreshed:
+        lines.append(f"Next: make generate, in {', '.join(done.refreshed)}")
+    return "\n".join(lines)
+
+
+def checked(done: Composed) -> str:
+    """Show how the files differ from what would be written, if that can be said."""
+    if done.faults:
+        return "Nothing to compare: the services do not fit together."
+    return "".join(done.differences.values()) or "compose.yaml and gateway/ are current"
+
+
+def complaints(done: Composed) -> str:
+    """List what does not fit, a line each; empty when all does."""
+    found = [*done.faults, *done.broken]
+    if not found:
+        return ""
+    lines = ["1 fault:" if len(found) == 1 else f"{len(found)} faults:"]
+    lines += [f"  {fault}" for fault in found]
+    if done.broken:
+        lines.append("Mend the callee, or let the caller follow it: svcgen compose --refresh")
+    return "\n".join(lines) + "\n"
 
 
 def routes(table_: Sequence[Route]) -> str:

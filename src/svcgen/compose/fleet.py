@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svcgen.compose.documents import read_document
 from svcgen.compose.settings import Settings, read_settings
 from svcgen.compose.stack import Stack, read_stack
 from svcgen.errors import SvcgenError
@@ -18,6 +18,8 @@ from svcgen.gateway.routes import Route, route_table
 from svcgen.gateway.strict import StrictError
 from svcgen.service import REGISTRATION_FILE, Service
 from svcgen.workspace import SETTINGS_FILE, Workspace
+
+WRITTEN_BY = "`make generate` there writes it"
 
 
 @dataclass(frozen=True)
@@ -153,15 +155,9 @@ def _stack(service: Service, folder: str, faults: list[Fault]) -> Stack | None:
 
 
 def _operations(service: Service, folder: str, faults: list[Fault]) -> Mapping[str, Any] | None:
-    shown = f"{folder}/openapi.json"
     try:
-        paths = json.loads(service.openapi.read_bytes())["paths"]
-        if isinstance(paths, dict):
-            return paths
-    except FileNotFoundError:
-        faults.append(Fault((shown,), "is missing; `make generate` in the service writes it."))
+        paths: Mapping[str, Any] = read_document(service.openapi)["paths"]
+    except SvcgenError as error:
+        faults.append(Fault((f"{folder}/openapi.json",), f"{error.problem}; {WRITTEN_BY}."))
         return None
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    faults.append(Fault((shown,), "is no OpenAPI document; `make generate` writes it anew."))
-    return None
+    return paths

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from svcgen.compose.check import find_faults
-from svcgen.compose.fleet import FaultsError, Fleet, read_fleet
+from svcgen.compose.contracts import Copy
+from svcgen.compose.fleet import Fault, FaultsError, Fleet, Member, read_fleet
 from svcgen.compose.manifest import begin_writing, end_writing, refuse_edited
 from svcgen.gateway.apply import read_text, replace_text, steps_to, write_in_order
 from svcgen.workspace import Workspace
@@ -16,18 +17,38 @@ GATEWAY_FOLDER = "gateway"
 ROOT_FILE = "compose.yaml"
 
 
+@dataclass(frozen=True)
+class Inspected:
+    """The chosen fleet with what of it does not fit together, and all services found."""
+
+    fleet: Fleet
+    everyone: tuple[Member, ...]
+    faults: tuple[Fault, ...]
+
+
+def inspect_fleet(
+    workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True
+) -> Inspected:
+    """Look at all services, or at `only` and (with `deps`) what they call.
+
+    Raises SvcgenError for an unknown name.
+    """
+    fleet, faults = read_fleet(workspace)
+    names = chosen_names(fleet, [workspace.service(name).name for name in only], deps=deps)
+    chosen = replace(fleet, members=tuple(each for each in fleet.members if each.name in names))
+    found = find_faults(chosen, known=[each.name for each in fleet.members])
+    return Inspected(chosen, fleet.members, (*faults, *found))
+
+
 def checked_fleet(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> Fleet:
     """Return the fleet of all services, or of `only` and (with `deps`) what they call.
 
     Raises SvcgenError for an unknown name, and FaultsError with every fault when they do not fit.
     """
-    fleet, faults = read_fleet(workspace)
-    names = chosen_names(fleet, [workspace.service(name).name for name in only], deps=deps)
-    chosen = replace(fleet, members=tuple(each for each in fleet.members if each.name in names))
-    found = [*faults, *find_faults(chosen, known=[each.name for each in fleet.members])]
-    if found:
-        raise FaultsError(found)
-    return chosen
+    inspected = inspect_fleet(workspace, only, deps=deps)
+    if inspected.faults:
+        raise FaultsError(inspected.faults)
+    return inspected.fleet
 
 
 def chosen_names(fleet: Fleet, only: Sequence[str], *, deps: bool) -> frozenset[str]:
@@ -67,3 +88,9 @@ def write_stitched(
             replace_text(root / path, text)
     end_writing(root, files)
     return tuple(sorted({path for path, _text in [*steps, *top]}))
+
+
+def write_copies(newer: Iterable[tuple[Copy, str]]) -> None:
+    """Put the callees' documents in the place of the callers' copies."""
+    for copy, text in newer:
+        replace_text(copy.path, text)

@@ -1,0 +1,114 @@
+"""Schemas of OpenAPI 3.0 and 3.1 in one plain form, in which two of them can be compared.
+
+See JSON Schema, https://json-schema.org/draft/2020-12. `not`, `if` and `patternProperties`, which
+nobody can compare in general, are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+
+ANY: Mapping[str, Any] = {}
+TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_COMBINED = {"$ref", "allOf", "anyOf", "oneOf"}
+_MOST = 64  # steps of a reference, alternatives of a schema; what is beyond is not looked at
+
+
+def alternatives(
+    document: Document, schema: Any, within: frozenset[int] = frozenset()
+) -> list[dict[str, Any]]:
+    """Write a schema as alternatives of one type each, without references and combinations."""
+    return [one for each in _alternatives(document, schema, within) for one in _by_type(each)]
+
+
+def _alternatives(document: Document, schema: Any, within: frozenset[int]) -> list[dict[str, Any]]:
+    if schema is False:
+        return []
+    if not isinstance(schema, dict) or id(schema) in within:
+        return [{}]
+    inside = within | {id(schema)}
+    found = [{key: value for key, value in schema.items() if key not in _COMBINED}]
+    targets = [resolve(document, schema)] if "$ref" in schema else []
+    for part in [*targets, *listed(schema, "allOf")]:
+        found = _both(found, _alternatives(document, part, inside))
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            every = (_alternatives(document, one, inside) for one in listed(schema, key))
+            found = _both(found, [one for each in every for one in each])
+    return found
+
+
+def resolve(document: Document, written: Any) -> Any:
+    """Follow a reference within its document (RFC 6901); one that leads nowhere may be anything."""
+    for _ in range(_MOST):
+        reference = written.get("$ref") if isinstance(written, dict) else None
+        if not isinstance(reference, str):
+            return written
+        written = document
+        for step in reference.removeprefix("#/").split("/"):
+            name = step.replace("~1", "/").replace("~0", "~")
+            written = written.get(name) if isinstance(written, dict) else None
+    return None
+
+
+def types_of(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Return the types that a value may have; integers are numbers."""
+    written, values = schema.get("type"), values_of(schema)
+    if isinstance(written, str):
+        found = {written}
+    elif isinstance(written, list):
+        found = {one for one in written if isinstance(one, str)}
+    elif values is not None:
+        found = {_type(value) for value in values}
+    else:
+        return frozenset({"object"}) if "properties" in schema else TYPES
+    null = {"null"} if schema.get("nullable") is True else set()  # OpenAPI 3.0
+    return frozenset(found | null | ({"integer"} if "number" in found else set()))
+
+
+def values_of(schema: Mapping[str, Any]) -> list[Any] | None:
+    """Return the only values that a schema allows; None when it does not list them."""
+    if "const" in schema:
+        return [schema["const"]]
+    return listed(schema, "enum") if "enum" in schema else None
+
+
+def mapped(written: Any, key: str) -> dict[str, Any]:
+    """Return the map that a document has there; an empty one when it has something else."""
+    value = written.get(key) if isinstance(written, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def listed(written: Any, key: str) -> list[Any]:
+    """Return the list that a document has there; an empty one when it has something else."""
+    value = written.get(key) if isinstance(written, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def _by_type(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    types = types_of(schema)
+    apart = types - {"integer"} if "number" in types else types
+    if types == TYPES or len(apart) <= 1:
+        return [schema]
+    return [{**schema, "type": one, "nullable": False} for one in sorted(apart)]
+
+
+def _both(some: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [_merged(one, other) for one in some for other in others][:_MOST]
+
+
+def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    both = {**one, **other}
+    if "properties" in one and "properties" in other:
+        both["properties"] = {**mapped(one, "properties"), **mapped(other, "properties")}
+    if "required" in both:
+        both["required"] = [*listed(one, "required"), *listed(other, "required")]
+    return both
+
+
+def _type(value: object) -> str:
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+    return "null" if value is None else kinds.get(type(value), "object")
