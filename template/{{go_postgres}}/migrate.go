@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+const patience = 30 * time.Second // for a database that starts at the same time
+
+//go:embed migrations
+var migrations embed.FS
+
+// migrate brings the database up to date: a step of its own, before the new version starts. Two at
+// once wait for each other.
+func migrate() error {
+	config, err := read("DATABASE_URL", "", parseDatabase)
+	if err != nil {
+		return err
+	}
+	database := stdlib.OpenDB(*config.ConnConfig)
+	defer database.Close()
+	ctx := context.Background()
+	if err := await(ctx, database); err != nil {
+		return err
+	}
+	provider, err := newProvider(database)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("the database is not up to date: %w", err)
+	}
+	slog.Info("the database is up to date")
+	return nil
+}
+
+func newProvider(database *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // seconds, times
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, database, files, goose.WithSessionLocker(locker))
+}
+
+func await(ctx context.Context, database *sql.DB) error {
+	for began := time.Now(); ; time.Sleep(time.Second) {
+		err := within(ctx, 3*time.Second, database.PingContext)
+		if err == nil {
+			return nil
+		}
+		if time.Since(began) > patience {
+			return fmt.Errorf("the database was not reached within %s: %w", patience, err)
+		}
+	}
+}

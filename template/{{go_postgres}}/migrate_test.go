@@ -1,0 +1,17 @@
+package main
+
+import (
+	"os"
+	"testing"
+)
+
+func TestTwoMigrationsAtOnceWaitForEachOther(t *testing.T) {
+	needed(t)
+	first, second := begin(os.DevNull, environment, "migrate"), begin(os.DevNull, environment, "migrate")
+	if err := first.Wait(); err != nil {
+		t.Error(err)
+	}
+	if err := second.Wait(); err != nil {
+		t.Error(err)
+	}
+}

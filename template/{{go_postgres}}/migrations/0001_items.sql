@@ -1,0 +1,10 @@
+-- +goose Up
+create table items (
+    id uuid primary key,
+    name varchar(200) not null,
+    created_at timestamp with time zone not null
+);
+create index items_by_age on items (created_at, id);
+
+-- +goose Down
+drop table items;

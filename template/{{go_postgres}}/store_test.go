@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+var errNoDatabase = errors.New(
+	"no database: DATABASE_URL is not set, and no Docker engine answers",
+)
+
+// prepare makes an empty schema in the database of DATABASE_URL, or else of compose.yaml, and
+// migrates it: data that is there is left alone.
+func prepare() (variables []string, remove func(), err error) {
+	url, stop, err := database()
+	if err != nil {
+		return nil, nil, err
+	}
+	schema := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	if err := execute(url, "create schema "+schema); err != nil {
+		return nil, nil, err
+	}
+	separator := "?"
+	if strings.Contains(url, "?") {
+		separator = "&"
+	}
+	variables = []string{"DATABASE_URL=" + url + separator + "options=-csearch_path%3D" + schema}
+	if err := begin(os.DevNull, variables, "migrate").Wait(); err != nil {
+		return nil, nil, err
+	}
+	return variables, func() {
+		if err := execute(url, "drop schema "+schema+" cascade"); err != nil {
+			panic(err)
+		}
+		stop()
+	}, nil
+}
+
+func database() (url string, stop func(), err error) {
+	if url := os.Getenv("DATABASE_URL"); url != "" {
+		return url, func() {}, nil
+	}
+	if exec.Command("docker", "info").Run() != nil { //nolint:noctx // it answers at once
+		return "", nil, errNoDatabase
+	}
+	const name = service + "-db"
+	if _, err := compose("up", "--quiet-pull", "--wait", name); err != nil {
+		return "", nil, err
+	}
+	port, err := compose("port", name, "5432")
+	url = fmt.Sprintf("postgresql://%s:dev@%s/%s", service, strings.TrimSpace(port), service)
+	return url, func() { _, _ = compose("down", "--volumes") }, err
+}
+
+func compose(words ...string) (string, error) {
+	words = append([]string{"compose", "--project-name", service + "-test"}, words...)
+	command := exec.CommandContext(context.Background(), "docker", words...)
+	command.Stderr = os.Stderr
+	said, err := command.Output()
+	return string(said), err
+}
+
+func execute(url, statement string) error {
+	ctx := context.Background()
+	connection, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer connection.Close(ctx)
+	_, err = connection.Exec(ctx, statement)
+	return err
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const (
+	deadline = 2 * time.Second // for a call as a whole, the retry included
+	connect  = 500 * time.Millisecond
+	pause    = 50 * time.Millisecond // before the retry: a killed replica closes its connections one by one
+)
+
+var (
+	// RFC 9110, 9.2.2.
+	idempotent = []string{
+		http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut,
+	}
+	identity = []string{"Authorization", "X-Auth-Subject", "X-Auth-Scopes"}
+)
+
+// readIdentity returns who asks, as the gateway has found out: it strips what clients claim
+// themselves.
+func readIdentity(r *http.Request) http.Header {
+	caller := http.Header{}
+	for _, name := range identity {
+		if values := r.Header.Values(name); len(values) > 0 {
+			caller[name] = values
+		}
+	}
+	return caller
+}
+
+// callee is a service that this one calls, at one address that balances over its replicas.
+type callee struct {
+	name, url string
+	transport http.RoundTripper
+}
+
+// newCallees makes them of their addresses, by name.
+func newCallees(addresses map[string]string) []callee {
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+	transport.DialContext = (&net.Dialer{Timeout: connect}).DialContext
+	transport.MaxIdleConnsPerHost = 100
+	transport.IdleConnTimeout = 60 * time.Second // shorter than services keep one
+	found := []callee{}
+	for _, name := range slices.Sorted(maps.Keys(addresses)) {
+		found = append(found, callee{name, addresses[name], transport})
+	}
+	return found
+}
+
+// call asks a service, and reads its answer. What goes wrong there is 502 here; what is too slow is
+// 504. Its parts: who asks on whose behalf, and what to send, if anything.
+func call[Answer any](
+	ctx context.Context, to callee, method, path string, caller http.Header, body []byte,
+) (Answer, error) {
+	var answer Answer
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	ctx, span := tracer.Start(ctx, method+" "+to.name, trace.WithSpanKind(trace.SpanKindClient))
+	defer span.End()
+	status, text, err := to.send(ctx, method, path, caller, body)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return answer, problem(http.StatusGatewayTimeout, to.name+" takes too long.")
+	case err != nil:
+		return answer, problem(http.StatusBadGateway, to.name+" is not reached.")
+	case status < 200 || status > 299:
+		return answer, problem(http.StatusBadGateway, fmt.Sprintf("%s answered %d.", to.name, status))
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return answer, problem(http.StatusBadGateway, to.name+" answered something else.")
+	}
+	return answer, nil
+}
+
+// send asks; when another replica may do better, and a repetition does no harm, once more.
+func (c callee) send(
+	ctx context.Context, method, path string, caller http.Header, body []byte,
+) (int, []byte, error) {
+	status, text, err := c.try(ctx, method, path, caller, body)
+	failed := err != nil || status == http.StatusServiceUnavailable
+	if !failed || !slices.Contains(idempotent, method) {
+		return status, text, err
+	}
+	select {
+	case <-ctx.Done():
+		return 0, nil, ctx.Err()
+	case <-time.After(pause):
+		return c.try(ctx, method, path, caller, body)
+	}
+}
+
+func (c callee) try(
+	ctx context.Context, method, path string, caller http.Header, body []byte,
+) (int, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header = caller.Clone()
+	propagator.Inject(ctx, propagation.HeaderCarrier(request.Header))
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := c.transport.RoundTrip(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, text, err
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// The example resource. Replace it by what the service is for.
+const itemsPath = "/v1/" + service
+
+var errUnknown = errors.New("no item has this id")
+
+// NewItem is what a client sends to create an item.
+type NewItem struct {
+	Name string `json:"name"`
+}
+
+func (n NewItem) faults() []Fault {
+	if length := utf8.RuneCountInString(n.Name); length < 1 || length > 200 {
+		return []Fault{{Detail: "must have 1 to 200 characters", Pointer: "#/name"}}
+	}
+	if strings.ContainsFunc(n.Name, func(char rune) bool { return char < ' ' || char == 0x7f }) {
+		return []Fault{{Detail: "must have no control characters", Pointer: "#/name"}}
+	}
+	return nil
+}
+
+// Item is an item as it is kept.
+type Item struct {
+	ID        uuid.UUID `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ItemPage holds some items, oldest first, and the cursor of the page that follows; null on the
+// last one.
+type ItemPage struct {
+	Items []Item  `json:"items"`
+	Next  *string `json:"next"`
+}
+
+// Summary is how many items there are, here and in each called service.
+type Summary struct {
+	Service string              `json:"service"`
+	Items   int                 `json:"items"`
+	Calls   map[string]*Summary `json:"calls"`
+	Unknown jsontext.Value      `json:",unknown"` // a called service may know more by now
+}
+
+func (a *app) createItem(w http.ResponseWriter, r *http.Request) error {
+	posted, err := readBody[NewItem](r)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond) // as databases keep it
+	item := Item{uuid.New(), posted.Name, now}
+	if err := a.items.add(r.Context(), item); err != nil {
+		return err
+	}
+	w.Header().Set("Location", itemsPath+"/"+item.ID.String())
+	return writeJSON(w, http.StatusCreated, item)
+}
+
+func (a *app) listItems(w http.ResponseWriter, r *http.Request) error {
+	limit, err := number(r, "limit", 20, 1, 100)
+	if err != nil {
+		return err
+	}
+	cursor, err := cursor(r)
+	if err != nil {
+		return err
+	}
+	items, err := a.items.page(r.Context(), limit+1, cursor)
+	if errors.Is(err, errUnknown) {
+		return invalid(Fault{Detail: "must be one that the service gave", Parameter: "cursor"})
+	}
+	if err != nil {
+		return err
+	}
+	page := ItemPage{Items: items}
+	if len(items) > limit {
+		next := items[limit-1].ID.String()
+		page = ItemPage{items[:limit], &next}
+	}
+	return writeJSON(w, http.StatusOK, page)
+}
+
+func (a *app) getItem(w http.ResponseWriter, r *http.Request) error {
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err != nil {
+		return invalid(Fault{Detail: "must be a UUID", Parameter: "id"})
+	}
+	item, err := a.items.get(r.Context(), id)
+	if errors.Is(err, errUnknown) {
+		return problem(http.StatusNotFound, "No item has this id.")
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, item)
+}
+
+func (a *app) getSummary(w http.ResponseWriter, r *http.Request) error {
+	depth, err := number(r, "depth", 1, 0, 8)
+	if err != nil {
+		return err
+	}
+	calls, err := a.summaries(r.Context(), depth, readIdentity(r))
+	if err != nil {
+		return err
+	}
+	count, err := a.items.count(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, Summary{Service: service, Items: count, Calls: calls})
+}
+
+// summaries asks all called services at once, unless the depth is used up.
+func (a *app) summaries(
+	ctx context.Context, depth int, caller http.Header,
+) (map[string]*Summary, error) {
+	answers, faults := make([]*Summary, len(a.callees)), make([]error, len(a.callees))
+	var asked sync.WaitGroup
+	for i, callee := range a.callees {
+		if depth > 0 {
+			asked.Go(func() {
+				path := fmt.Sprintf("/v1/%s/summary?depth=%d", callee.name, depth-1)
+				answers[i], faults[i] = call[*Summary](ctx, callee, http.MethodGet, path, caller, nil)
+			})
+		}
+	}
+	asked.Wait()
+	calls := map[string]*Summary{}
+	for i, callee := range a.callees {
+		calls[callee.name] = answers[i]
+	}
+	return calls, errors.Join(faults...)
+}
+
+// number reads a parameter of the query.
+func number(r *http.Request, name string, fallback, low, high int) (int, error) {
+	query := r.URL.Query()
+	if !query.Has(name) {
+		return fallback, nil
+	}
+	value, err := strconv.Atoi(query.Get(name))
+	if err != nil || value < low || value > high {
+		rule := fmt.Sprintf("must be a whole number from %d to %d", low, high)
+		return 0, invalid(Fault{Detail: rule, Parameter: name})
+	}
+	return value, nil
+}
+
+func cursor(r *http.Request) (uuid.NullUUID, error) {
+	query := r.URL.Query()
+	if !query.Has("cursor") {
+		return uuid.NullUUID{}, nil
+	}
+	last, err := uuid.Parse(query.Get("cursor"))
+	if err != nil {
+		return uuid.NullUUID{}, invalid(Fault{Detail: "must be one that the service gave", Parameter: "cursor"})
+	}
+	return uuid.NullUUID{UUID: last, Valid: true}, nil
+}

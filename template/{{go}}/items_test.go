@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+)
+
+// The example resource, as a client sees it.
+
+func create(t *testing.T, name string) string {
+	t.Helper()
+	made := needed(t).ask(t, http.MethodPost, itemsPath, encode(t, NewItem{name}))
+	if made.StatusCode != http.StatusCreated {
+		t.Fatal(made.Status, made.text)
+	}
+	return made.Header.Get("Location")
+}
+
+func encode(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func decode[T any](t *testing.T, text string) (value T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err, text)
+	}
+	return value
+}
+
+func TestWhatWasCreatedIsFound(t *testing.T) {
+	found := needed(t).ask(t, http.MethodGet, create(t, "Grüße 👋"), "")
+	if item := decode[Item](t, found.text); item.Name != "Grüße 👋" {
+		t.Error(found.text)
+	}
+	if !strings.Contains(found.text, `Z"`) {
+		t.Error("its time is not in UTC:", found.text)
+	}
+}
+
+func TestWhatWasNeverCreatedIsNotFound(t *testing.T) {
+	found := needed(t).ask(t, http.MethodGet, itemsPath+"/"+uuid.NewString(), "")
+	if found.StatusCode != http.StatusNotFound {
+		t.Error(found.Status)
+	}
+}
+
+func TestPagesHoldEachItemOnce(t *testing.T) {
+	var created, seen []string
+	for i := range 5 {
+		location := create(t, fmt.Sprint("item ", i))
+		created = append(created, strings.TrimPrefix(location, itemsPath+"/"))
+	}
+	for query := "?limit=2"; query != ""; {
+		page := decode[ItemPage](t, needed(t).ask(t, http.MethodGet, itemsPath+query, "").text)
+		for _, item := range page.Items {
+			seen = append(seen, item.ID.String())
+		}
+		query = ""
+		if page.Next != nil {
+			query = "?limit=2&cursor=" + *page.Next
+		}
+	}
+	if !slices.Equal(seen[len(seen)-5:], created) {
+		t.Error(seen, created)
+	}
+	if slices.Sort(seen); len(slices.Compact(seen)) != len(seen) {
+		t.Error("an item stands on two pages")
+	}
+}
+
+func TestAWrongParameterIsNamed(t *testing.T) {
+	for query, parameter := range map[string]string{
+		"?limit=0":                    "limit",
+		"?limit=101":                  "limit",
+		"?cursor=nonsense":            "cursor",
+		"?cursor=" + uuid.NewString(): "cursor",
+		"/nonsense":                   "id",
+		"/summary?depth=9":            "depth",
+	} {
+		refused := needed(t).ask(t, http.MethodGet, itemsPath+query, "")
+		faults := decode[Problem](t, refused.text).Errors
+		if refused.StatusCode != 422 || len(faults) != 1 || faults[0].Parameter != parameter {
+			t.Error(query, refused.Status, refused.text)
+		}
+	}
+}
+
+func TestAWrongBodyIsRefused(t *testing.T) {
+	for _, wrong := range []struct {
+		body    string
+		status  int
+		pointer string
+	}{
+		{`{"name": "`, 400, ""},
+		{`{"name": "\ud800"}`, 400, ""},
+		{`[[[`, 400, ""},
+		{`[]`, 422, "#"},
+		{`{"name": ""}`, 422, "#/name"},
+		{`{"name": 1}`, 422, "#/name"},
+		{`{"name": "\u0000"}`, 422, "#/name"},
+		{encode(t, NewItem{strings.Repeat("x", 201)}), 422, "#/name"},
+		{`{"name": "x", "n/m": "y"}`, 422, "#/n~1m"},
+		{encode(t, NewItem{strings.Repeat("x", mib)}), 413, ""},
+	} {
+		refused := needed(t).ask(t, http.MethodPost, itemsPath, wrong.body)
+		if refused.StatusCode != wrong.status {
+			t.Errorf("%.40s %s", wrong.body, refused.Status)
+		}
+		if kind := refused.Header.Get("Content-Type"); kind != "application/problem+json" {
+			t.Errorf("%.40s %s", wrong.body, kind)
+		}
+		faults := decode[Problem](t, refused.text).Errors
+		if wrong.pointer != "" && (len(faults) != 1 || faults[0].Pointer != wrong.pointer) {
+			t.Errorf("%.40s %s", wrong.body, refused.text)
+		}
+	}
+}
+
+func TestASummaryCounts(t *testing.T) {
+	create(t, "one more")
+	counted := needed(t).ask(t, http.MethodGet, itemsPath+"/summary?depth=0", "")
+	summary := decode[Summary](t, counted.text)
+	if summary.Items == 0 || len(summary.Calls) != len(callees) {
+		t.Error(counted.text)
+	}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// running is the service as everybody has it who deploys it: a process with an environment.
+type running struct {
+	url, log string
+	process  *exec.Cmd
+}
+
+var (
+	shared      *running // one service for all tests
+	environment []string // its own, and of others like it
+	absent      string   // why there is none
+)
+
+// TestMain runs the tests, or in a process that they start, the service.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_AS_SERVICE") != "" {
+		main()
+		return
+	}
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	prepared, remove, err := prepare()
+	if err != nil {
+		absent = err.Error()
+		fmt.Println("most tests are skipped:", absent)
+		return m.Run()
+	}
+	defer remove()
+	environment = prepared
+	folder, err := os.MkdirTemp("", service)
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	shared, err = start(filepath.Join(folder, "log"), environment...)
+	if err != nil {
+		panic(err)
+	}
+	defer shared.process.Wait()
+	defer shared.process.Process.Kill()
+	return m.Run()
+}
+
+// needed returns the shared service, or skips the test.
+func needed(t *testing.T) *running {
+	t.Helper()
+	if absent != "" {
+		t.Skip(absent)
+	}
+	return shared
+}
+
+// start runs the service until it is ready.
+func start(log string, environment ...string) (*running, error) {
+	port := freePort()
+	process := begin(log, append(environment, fmt.Sprintf("PORT=%d", port)))
+	service := &running{fmt.Sprintf("http://127.0.0.1:%d", port), log, process}
+	for range 200 {
+		answer, err := http.Get(service.url + "/readyz") //nolint:noctx // it answers at once
+		if err == nil {
+			answer.Body.Close()
+		}
+		if err == nil && answer.StatusCode == http.StatusOK {
+			return service, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return nil, errors.Join(errors.New("it is not ready after 10 s"), process.Process.Kill())
+}
+
+// begin runs this very program as the service, with the words of its command line.
+func begin(log string, environment []string, words ...string) *exec.Cmd {
+	lines, err := os.Create(log)
+	if err != nil {
+		panic(err)
+	}
+	defer lines.Close()
+	process := exec.CommandContext(context.Background(), os.Args[0], words...)
+	process.Env = append(os.Environ(), "TEST_AS_SERVICE=yes")
+	for _, callee := range callees {
+		process.Env = append(process.Env, addressVariable(callee)+"=http://127.0.0.1:1")
+	}
+	process.Env = append(process.Env, environment...)
+	process.Stdout, process.Stderr = lines, os.Stderr
+	if err := process.Start(); err != nil {
+		panic(err)
+	}
+	return process
+}
+
+func freePort() int {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it answers at once
+	if err != nil {
+		panic(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// answer is a response whose body was read.
+type answer struct {
+	*http.Response
+	text string
+}
+
+// ask makes a request: a method, a path, a body if any, and headers as "Name: value".
+func (s *running) ask(t *testing.T, method, path, body string, headers ...string) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response, string(text)}
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const grace = 20 * time.Second // for requests in flight, after DRAIN_SECONDS
+
+//go:embed openapi.json
+var openapi []byte
+
+// app is what the handlers share.
+type app struct {
+	items     *store
+	callees   []callee
+	readiness *readiness
+}
+
+// routes is all that the service answers. A GET brings its HEAD.
+func (a *app) routes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"GET /livez":        handler(livez),
+		"GET /readyz":       handler(a.readiness.readyz),
+		"GET /metrics":      promhttp.Handler(),
+		"GET /openapi.json": handler(getOpenAPI),
+
+		"POST " + itemsPath:             handler(a.createItem),
+		"GET " + itemsPath:              handler(a.listItems),
+		"GET " + itemsPath + "/{id}":    handler(a.getItem),
+		"GET " + itemsPath + "/summary": handler(a.getSummary),
+	}
+}
+
+func getOpenAPI(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	_, err := w.Write(openapi)
+	return err
+}
+
+// router is a ServeMux whose refusals are problems, and which knows OPTIONS.
+type router struct{ mux *http.ServeMux }
+
+func newRouter(routes map[string]http.Handler) router {
+	mux := http.NewServeMux()
+	for pattern, route := range routes {
+		mux.Handle(pattern, route)
+	}
+	return router{mux}
+}
+
+func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if path.Clean(request.URL.Path) != request.URL.Path { // where the mux would redirect
+		refuse(w, request, problem(http.StatusNotFound, "Nothing is at this path."))
+		return
+	}
+	if _, pattern := r.mux.Handler(request); pattern != "" {
+		r.mux.ServeHTTP(w, request)
+		return
+	}
+	r.refuse(w, request)
+}
+
+func (r router) refuse(w http.ResponseWriter, request *http.Request) {
+	allowed := r.allowed(request)
+	if len(allowed) == 0 {
+		refuse(w, request, problem(http.StatusNotFound, "Nothing is at this path."))
+		return
+	}
+	w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
+	if request.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	refuse(w, request, problem(http.StatusMethodNotAllowed, "This path does not have this method."))
+}
+
+// allowed names the methods that a path has, and notes the path's pattern.
+func (r router) allowed(request *http.Request) []string {
+	return slices.DeleteFunc(slices.Clone(methods), func(method string) bool {
+		probe := request.WithContext(request.Context())
+		probe.Method = method
+		_, pattern := r.mux.Handler(probe)
+		request.Pattern = cmp.Or(request.Pattern, pattern)
+		return pattern == ""
+	})
+}
+
+func serve() error {
+	config, err := readSettings()
+	if err != nil {
+		return err
+	}
+	logAsJSON(config.level)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	items, err := openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer items.close()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf(":%d", config.port))
+	if err != nil {
+		return fmt.Errorf("PORT: %w", err)
+	}
+	stopTracing, err := startTracing(ctx, config.exported)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
+	a := &app{items, newCallees(config.callees), watch(ctx, items.checks())}
+	return a.serve(listener, config.drain)
+}
+
+// serve returns when the process is told to stop and has done so. After SIGTERM it serves on for
+// a while, and /readyz sends callers elsewhere: gateways learn late that a replica stops, and one
+// that refuses at once loses their requests.
+func (a *app) serve(listener net.Listener, drain time.Duration) error {
+	server := &http.Server{
+		Handler:           observe(newRouter(a.routes())),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       75 * time.Second, // longer than gateways keep one, so that they close it
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+	signals, failed := make(chan os.Signal, 1), make(chan error, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case sent := <-signals:
+		a.readiness.stop()
+		if sent == syscall.SIGTERM { // Ctrl-C comes from somebody who will not wait
+			time.Sleep(drain)
+		}
+	}
+	return stop(server)
+}
+
+func stop(server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return server.Close() // what has not ended by now does not end
+	}
+	return err
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+var (
+	levels = map[slog.Level]string{
+		slog.LevelDebug: "debug",
+		slog.LevelInfo:  "info",
+		slog.LevelWarn:  "warning",
+		slog.LevelError: "error",
+	}
+	probes  = []string{"/livez", "/readyz", "/metrics"}
+	methods = []string{
+		http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead,
+		http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace,
+	}
+	duration = promauto.NewHistogramVec(
+		prometheus.HistogramOpts{
+			Name:    "http_server_request_duration_seconds",
+			Help:    "Duration of HTTP server requests.",
+			Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10},
+		},
+		[]string{"http_request_method", "http_route", "http_response_status_code"},
+	)
+	tracer     = otel.Tracer(service)
+	propagator = propagation.NewCompositeTextMapPropagator(
+		propagation.TraceContext{}, propagation.Baggage{},
+	)
+)
+
+// logAsJSON sends every log line of the process to stdout, those of libraries too.
+func logAsJSON(level slog.Level) {
+	lines := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level, ReplaceAttr: named})
+	about := []slog.Attr{slog.String("service", service), slog.String("version", version())}
+	slog.SetDefault(slog.New(traced{lines.WithAttrs(about)}))
+	otel.SetLogger(logr.FromSlogHandler(slog.Default().Handler()))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn(err.Error()) }))
+}
+
+// named gives time and level the form that all services share.
+func named(groups []string, attr slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return attr
+	}
+	switch value := attr.Value.Any().(type) {
+	case time.Time:
+		attr.Value = slog.TimeValue(value.UTC())
+	case slog.Level:
+		attr.Value = slog.StringValue(levels[value])
+	}
+	return attr
+}
+
+// traced adds the trace that a line belongs to.
+type traced struct{ slog.Handler }
+
+func (t traced) Handle(ctx context.Context, line slog.Record) error {
+	var traceID, spanID string
+	if context := trace.SpanContextFromContext(ctx); context.IsValid() {
+		traceID, spanID = context.TraceID().String(), context.SpanID().String()
+	}
+	line.AddAttrs(slog.String("trace_id", traceID), slog.String("span_id", spanID))
+	return t.Handler.Handle(ctx, line)
+}
+
+func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traced{t.Handler.WithAttrs(attrs)}
+}
+
+func (t traced) WithGroup(name string) slog.Handler { return traced{t.Handler.WithGroup(name)} }
+
+// startTracing gives every request a trace, and sends it away only where there is a collector. The
+// function that it returns sends the last ones.
+func startTracing(ctx context.Context, exported bool) (func(), error) {
+	own := attribute.NewSet(
+		attribute.String("service.name", service), attribute.String("service.version", version()),
+	)
+	about, err := resource.New(ctx, resource.WithAttributes(own.ToSlice()...), resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	options := []sdktrace.TracerProviderOption{sdktrace.WithResource(about)}
+	if exported {
+		exporter, err := otlptracehttp.New(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
+		}
+		options = append(options, sdktrace.WithBatcher(exporter))
+	}
+	provider := sdktrace.NewTracerProvider(options...)
+	otel.SetTracerProvider(provider)
+	return func() { _ = within(context.Background(), 3*time.Second, provider.Shutdown) }, nil
+}
+
+// recorder remembers the status of an answer; 0 while there is none.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(body []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(body)
+}
+
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// observe gives each request a span, a measurement and a log line, limits its body, and turns a
+// crash into a problem.
+func observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, method := time.Now(), r.Method
+		if method != http.MethodOptions && !slices.Contains(methods, method) {
+			method = "_OTHER"
+		}
+		ctx := propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		ctx, span := tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
+		defer span.End()
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(w, r.Body, mib)
+		answer := &recorder{ResponseWriter: w}
+		rescue(next, answer, r)
+		report(r, method, answer.status, time.Since(began).Seconds())
+	})
+}
+
+func rescue(next http.Handler, answer *recorder, r *http.Request) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		slog.ErrorContext(r.Context(), "panic", "error", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		if answer.status == 0 {
+			refuse(answer, r, problem(http.StatusInternalServerError, "The service made a mistake."))
+		}
+	}()
+	next.ServeHTTP(answer, r)
+}
+
+func report(r *http.Request, method string, status int, seconds float64) {
+	_, route, _ := strings.Cut(r.Pattern, " ")
+	duration.WithLabelValues(method, route, strconv.Itoa(status)).Observe(seconds)
+	span := trace.SpanFromContext(r.Context())
+	span.SetName(strings.TrimSpace(method + " " + route))
+	span.SetAttributes(
+		attribute.String("http.request.method", method),
+		attribute.String("url.path", r.URL.Path),
+		attribute.String("http.route", route),
+		attribute.Int("http.response.status_code", status),
+	)
+	if status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
+	}
+	if !slices.Contains(probes, r.URL.Path) {
+		slog.InfoContext(
+			r.Context(), "request", "http_request_method", method, "url_path", r.URL.Path,
+			"http_route", route, "http_response_status_code", status, "duration_seconds", seconds,
+		)
+	}
+}
