@@ -54,7 +54,7 @@ type Summary struct {
 	Service string              `json:"service"`
 	Items   int                 `json:"items"`
 	Calls   map[string]*Summary `json:"calls"`
-	Unknown jsontext.Value      `json:",unknown"` // a called service may know more by now
+	Unknown jsontext.Value      `json:",embed"` // a called service may know more by now
 }
 
 func (a *app) createItem(w http.ResponseWriter, r *http.Request) error {

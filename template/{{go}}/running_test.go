@@ -54,9 +54,13 @@ func runTests(m *testing.M) int {
 	if err != nil {
 		panic(err)
 	}
-	defer shared.process.Wait()
-	defer shared.process.Process.Kill()
+	defer shared.end()
 	return m.Run()
+}
+
+func (s *running) end() {
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait() // which tells that it was killed
 }
 
 // needed returns the shared service, or skips the test.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // What platform and operators rely on: errors, OpenAPI, logs, metrics, configuration, stopping.
@@ -43,12 +45,12 @@ func TestMethodsAndPaths(t *testing.T) {
 
 // document is what a test wants to know of openapi.json.
 type document struct {
-	Paths      map[string]map[string]struct{}
+	Paths      map[string]map[string]jsontext.Value `json:"paths"`
 	Components struct {
 		Schemas map[string]struct {
-			Properties map[string]struct{}
-		}
-	}
+			Properties map[string]jsontext.Value `json:"properties"`
+		} `json:"schemas"`
+	} `json:"components"`
 }
 
 func TestOpenAPIHasEveryRouteAndNoOther(t *testing.T) {
@@ -145,8 +147,8 @@ func TestAMalformedVariableEndsTheStart(t *testing.T) {
 	} {
 		log := filepath.Join(t.TempDir(), "log")
 		process := begin(log, []string{name + "=" + value})
-		if process.Wait(); process.ProcessState.ExitCode() != 1 {
-			t.Error(name, process.ProcessState)
+		if err := process.Wait(); process.ProcessState.ExitCode() != 1 {
+			t.Error(name, err)
 		}
 		said := lines(t, log)
 		if len(said) != 1 || !strings.HasPrefix(said[0]["msg"].(string), name) {
