@@ -13,6 +13,7 @@ NAMES_BAD = [
     *("", "A", "1a", "-a", "a-", "a_b", "a.b", "a" * 41, "orders\n", " orders", "ä", "../x"),
     *("x", "x-y"),
     *("gateway", "platform", "composer", "database", "otel", "localhost", "yes", "null"),
+    *("aux", "com1"),
     *("orders-db", "orders-migrate"),
 ]
 REGISTRIES_GOOD = ["acme", "ghcr.io/acme", "localhost:5000", "10.0.0.1:5000/a/b-c__d.e", "r.io/a"]
