@@ -5,13 +5,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -42,29 +44,29 @@ func readIdentity(r *http.Request) http.Header {
 	return caller
 }
 
-// callee is a service that this one calls, at one address that balances over its replicas.
-type callee struct {
+// client asks a service that this one calls, at one address that balances over its replicas.
+type client struct {
 	name, url string
 	transport http.RoundTripper
 }
 
-// newCallees makes them of their addresses, by name.
-func newCallees(addresses map[string]string) []callee {
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+// newClients makes them of the addresses, by name.
+func newClients(addresses map[string]string) map[string]client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: connect}).DialContext
 	transport.MaxIdleConnsPerHost = 100
 	transport.IdleConnTimeout = 60 * time.Second // shorter than services keep one
-	found := []callee{}
-	for _, name := range slices.Sorted(maps.Keys(addresses)) {
-		found = append(found, callee{name, addresses[name], transport})
+	clients := map[string]client{}
+	for name, url := range addresses {
+		clients[name] = client{name, url, transport}
 	}
-	return found
+	return clients
 }
 
-// call asks a service, and reads its answer. What goes wrong there is 502 here; what is too slow is
-// 504. Its parts: who asks on whose behalf, and what to send, if anything.
+// call asks a service for one of its caller, and reads the answer. What goes wrong there is 502 here;
+// what is too slow is 504.
 func call[Answer any](
-	ctx context.Context, to callee, method, path string, caller http.Header, body []byte,
+	ctx context.Context, to client, method, path string, caller http.Header, body []byte,
 ) (Answer, error) {
 	var answer Answer
 	ctx, cancel := context.WithTimeout(ctx, deadline)
@@ -80,14 +82,33 @@ func call[Answer any](
 	case status < 200 || status > 299:
 		return answer, problem(http.StatusBadGateway, fmt.Sprintf("%s answered %d.", to.name, status))
 	}
-	if err := json.Unmarshal(text, &answer); err != nil {
+	if json.Unmarshal(text, &answer) != nil || !complete(reflect.TypeFor[Answer](), text) {
 		return answer, problem(http.StatusBadGateway, to.name+" answered something else.")
 	}
 	return answer, nil
 }
 
+// complete tells whether all members are there that a type requires: Go would not miss them.
+func complete(kind reflect.Type, text []byte) bool {
+	if kind.Kind() != reflect.Struct {
+		return true
+	}
+	members := map[string]jsontext.Value{}
+	if json.Unmarshal(text, &members) != nil {
+		return false
+	}
+	for field := range kind.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		optional := name == "" || name == "-" || strings.Contains(options, "omit")
+		if _, found := members[name]; !found && !optional {
+			return false
+		}
+	}
+	return true
+}
+
 // send asks; when another replica may do better, and a repetition does no harm, once more.
-func (c callee) send(
+func (c client) send(
 	ctx context.Context, method, path string, caller http.Header, body []byte,
 ) (int, []byte, error) {
 	status, text, err := c.try(ctx, method, path, caller, body)
@@ -103,7 +124,7 @@ func (c callee) send(
 	}
 }
 
-func (c callee) try(
+func (c client) try(
 	ctx context.Context, method, path string, caller http.Header, body []byte,
 ) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Calls to other services: what goes along, what is repeated, and what a failure becomes.
@@ -29,16 +31,25 @@ func (p *played) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	default:
-		text := `{"service": "other", "items": 1, "calls": {}, "more": true}`
+		text := `{"items": 1, "more": true}`
+		if turn == http.StatusTeapot {
+			turn, text = http.StatusOK, `{"more": true}`
+		}
 		return &http.Response{StatusCode: turn.(int), Body: io.NopCloser(strings.NewReader(text))}, nil
 	}
 }
 
-func callPlayed(method string, turns ...any) (*played, *Summary, error) {
+// said is what the called service answers, whatever else it knows by now.
+type said struct {
+	Items int            `json:"items"`
+	Rest  jsontext.Value `json:",embed"`
+}
+
+func callPlayed(method string, turns ...any) (*played, said, error) {
 	other := &played{turns: turns}
 	caller := http.Header{"X-Auth-Subject": {"ann"}}
-	to := callee{"other", "http://other:8080", other}
-	summary, err := call[*Summary](context.Background(), to, method, "/v1/other", caller, nil)
+	to := client{"other", "http://other:8080", other}
+	summary, err := call[said](context.Background(), to, method, "/v1/other", caller, nil)
 	return other, summary, err
 }
 
@@ -62,7 +73,7 @@ func TestAPostIsNeverRepeated(t *testing.T) {
 
 func TestAFailureHasItsStatus(t *testing.T) {
 	for _, failing := range []struct{ turn, status any }{
-		{404, 502}, {503, 502}, {syscall.ECONNREFUSED, 502}, {time.Hour, 504},
+		{404, 502}, {418, 502}, {503, 502}, {syscall.ECONNREFUSED, 502}, {time.Hour, 504},
 	} {
 		_, _, err := callPlayed(http.MethodGet, failing.turn)
 		refusal, _ := errors.AsType[*Problem](err)

@@ -17,7 +17,7 @@ type settings struct {
 	level    slog.Level
 	drain    time.Duration
 	exported bool
-	callees  map[string]string // the address of each called service, by its name
+	callees  map[string]string // the address of each one, by its name
 }
 
 func readSettings() (settings, error) {
@@ -33,8 +33,8 @@ func readSettings() (settings, error) {
 func readCallees() (map[string]string, error) {
 	addresses, faults := map[string]string{}, []error{}
 	for _, callee := range callees {
-		url, err := read(addressVariable(callee), "", parseURL)
-		addresses[callee] = strings.TrimRight(url, "/")
+		url, err := read(addressVariable(callee.name), "", parseURL)
+		addresses[callee.name] = strings.TrimRight(url, "/")
 		faults = append(faults, err)
 	}
 	return addresses, errors.Join(faults...)

@@ -100,7 +100,7 @@ func begin(log string, environment []string, words ...string) *exec.Cmd {
 	process := exec.CommandContext(context.Background(), os.Args[0], words...)
 	process.Env = append(os.Environ(), "TEST_AS_SERVICE=yes")
 	for _, callee := range callees {
-		process.Env = append(process.Env, addressVariable(callee)+"=http://127.0.0.1:1")
+		process.Env = append(process.Env, addressVariable(callee.name)+"=http://127.0.0.1:1")
 	}
 	process.Env = append(process.Env, environment...)
 	process.Stdout, process.Stderr = lines, os.Stderr

@@ -28,7 +28,7 @@ var openapi []byte
 // app is what the handlers share.
 type app struct {
 	items     *store
-	callees   []callee
+	clients   map[string]client // of each called service, by its name
 	readiness *readiness
 }
 
@@ -123,7 +123,7 @@ func serve() error {
 		return err
 	}
 	defer stopTracing()
-	a := &app{items, newCallees(config.callees), watch(ctx, items.checks())}
+	a := &app{items, newClients(config.callees), watch(ctx, items.checks())}
 	return a.serve(listener, config.drain)
 }
 
