@@ -150,12 +150,6 @@ type callee struct {
 	summarize func(ctx context.Context, to client, path string, caller http.Header) (any, error)
 }
 
-func summarize[Answer any](
-	ctx context.Context, to client, path string, caller http.Header,
-) (any, error) {
-	return call[Answer](ctx, to, http.MethodGet, path, caller, nil)
-}
-
 // number reads a parameter of the query.
 func number(r *http.Request, name string, fallback, low, high int) (int, error) {
 	query := r.URL.Query()
