@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from svcgen.render.render import render_service
-from tests.test_template import DATABASES, REPOSITORY, SETTINGS, Tree, tree
+from tests.test_template import PAIRS, REPOSITORY, SETTINGS, Tree, tree
 
 ANSWERS = {
     "name": "orders",
@@ -115,8 +115,11 @@ def seeded() -> list[str]:
 
 def test_every_seeded_path_is_one_that_some_choice_renders(tmp_path: Path) -> None:
     folders = [
-        render_service(tmp_path / database / "orders", {**ANSWERS, "database": database})
-        for database in DATABASES
+        render_service(
+            tmp_path / stack / database / "orders",
+            {**ANSWERS, "stack": stack, "database": database},
+        )
+        for stack, database in PAIRS
     ]
     names = {name for folder in folders for name in tree(folder)}
     assert [path for path in seeded() if not any(one.startswith(path) for one in names)] == []

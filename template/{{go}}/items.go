@@ -17,21 +17,24 @@ import (
 // The example resource. Replace it by what the service is for.
 const itemsPath = "/v1/" + service
 
-var errUnknown = errors.New("no item has this id")
+var (
+	errUnknown = errors.New("no item has this id")
+	errCursor  = invalid(Fault{Detail: "must be one that the service gave", Parameter: "cursor"})
+)
 
 // NewItem is what a client sends to create an item.
 type NewItem struct {
 	Name string `json:"name"`
 }
 
-func (n NewItem) faults() []Fault {
+func (n NewItem) faults() (found []Fault) {
 	if length := utf8.RuneCountInString(n.Name); length < 1 || length > 200 {
-		return []Fault{{Detail: "must have 1 to 200 characters", Pointer: "#/name"}}
+		found = append(found, Fault{Detail: "must have 1 to 200 characters", Pointer: "#/name"})
 	}
 	if strings.ContainsFunc(n.Name, func(char rune) bool { return char < ' ' || char == 0x7f }) {
-		return []Fault{{Detail: "must have no control characters", Pointer: "#/name"}}
+		found = append(found, Fault{Detail: "must have no control characters", Pointer: "#/name"})
 	}
-	return nil
+	return found
 }
 
 // Item is an item as it is kept.
@@ -80,7 +83,7 @@ func (a *app) listItems(w http.ResponseWriter, r *http.Request) error {
 	}
 	items, err := a.items.page(r.Context(), limit+1, cursor)
 	if errors.Is(err, errUnknown) {
-		return invalid(Fault{Detail: "must be one that the service gave", Parameter: "cursor"})
+		return errCursor
 	}
 	if err != nil {
 		return err
@@ -171,7 +174,7 @@ func cursor(r *http.Request) (uuid.NullUUID, error) {
 	}
 	last, err := uuid.Parse(query.Get("cursor"))
 	if err != nil {
-		return uuid.NullUUID{}, invalid(Fault{Detail: "must be one that the service gave", Parameter: "cursor"})
+		return uuid.NullUUID{}, errCursor
 	}
 	return uuid.NullUUID{UUID: last, Valid: true}, nil
 }
