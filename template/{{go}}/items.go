@@ -58,6 +58,15 @@ type Summary struct {
 	Calls   map[string]any `json:"calls"`
 }
 
+func (a *app) itemRoutes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"POST " + itemsPath:             handler(a.createItem),
+		"GET " + itemsPath:              handler(a.listItems),
+		"GET " + itemsPath + "/{id}":    handler(a.getItem),
+		"GET " + itemsPath + "/summary": handler(a.getSummary),
+	}
+}
+
 func (a *app) createItem(w http.ResponseWriter, r *http.Request) error {
 	posted, err := readBody[NewItem](r)
 	if err != nil {

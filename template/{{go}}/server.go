@@ -34,17 +34,12 @@ type app struct {
 
 // routes is all that the service answers. A GET brings its HEAD.
 func (a *app) routes() map[string]http.Handler {
-	return map[string]http.Handler{
-		"GET /livez":        handler(livez),
-		"GET /readyz":       handler(a.readiness.readyz),
-		"GET /metrics":      promhttp.Handler(),
-		"GET /openapi.json": handler(getOpenAPI),
-
-		"POST " + itemsPath:             handler(a.createItem),
-		"GET " + itemsPath:              handler(a.listItems),
-		"GET " + itemsPath + "/{id}":    handler(a.getItem),
-		"GET " + itemsPath + "/summary": handler(a.getSummary),
-	}
+	routes := a.itemRoutes()
+	routes["GET /livez"] = handler(livez)
+	routes["GET /readyz"] = handler(a.readiness.readyz)
+	routes["GET /metrics"] = promhttp.Handler()
+	routes["GET /openapi.json"] = handler(getOpenAPI)
+	return routes
 }
 
 func getOpenAPI(w http.ResponseWriter, _ *http.Request) error {
