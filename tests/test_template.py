@@ -211,4 +211,4 @@ def is_source(path: Path) -> bool:
 
 
 # Files in all, and lines of source at most: what the contract took, and no more.
-MOST = {"python": (53, 906), "go": (51, 1300)}
+MOST = {"python": (53, 906), "go": (51, 1301)}
