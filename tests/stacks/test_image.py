@@ -23,7 +23,11 @@ from tests.conftest import STACKS
 from tests.test_template import is_source
 
 DATABASES = ("none", "postgres")
-ADDED = {"python": 115_000_000, "go": 18_000_000}  # bytes over the base image, at most
+ADDED = {
+    "python": 115_000_000,
+    "go": 18_000_000,
+    "typescript": 30_000_000,
+}  # bytes over the base, at most
 pytestmark = pytest.mark.needs("docker")
 
 

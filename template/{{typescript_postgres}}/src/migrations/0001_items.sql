@@ -1,0 +1,7 @@
+-- Make the table of items.
+create table items (
+  id uuid primary key,
+  name varchar(200) not null,
+  created_at timestamptz not null default clock_timestamp()
+);
+create index items_by_age on items (created_at, id);

@@ -1,0 +1,53 @@
+/** What the service runs with in tests: a schema of its own, so that data that is there stays. */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { after } from "node:test";
+import pg from "pg";
+import { SERVICE } from "../src/config.ts";
+import { Running } from "./running.ts";
+
+const COMPOSE = ["compose", "--project-name", `${SERVICE}-test`];
+const hasDocker = spawnSync("docker", ["info"]).status === 0;
+
+export const skip =
+  !process.env.DATABASE_URL && !hasDocker
+    ? "no database: DATABASE_URL is not set, and no Docker engine answers"
+    : false;
+export const environment: Record<string, string> = {};
+
+if (!skip) {
+  const url = new URL(process.env.DATABASE_URL || startDatabase());
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  const schema = `test_${randomUUID().replaceAll("-", "")}`;
+  await client.query(`create schema ${schema}`);
+  after(async () => {
+    await client.query(`drop schema ${schema} cascade`);
+    await client.end();
+    stopDatabase();
+  });
+  url.searchParams.set("options", `-csearch_path=${schema}`);
+  environment.DATABASE_URL = url.href;
+  const migration = new Running(environment, "migrate");
+  if ((await migration.ended()) !== 0) {
+    throw new Error(migration.log);
+  }
+}
+
+/** Start the database of compose.yaml, and return where it is. */
+function startDatabase(): string {
+  docker("up", "--quiet-pull", "--wait", `${SERVICE}-db`);
+  const port = docker("port", `${SERVICE}-db`, "5432").trim();
+  return `postgresql://${SERVICE}:dev@${port}/${SERVICE}`;
+}
+
+function stopDatabase(): void {
+  if (!process.env.DATABASE_URL) {
+    docker("down", "--volumes");
+  }
+}
+
+function docker(...words: string[]): string {
+  return execFileSync("docker", [...COMPOSE, ...words], { encoding: "utf8" });
+}

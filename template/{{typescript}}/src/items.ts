@@ -1,0 +1,122 @@
+/** The example resource. Replace it by what the service is for. */
+
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import { Type } from "typebox";
+import { summaryOf } from "./callees.ts";
+import { type Callee, readIdentity } from "./calls.ts";
+import { SERVICE } from "./config.ts";
+import { Item, ItemPage, NewItem, Summary, shared } from "./models.ts";
+import { PROBLEMS, Refusal, wrong } from "./problems.ts";
+import type { Store } from "./store.ts";
+
+export const PATH = `/v1/${SERVICE}`;
+const LIMIT = 20; // items of a page
+const DEPTH = 1; // calls below this one that a summary may take
+const tags = [SERVICE];
+const uuid = Type.String({ format: "uuid" });
+
+export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebox {
+  const asked = callees.map((callee) => [callee, summaryOf(callee.name)] as const);
+  return async (app) => {
+    app.post(
+      "",
+      {
+        schema: {
+          operationId: "createItem",
+          summary: "Create Item",
+          description: "Create an item.",
+          tags,
+          body: shared(NewItem),
+          response: { 201: described(Item), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const item = await store.add(request.body.name);
+        return reply.code(201).header("Location", `${PATH}/${item.id}`).send(item);
+      },
+    );
+
+    app.get(
+      "",
+      {
+        schema: {
+          operationId: "listItems",
+          summary: "List Items",
+          description: "List the items, oldest first.",
+          tags,
+          querystring: Type.Object({
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: LIMIT })),
+            cursor: Type.Optional(Type.Union([uuid, Type.Null()])),
+          }),
+          response: { 200: described(ItemPage), ...PROBLEMS },
+        },
+      },
+      async (request) => {
+        const { limit = LIMIT, cursor } = request.query;
+        const page = cursor === null ? undefined : await store.page(limit + 1, cursor);
+        if (!page) {
+          throw wrong("cursor", "Not from this service");
+        }
+        const next = page.length > limit ? (page[limit - 1]?.id ?? null) : null;
+        return { items: page.slice(0, limit), next };
+      },
+    );
+
+    app.get(
+      "/summary",
+      {
+        schema: {
+          operationId: "getSummary",
+          summary: "Get Summary",
+          description:
+            "Count the items here and, `depth` calls deep, in the services that this one calls.",
+          tags,
+          querystring: Type.Object({
+            depth: Type.Optional(Type.Integer({ minimum: 0, maximum: 8, default: DEPTH })),
+          }),
+          response: { 200: described(Summary), ...PROBLEMS },
+        },
+      },
+      async (request) => {
+        const { depth = DEPTH } = request.query;
+        const caller = readIdentity(request.headers);
+        const ask = async ([callee, isSummary]: (typeof asked)[number]) => {
+          const path = `/v1/${callee.name}/summary?depth=${depth - 1}`;
+          return [callee.name, depth ? await callee.call("GET", path, isSummary, caller) : null];
+        };
+        const answers = await Promise.all(asked.map(ask));
+        return {
+          service: SERVICE,
+          items: await store.count(),
+          calls: Object.fromEntries(answers),
+        };
+      },
+    );
+
+    app.get(
+      "/:id",
+      {
+        schema: {
+          operationId: "getItem",
+          summary: "Get Item",
+          description: "Get one item.",
+          tags,
+          params: Type.Object({ id: uuid }),
+          response: { 200: described(Item), ...PROBLEMS },
+        },
+      },
+      async (request) => {
+        const item = await store.get(request.params.id);
+        if (!item) {
+          throw new Refusal(404, "No item has this id.");
+        }
+        return item;
+      },
+    );
+  };
+}
+
+function described<S extends Parameters<typeof shared>[0]>(schema: S) {
+  const content = { "application/json": { schema: shared(schema) } };
+  return { description: "Successful Response", content };
+}

@@ -1,0 +1,96 @@
+/** What goes in and out over HTTP, as OpenAPI shows it. */
+
+import { type Static, type TSchema, Type } from "typebox";
+
+const name = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: "^[^\\x00-\\x1f\\x7f]*$",
+  examples: ["first"],
+  description: "Any text without control characters.",
+});
+
+export type NewItem = Static<typeof NewItem>;
+export const NewItem = Type.Object(
+  { name },
+  {
+    $id: "NewItem",
+    description: "What a client sends to create an item.",
+    additionalProperties: false, // a misspelt member would be lost in silence
+  },
+);
+
+export type Item = Static<typeof Item>;
+export const Item = Type.Object(
+  {
+    name,
+    id: Type.String({ format: "uuid" }),
+    created_at: Type.String({ format: "date-time" }),
+  },
+  { $id: "Item", description: "An item as it is kept.", additionalProperties: false },
+);
+
+export type ItemPage = Static<typeof ItemPage>;
+export const ItemPage = Type.Object(
+  {
+    items: Type.Array(shared(Item)),
+    next: Type.Union([Type.String(), Type.Null()]),
+  },
+  {
+    $id: "ItemPage",
+    description:
+      "Some items, oldest first, and the cursor of the page that follows; null on the last one.",
+  },
+);
+
+export interface Summary {
+  service: string;
+  items: number;
+  calls: Record<string, Summary | null>;
+}
+export const Summary = Type.Object(
+  {
+    service: Type.String(),
+    items: Type.Integer(),
+    calls: Type.Unsafe<Record<string, Summary | null>>({
+      type: "object",
+      additionalProperties: { anyOf: [{ $ref: "Summary#" }, { type: "null" }] },
+    }),
+  },
+  {
+    $id: "Summary",
+    description: "How many items there are, here and in each called service.",
+    additionalProperties: true, // a called service may know more by now
+  },
+);
+
+export type Fault = Static<typeof Fault>;
+export const Fault = Type.Object(
+  {
+    detail: Type.String(),
+    pointer: Type.Optional(Type.Union([Type.String(), Type.Null()], { default: null })),
+    parameter: Type.Optional(Type.Union([Type.String(), Type.Null()], { default: null })),
+  },
+  {
+    $id: "Fault",
+    description:
+      "One thing wrong with a request, and where: a JSON pointer into the body, or a parameter.",
+  },
+);
+
+export type Problem = Static<typeof Problem>;
+export const Problem = Type.Object(
+  {
+    type: Type.Optional(Type.String({ default: "about:blank" })),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    errors: Type.Optional(Type.Union([Type.Array(shared(Fault)), Type.Null()], { default: null })),
+  },
+  { $id: "Problem", description: "What every answer of 400 and above holds." },
+);
+
+/** Refer to a schema by its name, so that OpenAPI shows it once. */
+export function shared<S extends TSchema & { $id?: string }>(schema: S) {
+  return Type.Unsafe<Static<S>>({ $ref: `${schema.$id}#` });
+}

@@ -1,0 +1,124 @@
+/** What operators see of the service, in OpenTelemetry's words: logs, metrics and traces. */
+
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
+import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { pino } from "pino";
+import { collectDefaultMetrics, Histogram } from "prom-client";
+import { ConfigurationError, SERVICE, VERSION } from "./config.ts";
+
+const PROBES = ["/livez", "/readyz", "/metrics"];
+const METHODS = "CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE".split(" ");
+const LEVELS: Record<string, string> = { trace: "debug", warn: "warning", fatal: "error" };
+const DURATION = new Histogram({
+  name: "http_server_request_duration_seconds",
+  help: "Duration of HTTP server requests.",
+  labelNames: ["http_request_method", "http_route", "http_response_status_code"],
+  buckets: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+});
+collectDefaultMetrics();
+
+const tracer = trace.getTracer(SERVICE);
+const routes = new WeakMap<IncomingMessage, string>();
+
+/** One JSON object a line, with the trace that the line belongs to. */
+export const log = pino({
+  base: { service: SERVICE, version: VERSION },
+  timestamp: () => `,"time":"${new Date().toISOString()}"`,
+  formatters: { level: (label) => ({ level: LEVELS[label] ?? label }) },
+  mixin: () => {
+    const span = trace.getActiveSpan()?.spanContext();
+    return { trace_id: span?.traceId ?? "", span_id: span?.spanId ?? "" };
+  },
+});
+// Node itself would write to stderr, and not as JSON.
+process.removeAllListeners("warning");
+process.on("warning", (warning) => log.warn(`${warning.name}: ${warning.message}`));
+process.on("uncaughtException", (error) => {
+  log.error(error instanceof ConfigurationError ? error.message : error);
+  process.exit(1);
+});
+
+export function setLogLevel(level: string): void {
+  log.level = level === "warning" ? "warn" : level;
+}
+
+/** Give every request a trace; send it away only where there is a collector. */
+export async function startTracing(exported: boolean): Promise<TracerProvider> {
+  const own = resourceFromAttributes({ "service.name": SERVICE, "service.version": VERSION });
+  const resource = own.merge(detectResources({ detectors: [envDetector] }));
+  const spanProcessors = [];
+  if (exported) {
+    // Imported here: a service that exports nothing has no need for the memory.
+    const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
+    spanProcessors.push(new BatchSpanProcessor({ exporter: new OTLPTraceExporter() }));
+  }
+  const provider = new TracerProvider({ resource, spanProcessors });
+  trace.setGlobalTracerProvider(provider);
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  return provider;
+}
+
+/** Give each request a span, a measurement and a log line, also those that no route gets to see. */
+export function observed(answer: RequestListener): RequestListener {
+  return (request, response) => {
+    const began = performance.now();
+    const parent = propagation.extract(ROOT_CONTEXT, request.headers);
+    const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, parent);
+    context.with(trace.setSpan(parent, span), () => {
+      const here = context.active();
+      response.once("close", () => {
+        context.with(here, () => finish(span, request, response, performance.now() - began));
+      });
+      answer(request, response);
+    });
+  };
+}
+
+/** Say by which route, with its placeholders, a request is answered. */
+export function noteRoute(request: IncomingMessage, url: string): void {
+  routes.set(request, url.replace(/:(\w+)/g, "{$1}"));
+}
+
+function finish(
+  span: Span,
+  request: IncomingMessage,
+  response: ServerResponse,
+  milliseconds: number,
+): void {
+  const facts = {
+    method: METHODS.find((one) => one === request.method) ?? "_OTHER",
+    path: request.url?.split("?", 1)[0] ?? "",
+    route: routes.get(request) ?? "",
+    status: response.headersSent ? response.statusCode : 0,
+  };
+  record(facts, milliseconds / 1000);
+  span.updateName(`${facts.method} ${facts.route}`.trimEnd());
+  span.setAttributes({
+    "http.request.method": facts.method,
+    "url.path": facts.path,
+    "http.route": facts.route,
+    "http.response.status_code": facts.status,
+  });
+  span.end();
+}
+
+/** Measure and log one request. */
+export function record(
+  facts: { method: string; path: string; route: string; status: number },
+  seconds: number,
+): void {
+  const labels = {
+    http_request_method: facts.method,
+    http_route: facts.route,
+    http_response_status_code: facts.status,
+  };
+  DURATION.observe(labels, seconds);
+  if (!PROBES.includes(facts.path)) {
+    log.info({ ...labels, url_path: facts.path, duration_seconds: seconds }, "request");
+  }
+}

@@ -1,0 +1,91 @@
+/** Runs the service as everybody does who deploys it: as a process with an environment. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { after } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { CALLEES } from "../src/config.ts";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const NOWHERE = Object.fromEntries(
+  Object.values(CALLEES).map((variable) => [variable, "http://127.0.0.1:1"]),
+);
+
+type Variables = Record<string, string>;
+
+const started: ChildProcess[] = [];
+after(() => {
+  for (const one of started) {
+    one.kill("SIGKILL");
+  }
+});
+
+/** A process of the service, and what it has logged so far. */
+export class Running {
+  readonly process: ChildProcess;
+  log = "";
+
+  constructor(environment: Variables, ...words: string[]) {
+    const env = { ...process.env, ...NOWHERE, ...environment };
+    this.process = spawn(process.execPath, [MAIN, ...words], {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.log += text;
+    });
+    started.push(this.process);
+  }
+
+  get lines(): Record<string, unknown>[] {
+    return this.log
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+
+  async ended(): Promise<number | null> {
+    const [code] = await once(this.process, "close");
+    return code;
+  }
+}
+
+/** A service that is ready. */
+export class Service extends Running {
+  readonly url: string;
+
+  private constructor(environment: Variables, port: number) {
+    super({ ...environment, PORT: String(port) });
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  static async started(environment: Variables): Promise<Service> {
+    const service = new Service(environment, await freePort());
+    for (let tries = 0; tries < 200 && service.process.exitCode === null; tries++) {
+      const answer = await service.ask("GET", "/readyz").catch(() => undefined);
+      if (answer?.ok) {
+        return service;
+      }
+      await setTimeout(50);
+    }
+    throw new Error(`it is not ready: ${service.log}`);
+  }
+
+  ask(method: string, path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.url + path, { method, ...init });
+  }
+
+  send(path: string, body: string): Promise<Response> {
+    return this.ask("POST", path, { body, headers: { "Content-Type": "application/json" } });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  return typeof address === "object" && address ? address.port : 0;
+}
