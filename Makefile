@@ -5,7 +5,7 @@ PYTHON ?= python3
 ENGINE ?=
 BIN := .venv/bin
 
-demo: .venv/installed ## two services behind the gateway, in a minute (ENGINE=docker or local)
+demo: .venv/installed ## services in each language behind the gateway (ENGINE=docker or local)
 	$(BIN)/svcgen demo $(if $(ENGINE),--engine $(ENGINE))
 
 test: lint ## everything; SVCGEN_REQUIRE=docker,helm makes what is missing fail

@@ -69,7 +69,7 @@ def test_it_shows_answers_and_leaves_nothing(installed: Path, engine: str) -> No
     assert done.returncode == 0, done.stderr
     assert f"http://127.0.0.1:{port} ({engine}: " in done.stdout
     assert "\n201 {" in done.stdout
-    assert '"calls": {"orders": {"service": "orders", "items": 1' in done.stdout
+    assert '"calls": {"orders": {"service": "orders", "items": 1, "calls": {}}}' in done.stdout
     assert not remains()
 
 

@@ -287,7 +287,7 @@ def restart(name: Annotated[str, typer.Argument(help="A service.")], json: Json 
 
 @app.command()
 def demo(engine: Engine = None, port: Port = None, json: Json = False) -> None:
-    """Write two services, start them behind the gateway, call them; Ctrl-C ends all."""
+    """Write services in each language that is here, start and call them; Ctrl-C ends all."""
     import threading
 
     from svcgen import show

@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +20,24 @@ from svcgen.commands.new import new_service
 from svcgen.commands.up import UpResult, up
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import Report
+from svcgen.toolchains import surroundings
 from svcgen.workspace import open_workspace, state_folder
 
+# One for each stack. Each calls the one above it.
 SERVICES: tuple[dict[str, Any], ...] = (
-    {"name": "orders", "database": "postgres", "description": "What customers have ordered."},
-    {"name": "catalog", "calls": ["orders"], "description": "What can be ordered."},
-)
-REQUESTS: tuple[tuple[str, str, dict[str, str] | None], ...] = (
-    ("POST", "/v1/orders", {"name": "two apples"}),
-    ("GET", "/v1/orders", None),
-    ("GET", "/v1/catalog/summary?depth=1", None),
+    {
+        "name": "orders",
+        "stack": "python",
+        "database": "postgres",
+        "description": "What customers have ordered.",
+    },
+    {"name": "catalog", "stack": "typescript", "description": "What can be ordered."},
+    {"name": "pricing", "stack": "go", "description": "What it costs."},
+    {"name": "billing", "stack": "java", "description": "What has to be paid."},
 )
 PATIENCE = 10.0  # seconds for one answer
+
+Request = tuple[str, str, dict[str, str] | None]
 
 
 @dataclass(frozen=True)
@@ -55,17 +61,19 @@ class Demo:
 
 @contextmanager
 def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterator[Demo]:
-    """Make two services in a folder for the purpose, run and call them; in the end, end all.
+    """Make services in a folder for the purpose, run and call them; in the end, end all.
 
+    There is one for each stack whose toolchain is on this machine, and two at least.
     Raises SvcgenError when a service does not become ready or an answer is not a success.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     with tempfile.TemporaryDirectory(prefix="svcgen-demo-") as folder:
         root = Path(folder)
-        _write(root, report)
+        services = choose_services()
+        _write(root, services, report)
         try:
             fleet = up(open_workspace(root), engine=engine, port=port, report=report)
-            yield Demo(root, fleet, tuple(_ask(fleet.url, *request) for request in REQUESTS))
+            yield Demo(root, fleet, tuple(_ask(fleet.url, *one) for one in _requests(services)))
         finally:
             down(open_workspace(root), volumes=True, report=report)
 
@@ -75,11 +83,37 @@ def stays() -> bool:
     return os.environ.get("CI", "").lower() not in {"true", "1"}
 
 
-def _write(root: Path, report: Report) -> None:
+def choose_services() -> list[dict[str, Any]]:
+    """Return the answers of a service for each stack that can be built here, in a chain of calls.
+
+    Where there is only Python's toolchain, two of them are Python's.
+    """
+    here = [one for one in SERVICES if _is_here(one["stack"])]
+    chosen = here if len(here) > 1 else [SERVICES[0], {**SERVICES[1], "stack": "python"}]
+    callees: list[list[str]] = [[], *([one["name"]] for one in chosen)]
+    return [{**one, "calls": calls} for one, calls in zip(chosen, callees, strict=False)]
+
+
+def _is_here(stack: str) -> bool:
+    try:
+        surroundings(stack, os.environ)
+    except SvcgenError:
+        return False
+    return True
+
+
+def _requests(services: Sequence[Mapping[str, Any]]) -> Iterator[Request]:
+    first, last = services[0]["name"], services[-1]["name"]
+    yield "POST", f"/v1/{first}", {"name": "two apples"}
+    yield "GET", f"/v1/{first}", None
+    yield "GET", f"/v1/{last}/summary?depth={len(services) - 1}", None
+
+
+def _write(root: Path, services: Sequence[Mapping[str, Any]], report: Report) -> None:
     state_folder(root)
-    for answers in SERVICES:
+    for answers in services:
         made = new_service(root / str(answers["name"]), answers)
-        report(made.name, f"{len(made.files)} files written to {made.folder}")
+        report(made.name, f"{len(made.files)} files in {answers['stack']} written to {made.folder}")
 
 
 def _ask(url: str, method: str, path: str, body: dict[str, str] | None) -> Answer:
