@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_an_update_merges_every_managed_path_and_no_seeded_one(
 
 
 def is_seeded(name: str) -> bool:
-    return any(name == path or name.startswith(f"{path}/") for path in seeded())
+    return any(fnmatch(name, path) or name.startswith(f"{path}/") for path in seeded())
 
 
 def seeded() -> list[str]:
@@ -122,4 +123,5 @@ def test_every_seeded_path_is_one_that_some_choice_renders(tmp_path: Path) -> No
         for stack, database in PAIRS
     ]
     names = {name for folder in folders for name in tree(folder)}
-    assert [path for path in seeded() if not any(one.startswith(path) for one in names)] == []
+    unused = [path for path in seeded() if not any(fnmatch(one, f"{path}*") for one in names)]
+    assert unused == []
