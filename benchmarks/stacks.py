@@ -30,7 +30,6 @@ STACKS = tuple(yaml.safe_load((REPOSITORY / "copier.yml").read_text())["stack"][
 SECONDS = 10  # of load, after as many to warm up
 CONNECTIONS = 16
 PATIENCE = 60  # seconds until a container answers
-RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -87,10 +86,11 @@ def load(url: str) -> Load:
 
 
 def memory(name: str) -> float:
-    """Return the memory that a container's processes hold, in MiB."""
-    pids = run("docker", "top", name, "-o", "pid").split()[1:]
-    pages = [Path("/proc", pid, "status").read_text() for pid in pids]
-    return sum(int(kibibytes) for page in pages for kibibytes in RESIDENT.findall(page)) / 1024
+    """Return the memory of a container in MiB, as its limit counts it."""
+    used = run("docker", "stats", "--no-stream", "--format={{.MemUsage}}", name)
+    amount = re.match(r"([\d.]+)(KiB|MiB|GiB)", used)
+    assert amount
+    return float(amount[1]) * {"KiB": 1 / 1024, "MiB": 1, "GiB": 1024}[amount[2]]
 
 
 def build(folder: Path, stack: str, database: str) -> tuple[Path, str]:
