@@ -108,7 +108,10 @@ def is_seeded(name: str) -> bool:
 def seeded() -> list[str]:
     condition = "{% if _copier_operation == 'update' %}"
     return [
-        pattern.removeprefix(condition).removesuffix("{% endif %}").lstrip("/")
+        pattern.removeprefix(condition)
+        .removesuffix("{% endif %}")
+        .replace("{{ path }}", "com/acme/orders")
+        .lstrip("/")
         for pattern in SETTINGS["_exclude"]
         if pattern.startswith(condition)
     ]

@@ -58,7 +58,8 @@ def test_every_choice_renders_to_files_that_can_be_read(
     folder = render(stack=stack, database=database, calls=calls)
     for name, content in text(folder):
         assert content.endswith("\n"), name
-        if not name.startswith("chart/templates/"):
+        # Templates that the service itself has: Helm's, and the generator's of client types.
+        if not name.startswith("chart/templates/") and not name.endswith(".mustache"):
             assert not re.search(r"\{\{|\{%|\{#|Undefined", content), name
         parse(name, content)
 
@@ -212,4 +213,4 @@ def is_source(path: Path) -> bool:
 
 
 # Files in all, and lines of source at most: what the contract took, and no more.
-MOST = {"python": (53, 906), "go": (51, 1301), "typescript": (53, 1105)}
+MOST = {"python": (53, 906), "go": (51, 1301), "typescript": (53, 1105), "java": (66, 1500)}

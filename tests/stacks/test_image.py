@@ -23,11 +23,15 @@ from tests.conftest import STACKS
 from tests.test_template import is_source
 
 DATABASES = ("none", "postgres")
+# Bytes over the base, at most; 75 MB of Java's are its AOT cache.
 ADDED = {
     "python": 115_000_000,
     "go": 18_000_000,
     "typescript": 30_000_000,
-}  # bytes over the base, at most
+    "java": 120_000_000,
+}
+# What a JVM notes while it runs: its order is never twice the same, and what it says is.
+RECORDED = {"java": {"app/app.aot"}}
 pytestmark = pytest.mark.needs("docker")
 
 
@@ -76,7 +80,9 @@ def test_a_second_build_gives_the_same_files(built: Built) -> None:
     again = f"{built.image}-again"
     build(built.folder, again)
     try:
-        assert files(again) == files(built.image)
+        first, second = files(built.image), files(again)
+        different = {path for path in {*first, *second} if first.get(path) != second.get(path)}
+        assert different <= RECORDED.get(built.stack, set())
     finally:
         docker("image", "rm", "--force", again)
 
