@@ -29,8 +29,8 @@ docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json an
 	$(BIN)/typer svcgen.cli utils docs --name svcgen > docs/cli.md
 	$(BIN)/python -m svcgen.gateway.schema > docs/registration.schema.json
 
-bench: .venv/developing ## print ratios: help, new, compose
-	for benchmark in help new compose; do $(BIN)/python benchmarks/$$benchmark.py; done
+bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk)
+	for benchmark in help new compose stacks; do $(BIN)/python benchmarks/$$benchmark.py; done
 
 build: .venv/developing ## the wheel, in dist/
 	$(BIN)/uv build --wheel

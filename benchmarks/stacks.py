@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +117,7 @@ def bare(stack: str, image: str, folder: Path) -> tuple[tuple[str, ...], tuple[s
     libraries = _libraries(image, folder)
     compile_java = ("javac", "-cp", f"{libraries}/*", "-d", str(folder), str(HELLO / "Hello.java"))
     subprocess.run(compile_java, check=True, env=surroundings("java", os.environ))
-    path = ("-XX:+UseSerialGC", "-cp", "/hello:/app/lib/*", "Hello")
+    path = ("-XX:+UseSerialGC", "-cp", "/hello:/app/lib/*", "hello.Hello")
     return (f"--volume={folder}:/hello:ro", "--entrypoint=java"), path
 
 
@@ -126,6 +126,12 @@ def _libraries(image: str, folder: Path) -> Path:
     run("docker", "cp", f"{made}:/app/lib", folder / "lib")
     run("docker", "rm", made)
     return folder / "lib"
+
+
+def limit_of(service: Path) -> str:
+    """Return the memory that the service's chart allows it, as Docker spells it."""
+    values = yaml.safe_load((service / "chart/values.yaml").read_text())
+    return str(values["resources"]["limits"]["memory"]).replace("Mi", "m")
 
 
 def size(image: str) -> float:
@@ -146,7 +152,7 @@ def measure(stack: str, folder: Path) -> dict[str, str]:
     with_database, larger = build(folder, stack, "postgres")
     service, image = build(folder, stack, "none")
     added = size(larger) - size(base_of(with_database))
-    with container(image) as (name, url):
+    with container(image, f"--memory={limit_of(service)}") as (name, url):
         ready = until_answered(f"{url}/readyz")
         time.sleep(2)
         idle = memory(name)
@@ -189,22 +195,15 @@ def shape(service: Path) -> dict[str, str]:
     return {"files": str(len(files)), "lines": str(lines)}
 
 
-def show(rows: Sequence[Mapping[str, str]]) -> None:
-    """Print rows as a table."""
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|" + " --- |" * len(rows[0]))
-    for row in rows:
-        print("| " + " | ".join(row.values()) + " |", flush=True)
-
-
 def main() -> None:
-    """Print the table; arguments choose stacks."""
-    rows = []
-    for stack in sys.argv[1:] or STACKS:
+    """Print the table, row by row; arguments choose stacks."""
+    for number, stack in enumerate(sys.argv[1:] or STACKS):
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o755)  # the server is another user
-            rows.append(measure(stack, Path(folder)))
-    show(rows)
+            row = measure(stack, Path(folder))
+        if not number:
+            print("| " + " | ".join(row) + " |\n|" + " --- |" * len(row))
+        print("| " + " | ".join(row.values()) + " |", flush=True)
 
 
 if __name__ == "__main__":
