@@ -12,7 +12,8 @@ test: lint ## everything; SVCGEN_REQUIRE=docker,helm makes what is missing fail
 ifdef TESTS
 	$(BIN)/pytest $(TESTS)
 else
-	$(BIN)/pytest -m "not alone" --numprocesses 3 --dist loadfile
+	$(BIN)/pytest -m "not slow and not alone" --numprocesses 3 --dist loadfile
+	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile
 	$(BIN)/pytest -m alone
 endif
 

@@ -18,7 +18,7 @@ from svcgen.service import read_service
 from tests.conftest import STACKS
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
 
-pytestmark = pytest.mark.needs("docker", "local")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("docker", "local")]
 OF_IMAGES = [check for check in CHECKS if IMAGE in check.needs]
 SHARED_PORTS = {"port-default", "trace-silent"}
 DOCKERFILE = """\

@@ -19,7 +19,7 @@ ANSWERS: dict[str, dict[str, object]] = {
     "spare-parts": {"database": "postgres"},
 }
 SHARED_PORTS = {"port-default", "trace-silent"}
-pytestmark = pytest.mark.needs("local")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("local")]
 Results = dict[str, Future[list[Finding]]]
 
 

@@ -59,6 +59,7 @@ def test_it_is_pinned_and_may_only_read(tmp_path: Path, stack: str) -> None:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("docker", "helm", "jq")
 @pytest.mark.parametrize("stack", STACKS)
 def test_its_steps_pass_on_what_was_made(tmp_path: Path, stack: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from svcgen.contract.client import free_port
 from svcgen.render.render import render_service
 
-pytestmark = pytest.mark.needs("make", "local", "go")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "go")]
 CALLS = ["catalog", "order-items", "order", "import", "internal", "a10", "a2", "b" * 40]
 LONGEST = {"name": "a" * 40, "stack": "go", "calls": CALLS}
 SHORTEST = {"name": "o", "stack": "go", "database": "postgres", "organization": "zz.example"}

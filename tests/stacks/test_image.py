@@ -32,7 +32,7 @@ ADDED = {
 }
 # What a JVM notes while it runs: its order is never twice the same, and what it says is.
 RECORDED = {"java": {"app/app.aot"}}
-pytestmark = pytest.mark.needs("docker")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("docker")]
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def version(url: str) -> str:
         return ""
 
 
-def until(reached: Callable[[], bool], patience: float = 60) -> None:
+def until(reached: Callable[[], bool], patience: float = 240) -> None:
     end = time.monotonic() + patience
     while not reached():
         assert time.monotonic() < end, "not reached in time"

@@ -16,7 +16,7 @@ from svcgen.contract.client import free_port
 from svcgen.render.render import render_service
 from svcgen.toolchains import surroundings
 
-pytestmark = pytest.mark.needs("make", "local", "java")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "java")]
 LONGEST = {"name": "a" * 40, "calls": ["b" * 40, "order-items"], "organization": "3-new.acme.com"}
 SHORTEST = {"name": "new", "database": "postgres"}  # a word of the language too
 

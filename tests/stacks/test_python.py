@@ -17,7 +17,7 @@ import pytest
 from svcgen.contract.client import free_port
 from svcgen.render.render import render_service
 
-pytestmark = pytest.mark.needs("make", "local")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 CALLS = ["catalog", "order-items", "import", "a10", "a2", "b" * 40]
 LONGEST = {"name": "a" * 40, "stack": "python", "calls": CALLS}
 SHORTEST = {"name": "o", "stack": "python", "database": "postgres"}

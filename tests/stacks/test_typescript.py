@@ -19,7 +19,7 @@ from svcgen.contract.client import free_port
 from svcgen.render.render import render_service
 from svcgen.toolchains import surroundings
 
-pytestmark = pytest.mark.needs("make", "local", "typescript")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "typescript")]
 LONGEST = {"name": "a" * 40, "stack": "typescript", "calls": ["class", "b" * 40, "a-10", "a-2"]}
 SHORTEST = {"name": "o", "stack": "typescript", "database": "postgres"}
 
