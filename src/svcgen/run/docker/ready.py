@@ -109,6 +109,8 @@ def failure(container: Container) -> SvcgenError:
 
 
 def _fate(container: Container) -> str:
+    if container.status == RUNNING and container.restarts >= CRASHES:  # seen between two ends
+        return f"ended {container.restarts} times in a row"
     if container.status == RUNNING:
         return "runs, but does not become ready"
     again = f", {container.restarts + 1} times in a row" if container.restarts else ""
