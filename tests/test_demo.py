@@ -13,6 +13,7 @@ import pytest
 
 from svcgen.contract.client import free_port
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[1]
 UV = str(Path(sys.executable).with_name("uv"))
 
