@@ -89,7 +89,7 @@ def new(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Where to write it; default: ./NAME.")
     ] = None,
-    stack: Annotated[str, typer.Option(help="The language and its libraries.")] = "python",
+    stack: Annotated[str, typer.Option(help="python, go, java or typescript.")] = "python",
     database: Annotated[str | None, typer.Option(help="none or postgres.")] = None,
     calls: Annotated[list[str] | None, typer.Option(help="A service it calls; repeatable.")] = None,
     data: Annotated[
