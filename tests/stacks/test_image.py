@@ -8,8 +8,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from svcgen.contract.client import free_port
 from svcgen.render.render import render_service
 from tests.conftest import STACKS
+from tests.stacks.checkout import until, version
 from tests.test_template import is_source
 
 DATABASES = ("none", "postgres")
@@ -168,7 +168,7 @@ def test_alone_it_answers_and_watch_brings_in_what_was_saved(
             assert watching.stdout
             assert "enabled" in watching.stdout.readline()
             replace_version(folder)
-            until(lambda: version(service.url) == "2.0.0")
+            until(lambda: version(service.url) == "2.0.0", patience=240)
         finally:
             watching.terminate()
             watching.communicate()
@@ -180,17 +180,3 @@ def replace_version(folder: Path) -> None:
         if is_source(path.relative_to(folder)) or path.name == "openapi.json":
             text = path.read_text(encoding="utf-8")
             path.write_text(text.replace("1.0.0", "2.0.0"), encoding="utf-8")
-
-
-def version(url: str) -> str:
-    try:
-        return str(httpx.get(f"{url}/openapi.json", timeout=2).json()["info"]["version"])
-    except httpx.TransportError:
-        return ""
-
-
-def until(reached: Callable[[], bool], patience: float = 240) -> None:
-    end = time.monotonic() + patience
-    while not reached():
-        assert time.monotonic() < end, "not reached in time"
-        time.sleep(0.2)

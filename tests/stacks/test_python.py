@@ -4,53 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from svcgen.contract.client import free_port
-from svcgen.render.render import render_service
+from tests.stacks.checkout import (
+    Checkout,
+    assert_dev_starts_again,
+    check_out,
+    migrate_twice_at_once,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 CALLS = ["catalog", "order-items", "import", "a10", "a2", "b" * 40]
 LONGEST = {"name": "a" * 40, "stack": "python", "calls": CALLS}
 SHORTEST = {"name": "o", "stack": "python", "database": "postgres"}
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """A service's folder, and the environment in which its targets run."""
-
-    folder: Path
-    environment: Mapping[str, str]
-    rendered: Mapping[Path, bytes]
-
-    def make(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["make", "-s", *words],
-            cwd=self.folder,
-            env={**self.environment, **variables},
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def succeed(self, *words: str, **variables: str) -> str:
-        done = self.make(*words, **variables)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-
-def check_out(root: Path, answers: Mapping[str, object], *, with_uv: bool) -> Checkout:
-    folder = render_service(root / str(answers["name"]), answers)
-    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return Checkout(folder, surroundings(root, with_uv=with_uv), files)
 
 
 def surroundings(root: Path, *, with_uv: bool) -> dict[str, str]:
@@ -69,7 +39,8 @@ def surroundings(root: Path, *, with_uv: bool) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def in_memory(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A service with the longest name, made ready by pip."""
-    return check_out(tmp_path_factory.mktemp("pip"), LONGEST, with_uv=False)
+    root = tmp_path_factory.mktemp("pip")
+    return check_out(root, LONGEST, surroundings(root, with_uv=False))
 
 
 @pytest.fixture(scope="module")
@@ -77,21 +48,10 @@ def with_database(
     tmp_path_factory: pytest.TempPathFactory, postgres: Callable[[str], str]
 ) -> Checkout:
     """A service with the shortest name, made ready by uv, by two makes at once."""
-    made = check_out(tmp_path_factory.mktemp("uv"), SHORTEST, with_uv=True)
-    environment = {**made.environment, "DATABASE_URL": postgres("stack-python")}
-    both = [
-        subprocess.Popen(["make", "-s", "migrate"], cwd=made.folder, env=environment)
-        for _ in range(2)
-    ]
-    assert [one.wait(120) for one in both] == [0, 0]
-    return Checkout(made.folder, environment, made.rendered)
-
-
-@pytest.fixture(params=["in_memory", "with_database"])
-def checkout(request: pytest.FixtureRequest) -> Checkout:
-    """Each of them in turn."""
-    made = request.getfixturevalue(request.param)
-    assert isinstance(made, Checkout)
+    root = tmp_path_factory.mktemp("uv")
+    environment = {**surroundings(root, with_uv=True), "DATABASE_URL": postgres("stack-python")}
+    made = check_out(root, SHORTEST, environment)
+    migrate_twice_at_once(made, patience=120)
     return made
 
 
@@ -102,8 +62,7 @@ def test_lint_is_silent(checkout: Checkout) -> None:
 def test_a_fresh_service_is_in_shape_and_its_openapi_is_true(checkout: Checkout) -> None:
     checkout.succeed("format")
     checkout.succeed("generate", DATABASE_URL="")
-    changed = [path for path, text in checkout.rendered.items() if path.read_bytes() != text]
-    assert changed == []
+    assert checkout.changed() == []
 
 
 def test_its_own_tests_pass(checkout: Checkout) -> None:
@@ -127,39 +86,8 @@ def test_the_environment_is_made_again_only_when_the_lock_changes(in_memory: Che
 
 
 def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
-    port = free_port()
     source = with_database.folder / "src/app/server.py"
-    dev = subprocess.Popen(
-        ["make", "-s", "dev"],
-        cwd=with_database.folder,
-        env={**with_database.environment, "PORT": str(port)},
-        start_new_session=True,
-    )
-    try:
-        until(lambda: version(port) == "1.0.0")
-        source.write_text(source.read_text().replace("1.0.0", "2.0.0"))
-        until(lambda: version(port) == "2.0.0")
-    finally:
-        os.killpg(dev.pid, signal.SIGKILL)
-        dev.wait()
-        source.write_bytes(with_database.rendered[source])
-
-
-def version(port: int) -> str:
-    import httpx
-
-    try:
-        document = httpx.get(f"http://127.0.0.1:{port}/openapi.json", timeout=2).json()
-        return str(document["info"]["version"])
-    except httpx.TransportError:
-        return ""
-
-
-def until(reached: Callable[[], bool], patience: float = 30) -> None:
-    end = time.monotonic() + patience
-    while not reached():
-        assert time.monotonic() < end, "not reached in time"
-        time.sleep(0.1)
+    assert_dev_starts_again(with_database, source, patience=30)
 
 
 def test_lock_names_no_registry(with_database: Checkout) -> None:
