@@ -52,7 +52,8 @@ def newer_documents(fleet: Fleet, everyone: Sequence[Member]) -> list[tuple[Copy
     Raises FaultsError when one of these is none.
     """
     called = [copy for member in fleet.members for copy in _called(member, everyone)]
-    faults = [fault for copy in called if copy.callee for fault in _own_faults(copy.callee)]
+    own = [_own_document(copy.callee) for copy in called if copy.callee]
+    faults = [fault for fault in own if isinstance(fault, Fault)]
     if faults:
         raise FaultsError(list(dict.fromkeys(faults)))
     texts = [(copy, _text(copy.callee.service.openapi)) for copy in called if copy.callee]
@@ -87,23 +88,27 @@ def _faults(copy: Copy, everyone: Sequence[Member]) -> Iterator[Fault]:
         every = ", ".join(map(str, operations(document).values()))
         yield Fault((copy.file,), f"relies on what no service has: {every}.")
         return
-    yield from _own_faults(copy.callee) or _compared(copy, copy.callee, document, everyone)
+    own = _own_document(copy.callee)
+    if isinstance(own, Fault):
+        yield own
+        return
+    files = (copy.file, copy.callee.file(DOCUMENT))
+    yield from _compared(files, document, own, everyone)
 
 
-def _own_faults(callee: Member) -> list[Fault]:
+def _own_document(callee: Member) -> Document | Fault:
+    """Read what a callee says of itself, or say why that cannot be."""
     try:
-        read_document(callee.service.openapi)
+        return read_document(callee.service.openapi)
     except SvcgenError as error:
-        return [Fault((callee.file(DOCUMENT),), f"{error.problem}; {WRITTEN_BY}.")]
-    return []
+        return Fault((callee.file(DOCUMENT),), f"{error.problem}; {WRITTEN_BY}.")
 
 
 def _compared(
-    copy: Copy, callee: Member, document: Document, everyone: Sequence[Member]
+    files: tuple[str, str], document: Document, own: Document, everyone: Sequence[Member]
 ) -> Iterator[Fault]:
-    files = (copy.file, callee.file(DOCUMENT))
     try:
-        found = list(broken_promises(document, read_document(callee.service.openapi)))
+        found = list(broken_promises(document, own))
     except RecursionError:
         yield Fault(files, "are nested too deeply to be compared.")
         return
