@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from svcgen import toolchains
+
 REPOSITORY = Path(__file__).parents[1]
 COPIER_YML = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
 STACKS: tuple[str, ...] = tuple(COPIER_YML["stack"]["choices"].values())
@@ -32,7 +34,7 @@ def missing(need: str) -> str:
         case "cluster":
             return "" if _answers("kubectl", "version") else "kubectl reaches no cluster"
         case _ if need in STACKS:
-            return _toolchain(need)
+            return toolchains.missing(need, os.environ)
         case _:
             return "" if shutil.which(need) else f"{need} is not on PATH"
 
@@ -41,17 +43,6 @@ def _answers(*command: str) -> bool:
     if not shutil.which(command[0]):
         return False
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def _toolchain(stack: str) -> str:
-    from svcgen.errors import SvcgenError
-    from svcgen.toolchains import surroundings
-
-    try:
-        surroundings(stack, os.environ)
-    except SvcgenError as error:
-        return str(error)
-    return ""
 
 
 def _local() -> bool:

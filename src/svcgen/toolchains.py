@@ -115,6 +115,15 @@ def surroundings(stack: str, environment: Mapping[str, str]) -> dict[str, str]:
     return {**made, "PATH": path}
 
 
+def missing(stack: str, environment: Mapping[str, str]) -> str:
+    """Say what a stack lacks in an environment, and how to get it; empty when it lacks nothing."""
+    try:
+        surroundings(stack, environment)
+    except SvcgenError as error:
+        return str(error)
+    return ""
+
+
 @cache
 def _find(stack: str, program: Program, path: str) -> Path:
     older = ""

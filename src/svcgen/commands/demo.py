@@ -20,7 +20,7 @@ from svcgen.commands.new import new_service
 from svcgen.commands.up import UpResult, up
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import Report
-from svcgen.toolchains import surroundings
+from svcgen.toolchains import missing
 from svcgen.workspace import open_workspace, state_folder
 
 # One for each stack. Each calls the one above it.
@@ -88,18 +88,10 @@ def choose_services() -> list[dict[str, Any]]:
 
     Where there is only Python's toolchain, two of them are Python's.
     """
-    here = [one for one in SERVICES if _is_here(one["stack"])]
+    here = [one for one in SERVICES if not missing(one["stack"], os.environ)]
     chosen = here if len(here) > 1 else [SERVICES[0], {**SERVICES[1], "stack": "python"}]
     callees: list[list[str]] = [[], *([one["name"]] for one in chosen)]
     return [{**one, "calls": calls} for one, calls in zip(chosen, callees, strict=False)]
-
-
-def _is_here(stack: str) -> bool:
-    try:
-        surroundings(stack, os.environ)
-    except SvcgenError:
-        return False
-    return True
 
 
 def _requests(services: Sequence[Mapping[str, Any]]) -> Iterator[Request]:
