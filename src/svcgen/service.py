@@ -47,7 +47,7 @@ def read_service(folder: Path) -> Service:
 
     Raises SvcgenError when its answers file cannot be read as one.
     """
-    answers = _read_answers(folder / ANSWERS_FILE)
+    answers = read_answers(folder / ANSWERS_FILE)
     try:
         return Service(
             name=str(answers["name"]),
@@ -71,11 +71,24 @@ def variable(name: str) -> str:
     return name.upper().replace("-", "_")
 
 
-def _read_answers(path: Path) -> dict[str, Any]:
+def read_answers(path: Path) -> dict[str, Any]:
+    """Read an answers file; SvcgenError when it holds no map of answers."""
+    _refuse_markers(path)
     answers = read_yaml(path)
     if not isinstance(answers, dict):
         raise SvcgenError(f"{path} holds no answers.", "Restore the file from version control.")
     return answers
+
+
+def _refuse_markers(path: Path) -> None:
+    """Tell a merge by git that stopped here from a file that somebody broke."""
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    for number, line in enumerate(lines, 1):
+        if line.startswith((b"<<<<<<< ", b">>>>>>> ")):
+            raise SvcgenError(
+                f"{path} has the conflict markers of a merge, from line {number} on.",
+                "Keep the side with the newer `_commit`, then `svcgen update` the service.",
+            )
 
 
 def read_yaml(path: Path) -> Any:
@@ -93,11 +106,31 @@ def read_yaml(path: Path) -> Any:
         raise SvcgenError(f"{path} cannot be read: {error}", "Correct the file.") from error
 
 
-def as_yaml(values: dict[str, Any]) -> str:
+def read_documents(path: Path) -> list[Any]:
+    """Read all YAML documents of a file; `!include PATTERN` is a list of those of the files named.
+
+    Patterns are relative to the file's folder, as in Copier's copier.yml. Raises SvcgenError when
+    one of the files is not YAML.
+    """
+    import yaml
+
+    class Loader(_loader()):  # type: ignore[misc] # a parser of PyYAML's, in C or not
+        def include(self, node: Any) -> list[Any]:
+            files = sorted(path.parent.glob(str(self.construct_scalar(node))))
+            return [document for file in files for document in read_documents(file)]
+
+    Loader.add_constructor("!include", Loader.include)
+    try:
+        return list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=Loader))
+    except (OSError, ValueError, RecursionError, NotImplementedError, yaml.YAMLError) as error:
+        raise SvcgenError(f"{path} cannot be read: {error}", "Correct the file.") from error
+
+
+def as_yaml(values: dict[str, Any], *, sort: bool = True) -> str:
     """Write a mapping as YAML in block style; text that would read as something else is quoted."""
     import yaml
 
-    return str(yaml.safe_dump(values, allow_unicode=True))
+    return str(yaml.safe_dump(values, allow_unicode=True, sort_keys=sort))
 
 
 @cache
@@ -120,4 +153,36 @@ def _loader() -> Any:
                 )
             return super().construct_mapping(node, deep)
 
+    return Loader
+
+
+def parse_documents(text: str) -> list[Any]:
+    """Read all YAML documents of a text; what has a tag of its own is read as if it had none.
+
+    Raises SvcgenError that names the line when the text is not YAML, or has a key twice.
+    """
+    import yaml
+
+    try:
+        return list(yaml.load_all(text, Loader=_tolerant_loader()))
+    except (ValueError, yaml.YAMLError) as error:
+        raise SvcgenError(str(error)) from error
+
+
+@cache
+def _tolerant_loader() -> Any:
+    """Return the same parser for files of other programs, whose tags (`!Ref`) it does not know."""
+    import yaml
+
+    class Loader(_loader()):  # type: ignore[misc] # whichever of the two there is
+        pass
+
+    def untagged(loader: Any, _suffix: str, node: Any) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return node.value
+
+    Loader.add_multi_constructor("!", untagged)
     return Loader

@@ -19,6 +19,10 @@ LEVELS = 3
 PASSED_OVER = frozenset({"node_modules", "target", "vendor", "dist", "build", "gateway"})
 
 
+# A service's folder, and why its answers cannot be read.
+Unreadable = tuple[Path, SvcgenError]
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The services found below a root, sorted by name, and what `svcgen.yaml` sets for them."""
@@ -51,11 +55,26 @@ def open_workspace(start: Path) -> Workspace:
 
     Raises SvcgenError when `svcgen.yaml` or an answers file cannot be read.
     """
+    workspace, unreadable = survey(start)
+    for _folder, error in unreadable:
+        raise error
+    return workspace
+
+
+def survey(start: Path) -> tuple[Workspace, tuple[Unreadable, ...]]:
+    """Open a workspace, and keep what is wrong with single services apart: the rest can go on.
+
+    Raises SvcgenError when `svcgen.yaml` cannot be read.
+    """
     root = find_root(start.resolve())
     settings = _read_settings(root)
-    folders = _listed(root, settings) or _found(root, LEVELS)
-    services = sorted((read_service(folder) for folder in folders), key=_by_name)
-    return Workspace(root, tuple(services), settings)
+    services, unreadable = [], []
+    for folder in _listed(root, settings) or _found(root, LEVELS):
+        try:
+            services.append(read_service(folder))
+        except SvcgenError as error:
+            unreadable.append((folder, error))
+    return Workspace(root, tuple(sorted(services, key=_by_name)), settings), tuple(unreadable)
 
 
 def find_root(start: Path) -> Path:
