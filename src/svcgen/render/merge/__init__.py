@@ -1,0 +1,1 @@
+"""A three-way merge of trees of files that loses no edit."""
