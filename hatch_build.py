@@ -1,6 +1,6 @@
 """Writes the template's version into the wheel: there is no git where a wheel is installed."""
 
-import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ class TemplateVersion(BuildHookInterface[Any]):
             return carried
         file = Path(self.directory, "TEMPLATE_VERSION")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(self._describe() + "\n", encoding="utf-8")
+        file.write_text(self._version() + "\n", encoding="utf-8")
         return file
 
-    def _describe(self) -> str:
-        command = ["git", "describe", "--tags", "--always"]
-        return subprocess.run(
-            command, cwd=self.root, capture_output=True, text=True, check=True
-        ).stdout.strip()
+    def _version(self) -> str:
+        """Ask the code that is packaged: a release where the template is equal to it."""
+        sys.path.insert(0, str(Path(self.root, "src")))
+        from svcgen.render.source.sources import template_version
+
+        return template_version()

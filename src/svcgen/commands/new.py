@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.render.render import Template, check_answers, questions, render_service
-from svcgen.service import read_service, read_yaml
-from svcgen.workspace import Workspace, open_workspace
+from svcgen.render.refusals import refuse_unknown
+from svcgen.render.render import (
+    check_answers,
+    questions,
+    render_version,
+)
+from svcgen.render.source.sources import Version, open_source
+from svcgen.render.trust import Allows, may_run
+from svcgen.service import (
+    ANSWERS_FILE,
+    REGISTRATION_FILE,
+    is_service,
+    read_service,
+    read_yaml,
+)
+from svcgen.workspace import SETTINGS_FILE, Workspace, open_workspace
 
 _ASIDE = ".svcgen-new-"
-_STALE_SECONDS = 3600
+_PLAIN = re.compile("[a-z][-a-z0-9]*")
 
 
 @dataclass(frozen=True)
@@ -32,29 +46,48 @@ class NewService:
     files: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Template:
+    """Which template, ours by default, and which version of it, the newest by default.
+
+    `trusts` is asked about one that runs programs of its own, with a sentence that says so.
+    """
+
+    source: str = ""
+    ref: str = ""
+    trusts: Allows = lambda _wish: False
+
+
+OURS = Template()
+
+
 def new_service(
     folder: Path,
     answers: Mapping[str, Any],
+    template: Template = OURS,
     *,
-    source: str = "",
-    ref: str = "",
     ask: bool = False,
 ) -> NewService:
     """Render a service beside its place, then move it there in one step.
 
     Raises SvcgenError, with nothing written, when the place is taken, the name is used in the
-    workspace, a question is unknown or the template refuses an answer.
+    workspace, a question is unknown, the template is not trusted or refuses an answer.
     """
     folder = folder.absolute()
-    if not source:
-        _refuse_unknown(answers)
-        check_answers(answers)
+    version = open_source(template.source).obtain(template.ref)
+    refuse_unknown(answers, version)
+    if not template.source and not _PLAIN.fullmatch(str(answers["name"])):
+        check_answers(answers, version)  # before it becomes a path; the render judges the rest
     _refuse_taken(folder)
     workspace = open_workspace(folder.parent)
     _refuse_used(str(answers["name"]), workspace)
-    template = Template(source, ref, workspace.settings.get("defaults") or {})
+    defaults = _defaults(workspace, version)
+    trusted = may_run(version, template.trusts)
     with _aside(folder.parent) as aside:
-        made = render_service(aside / folder.name, answers, template, ask=ask)
+        made = render_version(
+            version, aside / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
+        )
+        _refuse_no_service(made, version)
         return _moved(made, folder)
 
 
@@ -86,13 +119,21 @@ def _refuse_taken(folder: Path) -> None:
         )
 
 
-def _refuse_unknown(answers: Mapping[str, Any]) -> None:
-    known = list(questions())
-    for question in answers:
-        if question not in known:
-            near = get_close_matches(question, known, n=1)
-            advice = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}."
-            raise SvcgenError(f"The template has no question `{question}`.", advice)
+def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
+    """Return what the company sets for all its services; a question of another template is none."""
+    defaults = workspace.settings.get("defaults") or {}
+    file = workspace.root / SETTINGS_FILE
+    if not isinstance(defaults, dict):
+        raise SvcgenError(f"`defaults` in {file} must be a map.", "For example: {owner: shop}")
+    known = list(questions(version))
+    for question in defaults:
+        near = get_close_matches(str(question), known, n=1)
+        if question not in known and near:
+            raise SvcgenError(
+                f"`defaults` in {file} names a question `{question}`, which there is not.",
+                f"Did you mean `{near[0]}`?",
+            )
+    return defaults
 
 
 def _refuse_used(name: str, workspace: Workspace) -> None:
@@ -104,26 +145,50 @@ def _refuse_used(name: str, workspace: Workspace) -> None:
             )
 
 
+def _refuse_no_service(made: Path, version: Version) -> None:
+    if not is_service(made):
+        raise SvcgenError(
+            f"{version.source} writes no service: it lacks {ANSWERS_FILE} or {REGISTRATION_FILE}.",
+            "A template of services writes both; use Copier itself for others: copier copy",
+        )
+
+
 @contextmanager
 def _aside(parent: Path) -> Iterator[Path]:
     """Give a folder on the same file system, so that the move is one rename; then remove it."""
     try:
+        missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
         parent.mkdir(parents=True, exist_ok=True)
         _clear_stale(parent)
         aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=parent))
+        handle = os.open(aside, os.O_RDONLY)
     except OSError as error:
         raise SvcgenError(f"Nothing can be written to {parent}: {error.strerror}.") from error
     try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        os.close(handle)
+        with suppress(OSError):  # all that were made here and hold nothing
+            for folder in missing:
+                folder.rmdir()
 
 
 def _clear_stale(parent: Path) -> None:
-    """Remove what a killed `new` left, but not what one that still runs is writing."""
+    """Remove what a killed `new` left: nobody holds its lock any more."""
     for left in parent.glob(_ASIDE + "*"):
-        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(BlockingIOError, FileNotFoundError):  # it still writes, or ends just now
+            _remove_dead(left)
+
+
+def _remove_dead(left: Path) -> None:
+    handle = os.open(left, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(left, ignore_errors=True)
+    finally:
+        os.close(handle)
 
 
 def _moved(made: Path, folder: Path) -> NewService:

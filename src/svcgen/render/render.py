@@ -4,95 +4,149 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.render.versions import SOURCE, template_folder, template_version
-from svcgen.service import ANSWERS_FILE, as_yaml, read_yaml
+from svcgen.render.compiled import compiled_once
+from svcgen.render.configuration import asked, read_configuration, trust_wanted
+from svcgen.render.seeded import patterns_text, read_patterns
+from svcgen.render.source.sources import Version, open_source
+from svcgen.service import ANSWERS_FILE, as_yaml
 
 
-@dataclass(frozen=True)
-class Template:
-    """A template to render: ours by default, or any source that Copier understands."""
-
-    source: str = ""
-    ref: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+def questions(version: Version | None = None) -> dict[str, Mapping[str, Any]]:
+    """Return the questions of a template, ours by default, that a user may answer, by name."""
+    return asked(read_configuration((version or open_source().obtain()).folder))
 
 
-def questions() -> dict[str, Mapping[str, Any]]:
-    """Return the questions of our template that a user may answer, by name."""
-    return {
-        name: question
-        for name, question in read_yaml(template_folder() / "copier.yml").items()
-        if not name.startswith("_") and question.get("when") is not False
-    }
+def wants_trust(version: Version) -> tuple[str, ...]:
+    """Say what of a template would run programs of its own: tasks, migrations, extensions."""
+    return trust_wanted(read_configuration(version.folder))
 
 
-def check_answers(answers: Mapping[str, Any]) -> None:
-    """Let our template's questions judge these answers; nothing is rendered or written.
+def user_trusts(source: str) -> bool:
+    """Tell whether the user's own Copier settings trust a source: by name, or by a prefix/.
+
+    Raises SvcgenError when they cannot be read.
+    """
+    from copier import load_settings
+
+    plain = not any(part in source for part in ("..", "%", "\\"))
+    try:
+        trusted = [os.path.expanduser(one) for one in load_settings().trust]  # noqa: PTH111 (URLs)
+    except Exception as error:  # they are YAML that a person wrote
+        raise SvcgenError(f"Copier's own settings cannot be read: {error}") from error
+    return any(
+        source == one or (one.endswith("/") and plain and source.startswith(one)) for one in trusted
+    )
+
+
+def check_answers(answers: Mapping[str, Any], version: Version | None = None) -> None:
+    """Let a template's questions, ours by default, judge these answers; nothing is written.
 
     Raises SvcgenError with the question, what is wrong with its answer, and a valid example.
     """
-    with TemporaryDirectory(prefix="svcgen-") as folder:
-        shutil.copy(template_folder() / "copier.yml", folder)
-        Path(folder, "template").mkdir()
-        with _without_git():
-            _copy(folder, Path(folder, "nothing"), answers, Template(), ask=False)
+    template = version or open_source().obtain()
+    _probe(read_configuration(template.folder), answers, template.source, "", trusted=False)
 
 
-def render_service(
+def seeded_patterns(
+    version: Version, answers: Mapping[str, Any], *, trusted: bool = False
+) -> tuple[str, ...]:
+    """Return the patterns (as in .gitignore) of the paths that are a service's own once written.
+
+    These are what `_exclude` lists only when `_copier_operation` is `update`, and all of
+    `_skip_if_exists`, rendered with a service's answers. Raises SvcgenError for a rejected answer.
+    """
+    settings = read_configuration(version.folder)
+    text = patterns_text(settings)
+    return read_patterns(_probe(settings, answers, version.source, text, trusted=trusted))
+
+
+def render_version(  # noqa: PLR0913 (what, where and with what; how has names)
+    version: Version,
     folder: Path,
     answers: Mapping[str, Any],
-    template: Template | None = None,
     *,
+    trusted: bool = False,
     ask: bool = False,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a service into a new folder from these answers; the rest is asked or defaulted.
+    """Write a service of one template version into a new folder; the rest is asked or defaulted.
 
-    Raises SvcgenError when the template refuses an answer.
+    The folder's last part is the service's own name for itself in Copier (`_folder_name`). The
+    answers file records where the version is from. `defaults` go before the template's own.
+
+    Raises SvcgenError when the template refuses an answer, cannot be rendered, or would run
+    programs of its own without being trusted.
     """
-    template = template or Template()
-    if template.source:
-        _copy(template.source, folder, answers, template, ask=ask)
-    else:
-        with _without_git():
-            _copy(str(template_folder()), folder, answers, template, ask=ask)
-        _record_version(folder / ANSWERS_FILE)
+    given = {name: answer for name, answer in answers.items() if not name.startswith("_")}
+    wanted = wants_trust(version)
+    with _surroundings(wanted):
+        _copy(
+            version, folder, given,
+            unsafe=trusted, defaults=not ask, user_defaults=dict(defaults or {}),
+        )  # fmt: skip
+    if (folder / ANSWERS_FILE).is_file():
+        _record_version(folder / ANSWERS_FILE, version)
     return folder
 
 
-def _copy(
-    source: str, folder: Path, answers: Mapping[str, Any], template: Template, *, ask: bool
-) -> None:
-    from copier import Settings, run_copy
-    from copier.errors import CopierError
+def render_service(folder: Path, answers: Mapping[str, Any]) -> Path:
+    """Write a service of our template as it stands into a new folder.
 
+    Raises SvcgenError when the template refuses an answer.
+    """
+    return render_version(open_source().obtain(), folder, answers)
+
+
+def _probe(
+    settings: Mapping[str, Any],
+    answers: Mapping[str, Any],
+    source: str,
+    text: str,
+    *,
+    trusted: bool,
+) -> str:
+    """Render one text with a template's questions; nothing else of it is rendered or run."""
+    left_out = ("_exclude", "_skip_if_exists", "_tasks", "_migrations", "_subdirectory")
+    kept = {name: value for name, value in settings.items() if name not in left_out}
+    if not trusted:
+        kept.pop("_jinja_extensions", None)
+    with TemporaryDirectory(prefix="svcgen-") as name:
+        folder = Path(name)
+        (folder / "probe").mkdir()
+        written = as_yaml({**kept, "_subdirectory": "probe"}, sort=False)
+        (folder / "copier.yml").write_text(written, encoding="utf-8")
+        probe = folder / "probe" / f"text{settings.get('_templates_suffix', '.jinja')}"
+        probe.write_text(text, encoding="utf-8")
+        version = Version(source, "", folder)
+        with _surroundings(trust_wanted(kept)):
+            _copy(version, folder / "made", answers, unsafe=trusted, defaults=True)
+        return (folder / "made" / "text").read_text(encoding="utf-8")
+
+
+def _copy(version: Version, folder: Path, answers: Mapping[str, Any], **wishes: Any) -> None:
+    from copier import run_copy
+
+    source, data = str(version.folder), dict(answers)
     try:
-        run_copy(
-            source,
-            folder,
-            data=dict(answers),
-            user_defaults=dict(template.defaults),
-            vcs_ref=template.ref or None,
-            defaults=not ask,
-            quiet=True,
-            settings=Settings(),  # a user's own Copier defaults would make two machines differ
-        )
-    except (CopierError, ValueError, OSError) as error:
-        raise SvcgenError(*_in_our_words(error, template.source)) from error
-    except Exception as error:  # git's own failures come as plumbum's, without a common base
-        if type(error).__module__.partition(".")[0] != "plumbum":
-            raise
-        raise SvcgenError(
-            f"{source} cannot be read as a template.", f"git says: {_last_line(str(error))}"
-        ) from error
+        run_copy(source, folder, data=data, quiet=True, settings=_settings(), **wishes)
+    except Exception as error:  # a template is a program, and can fail in any way
+        raise SvcgenError(*_in_our_words(error, version.source)) from error
+
+
+@cache
+def _settings() -> Any:
+    """Return empty settings: a user's own Copier defaults would make two machines differ."""
+    from copier import Settings
+
+    return Settings()
 
 
 _REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTALL)
@@ -100,37 +154,43 @@ _REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTA
 
 def _in_our_words(error: Exception, source: str) -> tuple[str, str]:
     """Split Copier's `Validation error for question 'name': …` into problem and advice."""
-    text = str(error) or type(error).__name__
-    refusal = _REFUSAL.fullmatch(text)
-    if not refusal:
-        return f"{source or 'The template'} cannot be used: {' '.join(text.split())}", ""
-    question, problem, advice = refusal.groups()
-    return f"The answer to `{question}` cannot be used: {problem}", advice or ""
-
-
-def _last_line(text: str) -> str:
-    return text.strip().rpartition("\n")[2].strip(" |")
+    text = " ".join(str(error).split())
+    refusal = _REFUSAL.fullmatch(str(error))
+    if refusal:
+        question, problem, advice = refusal.groups()
+        return f"The answer to `{question}` cannot be used: {problem}", advice or ""
+    worded = type(error).__module__.startswith("copier") or isinstance(error, ValueError | OSError)
+    kind = "" if worded and text else f"{type(error).__name__}: "
+    return f"{source} cannot be used: {kind}{text}", ""
 
 
 @contextmanager
-def _without_git() -> Iterator[None]:
-    """Hide git from Copier: it would start one process a file, and clone a checkout first.
+def _surroundings(wanted: tuple[str, ...]) -> Iterator[None]:
+    """Compile texts once, and hide git from Copier: it would start one process a file.
 
-    Copier documents that it copies without git where there is none (since 9.15.1).
+    Copier documents that it copies without git where there is none (since 9.15.1). Tasks are
+    programs and need PATH; a template's own extensions may parse the same text in two ways.
     """
     from plumbum import local
 
-    with local.env(PATH=os.devnull):
+    with ExitStack() as stack:
+        if "extensions" not in wanted:
+            stack.enter_context(compiled_once())
+        if "tasks" not in wanted:
+            stack.enter_context(local.env(PATH=os.devnull))
         yield
 
 
-def _record_version(answers: Path) -> None:
-    """Write what Copier would have recorded had it cloned the public repository.
+_RECORDED = re.compile(r"^(?:_commit|_src_path):.*(?:\n[ \t]+.*)*(?:\n|\Z)", re.MULTILINE)
+
+
+def _record_version(answers: Path, version: Version) -> None:
+    """Write what Copier would have recorded had it cloned the source itself.
 
     As YAML writes it: one abbreviated commit in thirty is all digits, and has to stay a string.
     """
-    lines = answers.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith(("_commit:", "_src_path:"))]
-    at = next((i for i, line in enumerate(kept) if not line.startswith("#")), len(kept))
-    kept[at:at] = [as_yaml({"_commit": template_version(), "_src_path": SOURCE})]
-    answers.write_text("".join(kept), encoding="utf-8")
+    known = {"_commit": version.name} if version.name else {}
+    lines = _RECORDED.sub("", answers.read_text(encoding="utf-8")).splitlines(keepends=True)
+    at = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    lines[at:at] = [as_yaml({**known, "_src_path": version.source})]
+    answers.write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Where templates come from, and their versions."""

@@ -1,0 +1,121 @@
+"""Template versions as plain files in a cache, so that each is taken out of git once a machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from svcgen.errors import SvcgenError
+from svcgen.git import git
+
+_STALE_SECONDS = 3600
+_ASIDE = ".aside-"
+
+
+def cache_folder() -> Path:
+    """Return `$SVCGEN_CACHE_DIR`, else `svcgen` in the user's cache (XDG base directories)."""
+    own = os.environ.get("SVCGEN_CACHE_DIR")
+    if own:
+        return Path(own).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "svcgen"
+
+
+def folder_of(source: str) -> Path:
+    """Return the place of one source in the cache."""
+    return cache_folder() / "templates" / sha256(source.encode()).hexdigest()[:24]
+
+
+def made_folder_of(source: str) -> Path:
+    """Return the place of one source in the cache, made if need be.
+
+    Raises SvcgenError when the cache cannot be written.
+    """
+    folder = folder_of(source)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _closed(error) from error
+    return folder
+
+
+def exported(source: str, commit: str, write: Callable[[Path], None]) -> Path:
+    """Return the folder with the files of one commit; `write` puts them into a new `files/`.
+
+    They are written aside and renamed, so that any number of processes may do it at once and a
+    killed one leaves nothing that is ever used. Raises SvcgenError when nothing can be written or
+    the commit holds no template.
+    """
+    final = made_folder_of(source) / commit
+    if has_template(final):
+        return final
+    try:
+        with _aside(final.parent) as aside:
+            files = Path(aside, "files")
+            files.mkdir()
+            write(Path(aside))
+            refuse_no_template(files, source)
+            _rename(files, final)
+    except OSError as error:
+        raise _closed(error) from error
+    return final
+
+
+def write_files(repository: Path, commit: str, aside: Path) -> None:
+    """Write a commit's files into `aside/files`, byte for byte: no ends of lines converted."""
+    git(
+        "-c", "core.autocrlf=false", "-c", "core.hooksPath=/dev/null",
+        f"--git-dir={repository}", f"--work-tree={aside / 'files'}",
+        "checkout", "--force", "--quiet", commit, "--", ".",
+        within=aside / "files",
+        variables={"GIT_INDEX_FILE": str(aside / "index")},
+    )  # fmt: skip
+
+
+def has_template(folder: Path) -> bool:
+    """Tell whether a folder holds a template."""
+    return (folder / "copier.yml").is_file() or (folder / "copier.yaml").is_file()
+
+
+def refuse_no_template(folder: Path, source: str) -> None:
+    """Raise SvcgenError when a folder holds no template, or one that needs more than its files."""
+    if not has_template(folder):
+        raise SvcgenError(
+            f"{source} is no template: it has no copier.yml.", "Name a template of Copier's."
+        )
+    if (folder / ".gitmodules").is_file():
+        raise SvcgenError(
+            f"{source} has git submodules, which svcgen does not follow.",
+            "Let the template carry these files itself.",
+        )
+
+
+def _aside(parent: Path) -> tempfile.TemporaryDirectory[str]:
+    for left in parent.glob(_ASIDE + "*"):
+        with suppress(FileNotFoundError):  # one that still runs may end just now
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:  # what a killed one left
+                shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=_ASIDE, dir=parent)
+
+
+def _rename(files: Path, final: Path) -> None:
+    """Put the files into place, unless another process was quicker: it wrote the same."""
+    if final.exists() and not has_template(final):  # something has emptied the cache in part
+        shutil.rmtree(final)
+    try:
+        files.rename(final)
+    except OSError:
+        if not has_template(final):
+            raise
+
+
+def _closed(error: OSError) -> SvcgenError:
+    return SvcgenError(
+        f"The cache in {cache_folder()} cannot be written: {error.strerror}.",
+        "Name another folder: SVCGEN_CACHE_DIR=FOLDER",
+    )

@@ -1,0 +1,98 @@
+"""Template versions by name: which is older, which is the newest, and how they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from svcgen.errors import SvcgenError
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+# The one place that names the public repository: services remember it for `copier update`.
+SOURCE = "https://github.com/svcgen/svcgen.git"
+# Where it stood before, as services remember it: their next update records SOURCE.
+FORMER: tuple[str, ...] = ()
+
+RELEASE = re.compile(r"v(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}")
+# What `git describe` says of a commit after a tag: TAG-COMMITS-gHASH.
+_DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<commits>\d+)-g(?P<hash>[0-9a-f]{4,64})")
+
+
+def compare(one: str, other: str) -> int:
+    """Return -1, 0 or 1: whether a version lies before, at or after another one (PEP 440).
+
+    What `git describe` says of an unreleased one, `v1.2.0-3-gabc`, lies after v1.2.0. Raises
+    SvcgenError for a version without an order, as an abbreviated commit is.
+    """
+    if one == other:
+        return 0
+    ours, theirs = _place(one), _place(other)
+    return (ours > theirs) - (ours < theirs)
+
+
+def ordered(tags: Iterable[str]) -> tuple[str, ...]:
+    """Sort tags that are versions by PEP 440, the oldest first; leave out the others."""
+    places = {tag: _version(tag) for tag in tags}
+    found = [(place, tag) for tag, place in places.items() if place is not None]
+    return tuple(tag for _place, tag in sorted(found))
+
+
+def newest(versions: Iterable[str]) -> str:
+    """Return the newest version that is no pre-release, as Copier does; "" when there is none."""
+    final = [tag for tag in ordered(versions) if not _parsed(tag).is_prerelease]
+    return final[-1] if final else ""
+
+
+def commit_of(version: str) -> str:
+    """Return the abbreviated commit in what `git describe` said; "" when there is none."""
+    described = _DESCRIBED.fullmatch(version)
+    if described:
+        return described["hash"]
+    return version if re.fullmatch(r"[0-9a-f]{4,64}", version) else ""
+
+
+def tag_of(version: str) -> str:
+    """Return the release that a version is, or that it comes after; "" when that is not known."""
+    described = _DESCRIBED.fullmatch(version)
+    tag = described["tag"] if described else version
+    return tag if _version(tag) is not None and not commit_of(tag) else ""
+
+
+def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
+    """Say that a source does not have a version, and which it has."""
+    versions = list(known)
+    near = get_close_matches(version, versions, n=1, cutoff=0.7)
+    have = ", ".join(versions[-20:]) or "none yet"
+    advice = f"Did you mean {near[0]}? " if near else ""
+    return SvcgenError(f"{source} has no version {version}.", f"{advice}There are: {have}.")
+
+
+def _place(version: str) -> tuple[Version, int, str]:
+    tag = tag_of(version)
+    if not tag:
+        raise SvcgenError(
+            f"{version or 'No version'} has no place in the order of versions.",
+            "Name a released one; `svcgen template versions` lists them.",
+        )
+    described = _DESCRIBED.fullmatch(version)
+    commits = int(described["commits"]) if described else 0
+    return _parsed(tag), commits, described["hash"] if described else ""
+
+
+def _version(tag: str) -> Version | None:
+    from packaging.version import InvalidVersion
+
+    try:
+        return _parsed(tag)
+    except InvalidVersion:
+        return None
+
+
+def _parsed(tag: str) -> Version:
+    from packaging.version import Version as Parsed
+
+    return Parsed(tag)
