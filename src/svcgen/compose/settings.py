@@ -12,6 +12,17 @@ from svcgen.gateway.settings import GatewaySettings
 from svcgen.gateway.strict import StrictModel, Text, read_strictly
 
 
+class DriftSettings(StrictModel):
+    """The key `drift`: managed files that may differ from what the template rendered."""
+
+    allow: Annotated[
+        tuple[Text, ...], Field(description="Patterns as in .gitignore, for every service.")
+    ] = ()
+    services: Annotated[
+        dict[Text, tuple[Text, ...]], Field(description="More of them, by service.")
+    ] = Field(default_factory=dict)
+
+
 class Settings(StrictModel):
     """The keys of svcgen.yaml; all may be absent, and so may the file."""
 
@@ -27,6 +38,7 @@ class Settings(StrictModel):
     services: Annotated[
         dict[str, dict[str, Any]], Field(description="Laid over registrations, by service.")
     ] = Field(default_factory=dict)
+    drift: DriftSettings = DriftSettings()
     compositions: Annotated[Any, Field(description="A later version.")] = None
     external: Annotated[Any, Field(description="A later version.")] = None
 

@@ -1,0 +1,171 @@
+"""`svcgen drift`: managed files that are not as their template version rendered them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import chain
+from pathlib import Path
+
+from svcgen.commands.restore import restore, unified
+from svcgen.commands.selection import Selection
+from svcgen.errors import SvcgenError
+from svcgen.render.drift import Drifted, drifted
+from svcgen.render.patterns import matcher
+from svcgen.render.source.sources import Version, open_source
+from svcgen.render.trust import Allows, may_run, never
+from svcgen.service import Service
+from svcgen.workspace import SETTINGS_FILE, survey
+
+_FEW = 4  # services: starting processes would take longer than looking at so few
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file that differs; `state` is changed, mode, missing, or blocked (by what is there)."""
+
+    path: str
+    state: str
+    diff: str = ""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found in one service: files that differ, and those that svcgen.yaml allows to.
+
+    `fixed` are the files that were restored; `error` says why nothing is known, or was restored.
+    """
+
+    service: str
+    version: str
+    folder: Path
+    files: tuple[Difference, ...] = ()
+    allowed: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def left(self) -> bool:
+        """Whether a file still differs."""
+        return len(self.files) > len(self.fixed)
+
+
+@dataclass(frozen=True)
+class How:
+    """What is done about a file that differs: shown, restored, even where an edit is lost by it."""
+
+    diff: bool = False
+    fix: bool = False
+    force: bool = False
+    allows: Allows = never  # whether a template's own programs may run
+
+
+@dataclass(frozen=True)
+class _Job:
+    service: Service
+    version: Version
+    allowed: tuple[str, ...]
+    how: How
+    place: str
+    trusted: bool
+
+
+def drift(selection: Selection, how: How) -> tuple[Looked, ...]:
+    """Compare services with what their own template versions rendered, and restore them if told.
+
+    A service that cannot be compared or restored says why, and the others go on. Raises
+    SvcgenError when svcgen.yaml is faulty.
+    """
+    allow = _allow_list(selection.workspace.root)
+    found = [_failed(folder.name, folder, error) for folder, error in selection.unreadable]
+    jobs = []
+    for service in selection.services:
+        try:
+            jobs.append(_job(service, selection.place(service), allow(service.name), how))
+        except SvcgenError as error:
+            found.append(_failed(service.name, service.folder, error, service.version))
+    found += _in_processes(jobs)
+    return tuple(sorted(found, key=lambda one: (one.service, str(one.folder))))
+
+
+def _allow_list(root: Path) -> Callable[[str], tuple[str, ...]]:
+    """Return what gives the patterns of files that may differ in a service of this name."""
+    from svcgen.compose.settings import read_settings
+
+    workspace, unreadable = survey(root)  # whole: a selection holds what the command is about
+    allowed = read_settings(workspace.settings, Path(SETTINGS_FILE)).drift
+    if not unreadable:
+        _refuse_unknown(allowed.services, [service.name for service in workspace.services])
+    try:
+        matcher([*allowed.allow, *chain(*allowed.services.values())])
+    except SvcgenError as error:
+        raise SvcgenError(f"{SETTINGS_FILE}: drift: {error.problem}", error.advice) from error
+    return lambda name: (*allowed.allow, *allowed.services.get(name, ()))
+
+
+def _refuse_unknown(named: Iterable[str], names: Sequence[str]) -> None:
+    for name in named:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            raise SvcgenError(
+                f"{SETTINGS_FILE}: drift.services names {name}, which is no service here.",
+                f'Did you mean "{near[0]}"?' if near else "`svcgen list` shows them.",
+            )
+
+
+def _job(service: Service, place: str, allowed: tuple[str, ...], how: How) -> _Job:
+    version = _own_version(service)
+    trusted = may_run(version, how.allows)
+    # A worker process is given no function: what it answers is known here.
+    return _Job(service, version, allowed, replace(how, allows=never), place, trusted)
+
+
+def _own_version(service: Service) -> Version:
+    if not service.version:
+        raise SvcgenError(
+            "It was made from a folder without versions: what that rendered then is not known.",
+            "Keep the template in git.",
+        )
+    return open_source(service.template).obtain(service.version)
+
+
+def _in_processes(jobs: Sequence[_Job]) -> list[Looked]:
+    if len(jobs) < _FEW:
+        return [_look(job) for job in jobs]
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
+        return list(pool.map(_look, jobs))
+
+
+def _look(job: _Job) -> Looked:
+    """Look at one service, as a worker process does it."""
+    looked = Looked(job.service.name, job.version.name, job.service.folder)
+    try:
+        allowed = matcher(job.allowed)
+        differ = drifted(job.service.folder, job.version, trusted=job.trusted)
+        files = [one for one in differ if not allowed(one.path)]
+        passed = tuple(one.path for one in differ if allowed(one.path))
+        shown = tuple(_difference(job, one) for one in files)
+        looked = replace(looked, files=shown, allowed=passed)
+        if job.how.fix and files:
+            restore(job.service.folder, job.version, files, force=job.how.force)
+            looked = replace(looked, fixed=tuple(one.path for one in files))
+    except SvcgenError as error:
+        return replace(looked, error=_said(error))
+    return looked
+
+
+def _difference(job: _Job, file: Drifted) -> Difference:
+    diff = unified(job.version, file, job.place) if job.how.diff else ""
+    return Difference(file.path, file.state, diff)
+
+
+def _failed(name: str, folder: Path, error: SvcgenError, version: str = "") -> Looked:
+    return Looked(name, version, folder, error=_said(error))
+
+
+def _said(error: SvcgenError) -> str:
+    return f"{error.problem} {error.advice}".strip()

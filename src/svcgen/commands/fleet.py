@@ -1,0 +1,101 @@
+"""Updates of many services at once: in a pool of processes, the canaries first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from svcgen.commands.ending import record
+from svcgen.commands.selection import Selection
+from svcgen.commands.update import Finished, Job, Outcome
+from svcgen.commands.updating import update_service
+from svcgen.workspace import state_folder
+
+_SERIAL = 2  # fewer services than that are done sooner than a pool starts
+
+
+def update_fleet(
+    begun: Sequence[Job],
+    *,
+    workers: int | None = None,
+    canary: int = 0,
+    finished: Finished = lambda _outcome: None,
+) -> list[Outcome]:
+    """Update services, each in a process of its own pool; say of each when it is done.
+
+    `canary` of them go first, and the rest only if all of these were updated. No service's
+    failure stops another one.
+    """
+    first, rest = list(begun[:canary]), list(begun[canary:])
+    outcomes = _batch(first, workers, finished)
+    if any(outcome.state != "updated" for outcome in outcomes):
+        kept = [_not_begun(job) for job in rest]
+        for outcome in kept:
+            finished(outcome)
+        return outcomes + kept
+    return outcomes + _batch(rest, workers, finished)
+
+
+def with_logs(selection: Selection, begun: Iterable[Job]) -> list[Job]:
+    """Give each job a file for what its service's own targets say."""
+    logs = state_folder(selection.workspace.root) / "logs"
+    logs.mkdir(exist_ok=True)
+    return [replace(job, log=logs / f"update-{job.service.name}.log") for job in begun]
+
+
+def _batch(begun: Sequence[Job], workers: int | None, finished: Finished) -> list[Outcome]:
+    outcomes = []
+    for outcome in _updated(begun, workers or os.cpu_count() or 1):
+        finished(outcome)
+        outcomes.append(outcome)
+    if begun and begun[0].options.commits:
+        changed = {outcome.folder: outcome for outcome in record(outcomes, begun)}
+        outcomes = [changed.get(outcome.folder, outcome) for outcome in outcomes]
+        for outcome in changed.values():
+            finished(outcome)
+    return sorted(outcomes, key=lambda outcome: (outcome.service, str(outcome.folder)))
+
+
+def _updated(begun: Sequence[Job], workers: int) -> Iterator[Outcome]:
+    if len(begun) < _SERIAL:
+        yield from map(update_service, begun)
+        return
+    broken: list[Job] = []
+    yield from _pooled(begun, workers, broken)
+    for job in broken:  # one has killed its process, and with it the pool: each has its own now
+        killers: list[Job] = []
+        yield from _pooled([job], 1, killers)
+        yield from map(_killed, killers)
+
+
+def _pooled(begun: Sequence[Job], workers: int, broken: list[Job]) -> Iterator[Outcome]:
+    """Yield outcomes as they come; jobs whose process was killed are added to `broken`."""
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+
+    with ProcessPoolExecutor(min(workers, len(begun))) as pool:
+        running = {pool.submit(update_service, job): job for job in begun}
+        for future in as_completed(running):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                broken.append(running[future])
+            except Exception as error:
+                yield _broken_off(running[future], f"{type(error).__name__}: {error}")
+
+
+def _killed(job: Job) -> Outcome:
+    return _broken_off(job, "its process was killed (out of memory?)")
+
+
+def _broken_off(job: Job, why: str) -> Outcome:
+    return job.outcome(
+        "failed",
+        problem=f"Its update broke off: {why}.",
+        advice=f"What it left is put back by the next one: svcgen update {job.service.name}",
+    )
+
+
+def _not_begun(job: Job) -> Outcome:
+    return job.outcome("not-begun", problem="A canary failed, so this one was left alone.")

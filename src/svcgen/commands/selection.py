@@ -1,0 +1,89 @@
+"""Which services a command is about: the named ones, the one around here, or all that are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from svcgen.commands.repository import is_clean
+from svcgen.errors import SvcgenError
+from svcgen.render.apply import locked, recover
+from svcgen.render.opened import STATE
+from svcgen.service import Service, is_service, read_service
+from svcgen.workspace import Unreadable, Workspace, find_root, survey
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The services that an update is about, and those whose answers cannot be read."""
+
+    workspace: Workspace
+    services: tuple[Service, ...]
+    unreadable: tuple[Unreadable, ...]
+    start: Path
+    everything: bool  # nobody named them: they are all that were found
+
+    def place(self, service: Service) -> str:
+        """Return where a service lies below the folder that the command was typed in."""
+        if not service.folder.is_relative_to(self.start):
+            return ""
+        return service.folder.relative_to(self.start).as_posix().removeprefix(".")
+
+
+def select(
+    start: Path, names: Sequence[str], *, everything: bool, recovering: bool = True
+) -> Selection:
+    """Find the named services, all of them, or the one that `start` lies in.
+
+    What a killed update left half-done is put back first, unless it is not `recovering`. Raises
+    SvcgenError when a name is not there, or nothing is.
+    """
+    start = start.resolve()
+    around = _service_around(start)
+    if around and not names and not everything:
+        return _only(start, around, recovering=recovering)
+    below = around.parent if around else start
+    broken = _recover(survey(below)[0].services) if recovering else []
+    workspace, unreadable = survey(below)
+    faults = dict([*unreadable, *broken])
+    if names:
+        named = tuple(_named(name, workspace, faults) for name in dict.fromkeys(names))
+        return Selection(workspace, named, (), start, everything=False)
+    if not workspace.services and not faults:
+        raise SvcgenError("No services here.", "Make one: svcgen new orders")
+    services = tuple(one for one in workspace.services if one.folder not in faults)
+    return Selection(workspace, services, tuple(faults.items()), start, everything=True)
+
+
+def _only(start: Path, folder: Path, *, recovering: bool) -> Selection:
+    service = read_service(folder)
+    for _folder, error in _recover([service]) if recovering else ():
+        raise error
+    service = read_service(folder)
+    workspace = Workspace(find_root(folder), (service,), {})
+    return Selection(workspace, (service,), (), start, everything=False)
+
+
+def _named(name: str, workspace: Workspace, faults: Mapping[Path, SvcgenError]) -> Service:
+    for folder, error in faults.items():
+        if folder.name == name:
+            raise error
+    return workspace.service(name)
+
+
+def _service_around(start: Path) -> Path | None:
+    return next((folder for folder in (start, *start.parents) if is_service(folder)), None)
+
+
+def _recover(services: Iterable[Service]) -> list[Unreadable]:
+    broken = []
+    for folder in (service.folder for service in services):
+        if not any(folder.glob(f"{STATE}*")):
+            continue
+        try:
+            with locked(folder):
+                recover(folder, clean=is_clean(folder))
+        except SvcgenError as error:
+            broken.append((folder, error))
+    return broken
