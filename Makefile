@@ -1,5 +1,5 @@
 # All that svcgen's own developers type. Needs python3, git and make; the rest goes into .venv.
-.PHONY: demo test lint format docs bench build clean
+.PHONY: demo test lint format docs bench build release clean
 
 PYTHON ?= python3
 ENGINE ?=
@@ -30,11 +30,14 @@ docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json an
 	$(BIN)/typer svcgen.cli utils docs --name svcgen > docs/cli.md
 	$(BIN)/python -m svcgen.gateway.schema > docs/registration.schema.json
 
-bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk)
-	for benchmark in help new compose stacks; do $(BIN)/python benchmarks/$$benchmark.py; done
+bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk), updates
+	for benchmark in help new compose stacks update merge; do PYTHONPATH=. $(BIN)/python benchmarks/$$benchmark.py; done
 
 build: .venv/developing ## the wheel, in dist/
 	$(BIN)/uv build --wheel
+
+release: .venv/developing ## add a version of the template to releases.bundle: VERSION=vX.Y.Z
+	@$(BIN)/python -m svcgen.render.source.release $(VERSION)
 
 clean: ## forget the environment and what was built
 	rm -rf .venv dist

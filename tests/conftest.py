@@ -68,10 +68,11 @@ NewService = Callable[..., Path]
 
 @pytest.fixture(scope="session", autouse=True)
 def quiet_surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the machine's own Copier settings out of the tests."""
+    """Keep the machine's own Copier settings, and its cache of templates, out of the tests."""
     empty = tmp_path_factory.mktemp("settings") / "settings.yml"
     empty.write_text("{}\n")
     os.environ["COPIER_SETTINGS_PATH"] = str(empty)
+    os.environ["SVCGEN_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from svcgen.contract.client import free_port
+from svcgen.render.source.sources import open_source
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[1]
@@ -44,12 +46,25 @@ def surroundings(bin_: Path, **more: str) -> dict[str, str]:
     return {"PATH": f"{bin_}:/usr/local/bin:/usr/bin:/bin", **own, **certificates, **more}
 
 
-def test_the_wheel_records_the_version_it_was_built_from(installed: Path, tmp_path: Path) -> None:
-    svcgen = [str(installed / "svcgen"), "new", "orders", "--json"]
-    made = subprocess.check_output(svcgen, cwd=tmp_path, env=surroundings(installed), text=True)
-    describe = ["git", "describe", "--tags", "--always"]
-    version = subprocess.check_output(describe, cwd=REPOSITORY, text=True).strip()
-    assert json.loads(made)["version"] == version
+def test_the_wheel_has_the_versions_of_what_it_was_built_from(
+    installed: Path, tmp_path: Path
+) -> None:
+    def said(*words: str) -> Any:
+        cache = {"SVCGEN_CACHE_DIR": str(tmp_path / "cache"), "GIT_ALLOW_PROTOCOL": "none"}
+        command, environment = (
+            [str(installed / "svcgen"), *words, "--json"],
+            surroundings(installed),
+        )
+        return json.loads(subprocess.check_output(command, cwd=tmp_path, env=environment | cache))
+
+    assert said("new", "orders")["version"] == open_source().obtain().name
+    released = said("template", "versions")
+    assert released == list(open_source().versions())
+    for version in released:
+        assert (
+            said("new", f"o{version.replace('.', '-')}", version, "--ref", version)["version"]
+            == version
+        )
 
 
 @pytest.mark.parametrize(

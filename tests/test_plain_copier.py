@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from svcgen.render.render import render_service
-from tests.test_template import PAIRS, REPOSITORY, SETTINGS, Tree, tree
+from svcgen.render.render import render_service, seeded_patterns
+from svcgen.render.source.sources import open_source
+from tests.templates import SOMEBODY
+from tests.test_template import REPOSITORY, Tree, tree
 
 ANSWERS = {
     "name": "orders",
@@ -20,13 +22,6 @@ ANSWERS = {
     "database": "postgres",
     "calls": ["catalog"],
     "description": "{{ name }} stays as it is",
-}
-
-
-SOMEBODY = {
-    f"GIT_{role}_{what}": "somebody"
-    for role in ("AUTHOR", "COMMITTER")
-    for what in ("NAME", "EMAIL")
 }
 
 
@@ -106,25 +101,6 @@ def is_seeded(name: str) -> bool:
 
 
 def seeded() -> list[str]:
-    condition = "{% if _copier_operation == 'update' %}"
-    return [
-        pattern.removeprefix(condition)
-        .removesuffix("{% endif %}")
-        .replace("{{ path }}", "com/acme/orders")
-        .lstrip("/")
-        for pattern in SETTINGS["_exclude"]
-        if pattern.startswith(condition)
-    ]
-
-
-def test_every_seeded_path_is_one_that_some_choice_renders(tmp_path: Path) -> None:
-    folders = [
-        render_service(
-            tmp_path / stack / database / "orders",
-            {**ANSWERS, "stack": stack, "database": database},
-        )
-        for stack, database in PAIRS
-    ]
-    names = {name for folder in folders for name in tree(folder)}
-    unused = [path for path in seeded() if not any(fnmatch(one, f"{path}*") for one in names)]
-    assert unused == []
+    answers = {**ANSWERS, "stack": "java"}  # the stack whose patterns have a value in them
+    found = seeded_patterns(open_source().obtain(), answers)
+    return [pattern.lstrip("/") for pattern in found]

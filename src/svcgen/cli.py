@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +48,7 @@ Port = Annotated[
     int | None, typer.Option(min=1, max=65535, help="The gateway's, on 127.0.0.1; default 8000.")
 ]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Services.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Let the template run programs of its own.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 
 
@@ -59,6 +61,17 @@ def _here() -> Workspace:
     from svcgen.workspace import open_workspace
 
     return open_workspace(Path.cwd())
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _allows(trust: bool, *, asked: bool) -> Callable[[str], bool]:
+    """Return what says whether a template may do what it wishes: an option, or a person."""
+    return lambda wish: (
+        trust or (asked and _terminal() and typer.confirm(f"{wish}. Do you trust it?"))
+    )
 
 
 def _report(service: str, what: str) -> None:
@@ -98,19 +111,21 @@ def new(
     ] = None,
     data_file: Annotated[Path | None, typer.Option(help="A YAML file of answers.")] = None,
     template: Annotated[str, typer.Option(help="Another template: a git URL or a folder.")] = "",
-    ref: Annotated[str, typer.Option(help="That template's version; default: newest.")] = "",
+    ref: Annotated[str, typer.Option(help="The template's version; default: newest.")] = "",
+    trust: Trust = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take defaults.")] = False,
     json: Json = False,
 ) -> None:
     """Write one new service."""
     from svcgen import show
-    from svcgen.commands.new import new_service, read_answers
+    from svcgen.commands.new import Template, new_service, read_answers
 
     answers = read_answers(data or [], data_file)
     given = {"name": name, "stack": stack, "database": database, "calls": calls}
     answers |= {question: answer for question, answer in given.items() if answer}
-    ask = not (yes or json) and sys.stdin.isatty() and sys.stdout.isatty()
-    made = new_service(folder or Path(name), answers, source=template, ref=ref, ask=ask)
+    ask = not (yes or json) and _terminal()
+    chosen = Template(template, ref, _allows(trust, asked=ask))
+    made = new_service(folder or Path(name), answers, chosen, ask=ask)
     if json:
         typer.echo(show.document(made))
         return
@@ -121,12 +136,18 @@ def new(
 @app.command("list")
 def list_(
     graph: Annotated[bool, typer.Option(help="Draw who calls whom, as Mermaid.")] = False,
+    outdated: Annotated[
+        bool, typer.Option("--outdated", help="Only those behind their template, and what is new.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show the services found from here down."""
     from svcgen import show
     from svcgen.commands.list import call_graph, services
 
+    if outdated:
+        _list_outdated(json=json)
+        return
     workspace = _here()
     if graph:
         typer.echo(call_graph(workspace))
@@ -286,6 +307,185 @@ def restart(name: Annotated[str, typer.Argument(help="A service.")], json: Json 
 
 
 @app.command()
+def update(
+    names: Names = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every service from here down.")
+    ] = False,
+    ref: Annotated[str, typer.Option(help="The template's version; default: newest.")] = "",
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="An answer given anew."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Print what would change, as a diff.")] = False,
+    branch: Annotated[
+        str, typer.Option(metavar="NAME", help="Commit on a new branch of each repository.")
+    ] = "",
+    commit: Annotated[bool, typer.Option(help="Commit on the branch that is checked out.")] = False,
+    test: Annotated[
+        bool, typer.Option(help="Run each service's `make lint test`; put it back if they fail.")
+    ] = False,
+    lock: Annotated[bool, typer.Option(help="Run each service's `make lock generate`.")] = False,
+    canary: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Update N first; go on if all went well.")
+    ] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Services at a time; default: one a core.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Also where no git could bring edits back.")] = False,
+    trust: Trust = False,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="The conflicts are resolved: end the update.")
+    ] = False,
+    abort: Annotated[bool, typer.Option(help="Put back all that an open update changed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring services to a newer template, and keep every edit."""
+    from svcgen import progress
+    from svcgen.commands import ending
+    from svcgen.commands.fleet import update_fleet, with_logs
+    from svcgen.commands.new import read_answers
+    from svcgen.commands.selection import select
+    from svcgen.commands.update import Options
+    from svcgen.commands.update import jobs as way
+
+    if sum(map(bool, (go_on, abort, dry_run, branch, commit))) > 1:
+        raise typer.BadParameter(
+            "--continue, --abort, --dry-run, --branch and --commit exclude each other."
+        )
+    selection = select(Path.cwd(), names or [], everything=everything, recovering=not abort)
+    if go_on or abort:
+        ended = ending.give_up(selection) if abort else ending.carry_on(selection)
+        _tell(ended, json=json)
+        return
+    options = Options(
+        ref, read_answers(data or [], None), dry_run, force, lock, test, branch, commit
+    )
+    begun, ended = way(selection, options, _allows(trust, asked=not (yes or json)))
+    if selection.everything and not (everything or dry_run):
+        _confirm(begun, ended, asked=not (yes or json))
+    if test or lock:
+        begun = with_logs(selection, begun)
+    with progress.updates(begun, ended, shown=not json) as finished:
+        ended += update_fleet(begun, workers=jobs, canary=canary, finished=finished)
+    _tell(ended, json=json, dry_run=dry_run)
+
+
+def _confirm(begun: list[Any], ended: list[Any], *, asked: bool) -> None:
+    """Show what all services would be brought to, and let a person say whether they shall."""
+    from svcgen import show
+
+    if not begun:
+        return
+    if asked and _terminal():
+        typer.echo(show.plan(begun, ended))
+        typer.confirm(f"Update {len(begun)} services?", abort=True)
+    elif asked:
+        raise SvcgenError(
+            f"{len(begun)} services would be updated, and nobody said so.",
+            "Name them, or say it: svcgen update --all",
+        )
+
+
+def _tell(outcomes: list[Any], *, json: bool, dry_run: bool = False) -> None:
+    """Print what became of each service, and end with the exit code that says it."""
+    from svcgen import show
+
+    outcomes = sorted(outcomes, key=lambda outcome: outcome.service)
+    if json:
+        typer.echo(show.document(outcomes))
+    else:
+        typer.echo(show.diffs(outcomes) if dry_run else show.outcomes(outcomes), nl=not dry_run)
+        typer.echo(show.needs(outcomes, dry_run=dry_run), err=True, nl=False)
+    states = {outcome.state for outcome in outcomes}
+    if "failed" in states:
+        raise typer.Exit(1)
+    if states & {"conflicts", "put-back", "not-begun"}:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@app.command()
+def drift(
+    names: Names = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Show how each file differs.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Restore them as they were rendered.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also what is in no commit.")] = False,
+    trust: Trust = False,
+    json: Json = False,
+) -> None:
+    """Find managed files that are not as their template version rendered them."""
+    from svcgen import show, upkeep
+    from svcgen.commands.drift import How
+    from svcgen.commands.drift import drift as look
+    from svcgen.commands.selection import select
+
+    selection = select(Path.cwd(), names or [], everything=False)
+    looked = look(
+        selection, How(diff=diff, fix=fix, force=force, allows=_allows(trust, asked=not json))
+    )
+    typer.echo(show.document(looked) if json else upkeep.drift(looked))
+    _end(looked, found=any(one.left for one in looked), json=json)
+
+
+@app.command()
+def reconfigure(
+    name: Annotated[str, typer.Argument(help="A service.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="An answer; repeatable."),
+    ] = None,
+    data_file: Annotated[Path | None, typer.Option(help="A YAML file of answers.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would change, as a diff.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where no git could bring edits back.")
+    ] = False,
+    trust: Trust = False,
+    json: Json = False,
+) -> None:
+    """Give a service other answers, at the template version that it has."""
+    from svcgen import upkeep
+    from svcgen.commands.new import read_answers
+    from svcgen.commands.reconfigure import reconfigure as answer
+    from svcgen.commands.selection import select
+    from svcgen.commands.update import Options
+
+    answers = read_answers(data or [], data_file)
+    if not answers:
+        raise typer.BadParameter("Give an answer, for example -d database=postgres.")
+    selection = select(Path.cwd(), [name], everything=False)
+    options = Options(data=answers, dry_run=dry_run, force=force)
+    outcome = answer(selection, options, _allows(trust, asked=not json))
+    _tell([outcome], json=json, dry_run=dry_run)
+    if not (json or dry_run):
+        typer.echo(upkeep.next_steps(outcome), err=True, nl=False)
+
+
+def _list_outdated(*, json: bool) -> None:
+    from svcgen import show, upkeep
+    from svcgen.commands.outdated import outdated
+    from svcgen.workspace import survey
+
+    behind = outdated(*survey(Path.cwd()))
+    typer.echo(show.document(behind) if json else upkeep.outdated(behind))
+    _end(behind, found=any(not one.error for one in behind), json=json)
+
+
+def _end(results: Sequence[Any], *, found: bool, json: bool) -> None:
+    """Say what could not be looked at; exit with 3 when something was found, else as that says."""
+    from svcgen import upkeep
+
+    if not json:
+        typer.echo(upkeep.errors(results), err=True, nl=False)
+    if found:
+        raise typer.Exit(FOUND_SOMETHING)
+    if any(one.error for one in results):
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo(engine: Engine = None, port: Port = None, json: Json = False) -> None:
     """Write services in each language that is here, start and call them; Ctrl-C ends all."""
     import threading
@@ -299,3 +499,117 @@ def demo(engine: Engine = None, port: Port = None, json: Json = False) -> None:
             with contextlib.suppress(KeyboardInterrupt):
                 typer.echo("\nCtrl-C ends it.", err=True)
                 threading.Event().wait()
+
+
+templates = typer.Typer(no_args_is_help=True, help="Versions of the template, and your own.")
+app.add_typer(templates, name="template")
+Source = Annotated[
+    str, typer.Option("--template", metavar="SOURCE", help="Another than svcgen's: URL or folder.")
+]
+
+
+@templates.command("versions")
+def versions_(template: Source = "", json: Json = False) -> None:
+    """List the versions that `new --ref` and `update --ref` take, the oldest first."""
+    from svcgen import show
+    from svcgen.render.source.sources import open_source
+
+    found = open_source(template).versions()
+    if json:
+        typer.echo(show.document(found))
+    elif found:
+        typer.echo("\n".join(found))
+    else:
+        typer.echo("No version was released yet.", err=True)
+
+
+Data = Annotated[
+    list[str] | None,
+    typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="For questions without default."),
+]
+
+
+@templates.command("check")
+def check_(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The template's.")] = Path(),
+    data: Data = None,
+    trust: Trust = False,
+    json: Json = False,
+) -> None:
+    """Render every combination of answers; exit with 3 if the result breaks a rule."""
+    from svcgen import show
+    from svcgen.commands.new import read_answers
+    from svcgen.render.rules.check import check_template
+
+    given = read_answers(data or [], None)
+    with _counted("Rendering") as progress:
+        checked = check_template(
+            folder.absolute(), given, allows=lambda _wish: trust, progress=progress
+        )
+    typer.echo(show.document(checked) if json else show.template_faults(checked))
+    if checked.faults:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@templates.command("init")
+def init_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")],
+    ref: Annotated[str, typer.Option(help="The release to begin with; default: newest.")] = "",
+    json: Json = False,
+) -> None:
+    """Start a template of your own from svcgen's: a git repository that can follow it."""
+    from svcgen import show
+    from svcgen.commands.template_init import init
+
+    made = init(folder, ref)
+    typer.echo(show.document(made) if json else show.template_begun(made, str(folder)))
+
+
+@templates.command("upgrade")
+def upgrade_(
+    version: Annotated[str, typer.Argument(help="A release of svcgen's template.")],
+    json: Json = False,
+) -> None:
+    """Merge a newer release of svcgen's into your template; exit with 3 if there are conflicts."""
+    from svcgen import show
+    from svcgen.commands.template_upgrade import upgrade
+
+    done = upgrade(Path.cwd(), version)
+    typer.echo(show.document(done) if json else show.template_upgraded(done))
+    if done.conflicts:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@templates.command("release")
+def release_(
+    version: Annotated[str, typer.Argument(help="A version higher than the last: vX.Y.Z.")],
+    data: Data = None,
+    trust: Trust = False,
+    json: Json = False,
+) -> None:
+    """Check your template and tag this commit as a version; exit with 3 if it breaks a rule."""
+    from svcgen import show
+    from svcgen.commands.new import read_answers
+    from svcgen.commands.template_release import release
+
+    given = read_answers(data or [], None)
+    with _counted("Rendering") as progress:
+        done = release(Path.cwd(), version, given, allows=lambda _wish: trust, progress=progress)
+    typer.echo(show.document(done) if json else show.template_released(done))
+    if done.checked.faults:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@contextlib.contextmanager
+def _counted(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that is told how much is done; a bar on stderr shows it on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _whole: None
+        return
+    with typer.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+        def progress(done: int, whole: int) -> None:
+            bar.length = whole
+            bar.update(done - bar.pos)
+
+        yield progress

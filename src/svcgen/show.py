@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from svcgen.commands.compose import Composed
     from svcgen.commands.demo import Demo
+    from svcgen.commands.template_init import NewTemplate
+    from svcgen.commands.template_release import Released
+    from svcgen.commands.template_upgrade import Upgraded
+    from svcgen.commands.update import Job, Outcome
     from svcgen.gateway.routes import Explanation, Route
+    from svcgen.render.rules.check import Checked
     from svcgen.run.engine import LogLine, Replica
 
 
@@ -119,6 +124,58 @@ def demo(shown: Demo) -> str:
     return "\n".join(lines)
 
 
+def outcome_row(outcome: Outcome) -> dict[str, object]:
+    """Show what became of one service as a row of a table."""
+    return {
+        "service": outcome.service,
+        "from": outcome.old or "-",
+        "to": outcome.new or "-",
+        "files": len(outcome.files),
+        "conflicts": len(outcome.conflicts),
+        "state": outcome.state,
+    }
+
+
+def outcomes(ended: Sequence[Outcome]) -> str:
+    """Show what became of each service."""
+    return table([outcome_row(outcome) for outcome in ended])
+
+
+def plan(begun: Sequence[Job], ended: Sequence[Outcome]) -> str:
+    """Show the way that each service has before it."""
+    rows = [job.outcome("to be updated") for job in begun]
+    return outcomes(sorted([*rows, *ended], key=lambda outcome: outcome.service))
+
+
+def diffs(ended: Sequence[Outcome]) -> str:
+    """Show what would change; paths begin with the service's folder, so one patch holds all."""
+    return "".join(outcome.diff for outcome in ended)
+
+
+def needs(ended: Sequence[Outcome], *, dry_run: bool = False) -> str:
+    """List what the user has to do, service by service; empty when there is nothing."""
+    lines = [line for outcome in ended for line in _needs(outcome, dry_run=dry_run)]
+    return "\n".join([*lines, ""]) if lines else ""
+
+
+def _needs(outcome: Outcome, *, dry_run: bool) -> list[str]:
+    lines = []
+    if outcome.problem:
+        lines += [f"{outcome.service}: {outcome.problem}", outcome.advice]
+    if outcome.conflicts:
+        lines.append(f"{outcome.service}: your edits and the template's meet in")
+        lines += [f"  {conflict.path}: {conflict.why}" for conflict in outcome.conflicts]
+    if outcome.conflicts and not dry_run:
+        lines.append(f"Resolve them, then: svcgen update {outcome.service} --continue")
+        lines.append(f"Or put all back: svcgen update {outcome.service} --abort")
+    if outcome.kept_deleted:
+        gone = ", ".join(outcome.kept_deleted)
+        lines.append(f"{outcome.service}: stays deleted, though the template changed it: {gone}")
+    if outcome.lock_needed:
+        lines.append(f"{outcome.service}: its dependencies changed. Next: make lock generate")
+    return list(filter(None, lines))
+
+
 def log_line(line: LogLine) -> str:
     """Put the replica's name before what it wrote."""
     return f"{line.service}-{line.number} | {line.text}"
@@ -146,6 +203,51 @@ def _branches(branches: dict[str, Any], indent: str) -> Iterable[str]:
         last = name == names[-1]
         yield f"{indent}{'└── ' if last else '├── '}{name}{'/' if branches[name] else ''}"
         yield from _branches(branches[name], indent + ("    " if last else "│   "))
+
+
+def template_faults(checked: Checked) -> str:
+    """List what breaks a rule, a line each, with the answers that show it."""
+    lines = [
+        f"{fault.path}: {fault.rule}: {fault.problem}"
+        + (f" ({fault.answers})" if fault.answers else "")
+        for fault in checked.faults
+    ]
+    refused = f", {checked.refused} of them refused by its validators" if checked.refused else ""
+    count = "1 fault" if len(lines) == 1 else f"{len(lines) or 'no'} faults"
+    tried = f"{checked.tried} combinations of answers"
+    if checked.tried < checked.possible:
+        tried = f"{checked.tried} of {checked.possible} combinations, with every pair of choices"
+    return "\n".join([*lines, f"{tried}{refused}: {count}"])
+
+
+def template_begun(made: NewTemplate, folder: str) -> str:
+    """Say what was begun, and what to type next."""
+    return (
+        f"{folder} holds svcgen's template {made.version}, on main and on {made.upstream}.\n"
+        f"Next: cd {folder}, change it, and svcgen template check"
+    )
+
+
+def template_upgraded(done: Upgraded) -> str:
+    """Say that a release was merged, or what there is to decide."""
+    if not done.conflicts:
+        return f"{done.branch} has svcgen's {done.version} now.\nNext: svcgen template check"
+    return "\n".join(
+        [
+            f"{done.version} and {done.branch} both changed:",
+            *(f"  {path}" for path in done.conflicts),
+            "Edit each to what it should be, then: git add . && git commit",
+            "Or go back to where you were: git merge --abort",
+        ]
+    )
+
+
+def template_released(done: Released) -> str:
+    """Say that a version was tagged, or why it was not."""
+    said = template_faults(done.checked)
+    if done.checked.faults:
+        return f"{said}\n{done.version} was not tagged."
+    return f"{said}\n{done.version} is tagged.\nNext: git push origin {done.version}"
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:

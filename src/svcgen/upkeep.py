@@ -1,0 +1,69 @@
+"""What `list --outdated`, `drift` and `reconfigure` say to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from svcgen.show import table
+
+if TYPE_CHECKING:
+    from svcgen.commands.drift import Looked
+    from svcgen.commands.outdated import Outdated
+    from svcgen.commands.update import Outcome
+
+
+def outdated(behind: Sequence[Outdated]) -> str:
+    """Show which services are behind, and what their templates changed since the oldest of them."""
+    known = [one for one in behind if not one.error]
+    if not known:
+        return "" if behind else "Every service has the newest version of its template."
+    rows = [{"service": o.name, "version": o.version, "newest": o.newest} for o in known]
+    return "\n".join([table(rows), *_changelogs(known), "\nNext: svcgen update --all"])
+
+
+def _changelogs(behind: Iterable[Outdated]) -> Iterable[str]:
+    longest: dict[str, Outdated] = {}
+    for one in behind:
+        if one.template not in longest or len(one.entries) > len(longest[one.template].entries):
+            longest[one.template] = one
+    for template, one in longest.items():
+        title = f" of {template}" if len(longest) > 1 else ""
+        yield from (f"\n{entry.version}{title}\n\n{entry.text}" for entry in one.entries)
+
+
+def drift(looked: Sequence[Looked]) -> str:
+    """Show the files that differ, and with what was asked for, how."""
+    rows = [
+        {
+            "service": one.service,
+            "version": one.version,
+            "file": file.path,
+            "state": "restored" if file.path in one.fixed else file.state,
+        }
+        for one in looked
+        for file in one.files
+    ]
+    diffs = [file.diff for one in looked for file in one.files if file.diff]
+    if not rows and not any(one.error for one in looked):
+        return f"No drift in {_count(looked)}."
+    return "\n".join([table(rows), *diffs]).rstrip()
+
+
+def errors(results: Iterable[Looked] | Iterable[Outdated]) -> str:
+    """Say what could not be looked at, a line each; empty when there is nothing."""
+    return "".join(f"{one.folder}: {one.error}\n" for one in results if one.error)
+
+
+def next_steps(outcome: Outcome) -> str:
+    """Say what other answers leave to do: what is generated from them is no template's to write."""
+    if outcome.state == "current":
+        return f"Nothing to change: {outcome.service} answers so already.\n"
+    if outcome.state != "updated":
+        return ""
+    generate = "" if outcome.lock_needed else f"Next: make -C {outcome.folder} generate\n"
+    return f"{generate}Then: svcgen compose\n"
+
+
+def _count(looked: Sequence[Looked]) -> str:
+    return "1 service" if len(looked) == 1 else f"{len(looked)} services"

@@ -1,0 +1,269 @@
+"""`svcgen update` on services of their own repository, of a monorepo, and of a plain folder."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.templates import (
+    COPIER_YML,
+    FIRST,
+    SECOND,
+    answered,
+    commit,
+    git,
+    in_git,
+    publish,
+    svcgen,
+    write,
+)
+from tests.updates import Make, made, own_cache, text, versions
+
+__all__ = ["made", "own_cache", "versions"]
+
+MARKED = "<<<<<<< yours"
+
+
+@pytest.fixture
+def orders(made: Make) -> Path:
+    """Return a service of v1.0.0 in a repository of its own."""
+    return in_git(made())
+
+
+def state(folder: Path) -> dict[Path, bytes]:
+    """Return all that a folder holds, but for git's own."""
+    files = (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
+    return {path: path.read_bytes() for path in files}
+
+
+def test_an_update_takes_the_newer_and_keeps_each_edit(orders: Path) -> None:
+    write(orders, {"Dockerfile": text(orders, "Dockerfile").replace("scratch", "debian")})
+    write(orders, {"src/store.py": "MINE = {}\n", "src/own.py": "own = 1\n"})
+    commit(orders)
+    (outcome,) = answered(svcgen("update", "--json", within=orders))
+    assert (outcome["old"], outcome["new"], outcome["state"]) == ("v1.0.0", "v1.1.0", "updated")
+    assert text(orders, "Dockerfile") == "FROM debian\n\nUSER 65532\n\nCOPY . /\n\nCMD two\n"
+    assert text(orders, "src/store.py") == "MINE = {}\n"
+    assert text(orders, "src/own.py") == "own = 1\n"
+    assert text(orders, "src/telemetry.py") == "TRACES = True\n"
+    assert yaml.safe_load(text(orders, ".copier-answers.yml"))["_commit"] == "v1.1.0"
+    assert not list(orders.glob(".svcgen-*"))
+
+
+def test_what_is_current_stays_as_it_is(orders: Path) -> None:
+    svcgen("update", within=orders)
+    commit(orders)
+    before = state(orders)
+    (outcome,) = answered(svcgen("update", "--json", within=orders))
+    assert outcome["state"] == "current"
+    assert state(orders) == before
+
+
+def test_a_lock_is_taken_with_its_manifest_and_left_without(made: Make, tmp_path: Path) -> None:
+    taken, left = made("taken"), made("left")
+    write(
+        left,
+        {"pyproject.toml": text(left, "pyproject.toml").replace('"log', '"own==1.0",\n    "log')},
+    )
+    in_git(tmp_path)
+    outcomes = answered(svcgen("update", "--all", "--json", within=tmp_path))
+    needed = {outcome["service"]: outcome["lock_needed"] for outcome in outcomes}
+    assert needed == {"left": True, "taken": False}
+    assert text(taken, "requirements.txt") == "web==2.0\nlog==1.0\n"
+    assert text(left, "requirements.txt") == "web==1.0\nlog==1.0\n"
+    assert '"web==2.0"' in text(left, "pyproject.toml")
+    assert '"own==1.0"' in text(left, "pyproject.toml")
+
+
+@pytest.fixture
+def conflicted(orders: Path) -> Path:
+    """Return a service whose update has met an edit."""
+    write(orders, {"Dockerfile": text(orders, "Dockerfile").replace("CMD one", "CMD mine")})
+    commit(orders)
+    done = svcgen("update", "--json", within=orders)
+    (outcome,) = answered(done, 3)
+    assert [conflict["path"] for conflict in outcome["conflicts"]] == ["Dockerfile"]
+    return orders
+
+
+def test_a_conflict_shows_all_three_versions_and_waits(conflicted: Path) -> None:
+    marked = text(conflicted, "Dockerfile")
+    for line in (MARKED, "CMD mine", "template v1.0.0", "CMD one", "CMD two", "template v1.1.0"):
+        assert line in marked
+    again = svcgen("update", within=conflicted)
+    assert again.returncode == 1
+    assert "open update" in again.stderr
+    assert "--continue" in again.stderr
+    early = svcgen("update", "--continue", within=conflicted)
+    assert early.returncode == 1
+    assert "Dockerfile" in early.stderr
+    assert text(conflicted, "Dockerfile") == marked
+
+
+def test_a_resolved_conflict_ends_the_update(conflicted: Path) -> None:
+    write(conflicted, {"Dockerfile": "CMD mine and two\n"})
+    done = svcgen("update", "--continue", within=conflicted)
+    assert done.returncode == 0, done.stderr
+    assert text(conflicted, "Dockerfile") == "CMD mine and two\n"
+    assert not (conflicted / ".svcgen-update").exists()
+
+
+def test_abort_brings_all_back(conflicted: Path) -> None:
+    done = svcgen("update", "--abort", within=conflicted)
+    assert done.returncode == 0, done.stderr
+    assert git("status", "--porcelain", within=conflicted) == ""
+    nothing = svcgen("update", "--abort", within=conflicted)
+    assert nothing.returncode == 1
+    assert "No update is open" in nothing.stderr
+
+
+def detach(folder: Path) -> None:
+    git("checkout", "--quiet", "--detach", within=folder)
+
+
+def edit_answers(folder: Path, old: str, new: str) -> None:
+    write(folder, {".copier-answers.yml": text(folder, ".copier-answers.yml").replace(old, new)})
+    commit(folder)
+
+
+def change_stack(folder: Path) -> None:
+    for name in (
+        "Dockerfile",
+        "Makefile",
+        "README.md",
+        "src/health.py",
+        "src/store.py",
+        "pyproject.toml",
+    ):
+        (folder / name).unlink()
+    commit(folder)
+
+
+REFUSED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
+    "a dirty tree": (lambda folder: write(folder, {"Dockerfile": "x\n"}), (), "not committed"),
+    "an untracked file": (lambda folder: write(folder, {"new.py": "x\n"}), (), "not committed"),
+    "no git repository": (lambda folder: shutil.rmtree(folder / ".git"), (), "--force"),
+    "a detached head": (detach, ("--commit",), "detached HEAD"),
+    "a branch that is there": (lambda _: None, ("--branch", "other"), "there already"),
+    "a branch that cannot be": (lambda _: None, ("--branch", "a..b"), "no name for a branch"),
+    "an older version": (lambda _: None, ("--ref", "v0.9.0"), "v0.9.0"),
+    "broken answers": (
+        lambda folder: edit_answers(folder, "name:", "name: ["),
+        (),
+        "cannot be read",
+    ),
+    "an answer that is refused": (
+        lambda folder: edit_answers(folder, "database: none", "database: mongo"),
+        (),
+        "database",
+    ),
+    "other answers than the service was made with": (change_stack, (), "changed by hand"),
+    "a version that nobody knows": (
+        lambda folder: edit_answers(folder, "v1.0.0", "v9.0.0"),
+        (),
+        "v9.0.0",
+    ),
+    "no program git": (lambda _: None, (), "git"),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_what_cannot_be_updated_is_refused_and_untouched(
+    reason: str, orders: Path, tmp_path: Path
+) -> None:
+    spoil, words, said = REFUSED[reason]
+    git("branch", "other", within=orders)
+    spoil(orders)
+    before = state(orders)
+    variables = {"PATH": str(tmp_path)} if "no program" in reason else {}
+    done = svcgen("update", *words, within=orders, **variables)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert state(orders) == before
+
+
+def test_force_updates_a_plain_folder(made: Make) -> None:
+    folder = made()
+    done = svcgen("update", "--force", within=folder)
+    assert done.returncode == 0, done.stderr
+    assert text(folder, "Dockerfile").endswith("CMD two\n")
+
+
+def test_a_monorepos_other_work_is_not_touched(made: Make, tmp_path: Path) -> None:
+    made("orders"), made("catalog")
+    in_git(tmp_path)
+    write(tmp_path, {"catalog/Dockerfile": "FROM mine\n", "notes.txt": "to do\n"})
+    git("add", "notes.txt", within=tmp_path)
+    before = git("status", "--porcelain", within=tmp_path)
+    done = svcgen("update", "orders", "--branch", "newer", within=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert git("status", "--porcelain", within=tmp_path) == before
+    assert git("branch", "--show-current", within=tmp_path) == "newer\n"
+    changed = git("show", "--name-only", "--format=", "HEAD", within=tmp_path).split()
+    assert changed
+    assert all(name.startswith("orders/") for name in changed)
+    assert "A newer command." in git("log", "-1", "--format=%B", within=tmp_path)
+
+
+def test_a_commit_waits_for_its_conflicts(conflicted: Path) -> None:
+    svcgen("update", "--abort", within=conflicted)
+    done = svcgen("update", "--branch", "newer", within=conflicted)
+    assert done.returncode == 3, done.stderr
+    write(conflicted, {"Dockerfile": "CMD both\n"})
+    assert svcgen("update", "--continue", within=conflicted).returncode == 0
+    assert git("status", "--porcelain", within=conflicted) == ""
+    assert "v1.0.0 to v1.1.0" in git("log", "-1", "--format=%s", within=conflicted)
+
+
+def test_a_dry_run_prints_a_patch_that_does_the_same(orders: Path) -> None:
+    write(orders, {"Dockerfile": text(orders, "Dockerfile").replace("scratch", "debian")})
+    commit(orders)
+    before = state(orders)
+    done = svcgen("update", "--dry-run", within=orders)
+    assert done.returncode == 0, done.stderr
+    assert state(orders) == before
+    applied = ["git", "apply", "-"]
+    subprocess.run(applied, cwd=orders, input=done.stdout, text=True, check=True)
+    by_patch = state(orders)
+    git("checkout", "--quiet", "--", ".", within=orders)
+    git("clean", "--quiet", "--force", "-d", within=orders)
+    assert svcgen("update", within=orders).returncode == 0
+    assert state(orders) == by_patch
+
+
+def test_an_answer_can_be_given_anew(orders: Path) -> None:
+    edit_answers(orders, "database: none", "database: mongo")
+    done = svcgen("update", "-d", "database=postgres", within=orders)
+    assert done.returncode == 1  # the old version does not know it either
+    assert "database" in done.stderr
+    edit_answers(orders, "database: mongo", "database: none")
+    done = svcgen("update", "-d", "database=postgres", within=orders)
+    assert done.returncode == 0, done.stderr
+    assert "database: postgres" in text(orders, ".copier-answers.yml")
+
+
+@pytest.mark.parametrize("setting", ["_tasks: [echo by a task > made.txt]", "_migrations: [true]"])
+def test_a_templates_own_programs_run_only_when_somebody_says_so(
+    setting: str, tmp_path: Path
+) -> None:
+    template = publish(tmp_path / "template", "v1.0.0", FIRST)
+    publish(template, "v1.1.0", {**SECOND, "copier.yml": f"{setting}\n{COPIER_YML}"})
+    words = ("new", "orders", "--template", template, "--ref", "v1.0.0", "--yes")
+    assert svcgen(*words, within=tmp_path).returncode == 0
+    orders = in_git(tmp_path / "orders")
+    refused = svcgen("update", within=orders)
+    assert refused.returncode == 1
+    assert "--trust" in refused.stderr
+    assert git("status", "--porcelain", within=orders) == ""
+    done = svcgen("update", "--trust", within=orders)
+    if "_migrations" in setting:
+        assert "copier update" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert text(orders, "made.txt") == "by a task\n"
