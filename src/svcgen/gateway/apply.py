@@ -55,10 +55,29 @@ def replace_text(path: Path, text: str) -> None:
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o755)  # whatever the umask: in the container another user reads it
+    _sweep(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_text(text, encoding="utf-8")
     aside.chmod(0o644)
     aside.replace(path)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed runs were writing; one that is still at work keeps its own."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        number = left.suffix.removeprefix(".")
+        if number.isdecimal() and not _runs(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    return True
 
 
 def read_text(path: Path) -> str | None:
