@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from svcgen.contract.check import IMAGE, Check
+from svcgen.contract.check import DATABASE, IMAGE, Check
 from svcgen.contract.container import ImageTarget
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.render.render import render_service
 from svcgen.service import read_service
-from tests.conftest import STACKS
+from tests.conftest import COPIER_YML, STACKS
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("docker", "local")]
 OF_IMAGES = [check for check in CHECKS if IMAGE in check.needs]
+DATABASES: tuple[str, ...] = tuple(COPIER_YML["database"]["choices"].values())
 SHARED_PORTS = {"port-default", "trace-silent"}
 DOCKERFILE = """\
 ARG BUILD_IMAGE=python:3.14-slim-trixie
@@ -99,14 +100,17 @@ def test_an_image_that_keeps_the_rules_passes(
     assert {one.check.name: one.detail for one in found if not one.ok} == {}
 
 
+@pytest.mark.parametrize("database", DATABASES)
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_image_of_a_generated_service_keeps_the_contract(
-    stack: str, build: Build, tmp_path: Path, postgres: Callable[[str], str]
+    stack: str, database: str, build: Build, tmp_path: Path, postgres: Callable[[str], str]
 ) -> None:
-    answers = {"name": "things", "database": "postgres", "calls": ["order-items"], "stack": stack}
+    answers = {"name": "things", "database": database, "calls": ["order-items"], "stack": stack}
     folder = render_service(tmp_path / "things", answers)
-    target = ImageTarget(build(folder, stack), read_service(folder))
-    found = run_checks(target, postgres(f"image-{stack}"))
+    target = ImageTarget(build(folder, f"{stack}-{database}"), read_service(folder))
+    url = postgres(f"image-{stack}") if database == "postgres" else ""
+    found = run_checks(target, url)
     assert {one.check.name: one.detail for one in found if one.ok is False} == {}
     not_run = {one.check.name for one in found if one.ok is None}
-    assert not_run - SHARED_PORTS == {"run-one-process"}  # an image has no make
+    of_a_database = {one.name for one in CHECKS if DATABASE in one.needs and not url}
+    assert not_run - SHARED_PORTS == {"run-one-process"} | of_a_database  # an image has no make

@@ -33,11 +33,13 @@ def results(
     root = tmp_path_factory.mktemp("services")
     stack: str = request.param
 
+    folders = {  # written one by one: Copier changes PATH while it writes
+        name: render_service(root / stack / name, {"name": name, "stack": stack, **answers})
+        for name, answers in ANSWERS.items()
+    }
+
     def put_to_test(name: str) -> list[Finding]:
-        folder = render_service(
-            root / stack / name, {"name": name, "stack": stack, **ANSWERS[name]}
-        )
-        return run_checks(ProcessTarget(folder), postgres(f"{stack}-{name}"))
+        return run_checks(ProcessTarget(folders[name]), postgres(f"{stack}-{name}"))
 
     with ThreadPoolExecutor(len(ANSWERS)) as pool:
         yield {name: pool.submit(put_to_test, name) for name in ANSWERS}
