@@ -18,7 +18,7 @@ PATH = f"/v1/{SERVICE}"
 router = APIRouter(prefix=PATH, tags=[SERVICE])
 
 
-def opened_store(request: Request) -> Store:
+async def opened_store(request: Request) -> Store:  # async, else each request costs a thread
     store: Store = request.app.state.store
     return store
 

@@ -35,6 +35,7 @@ def compose(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False},  # Telemetry below gives the one span, without the query
         responses=problems.RESPONSES,
         exception_handlers={
             HTTPException: problems.refused,
@@ -45,8 +46,8 @@ def compose(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.readiness = health.Readiness()
     app.add_middleware(telemetry.Telemetry)
-    app.include_router(health.router)
     app.include_router(items.router)
+    app.include_router(health.router)
     app.openapi()["components"]["schemas"] |= problems.SCHEMAS
     return app
 

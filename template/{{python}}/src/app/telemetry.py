@@ -84,9 +84,9 @@ class Telemetry:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        parent = extract(Headers(scope=scope))
         method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "_OTHER"
-        with tracer.start_as_current_span(method, parent, SpanKind.SERVER) as span:
+        span = tracer.start_span(method, extract(Headers(scope=scope)), SpanKind.SERVER)
+        with trace.use_span(span, end_on_exit=True):
             began = perf_counter()
             route, status = await self._answer(scope, receive, send)
             seconds = perf_counter() - began
