@@ -96,6 +96,16 @@ def assert_dev_starts_again(made: Checkout, source: Path, patience: float) -> No
         source.write_bytes(made.rendered[source])
 
 
+def assert_generate_keeps_what_it_cannot_write(made: Checkout, source: Path) -> None:
+    """Break the API and see `make generate` fail, with openapi.json as it was."""
+    source.write_text("this is no program (")
+    try:
+        assert made.make("generate").returncode
+    finally:
+        source.write_bytes(made.rendered[source])
+    assert made.changed() == []
+
+
 def version(url: str) -> str:
     """Return the API's version; empty when nothing answers."""
     try:

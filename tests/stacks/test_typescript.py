@@ -13,6 +13,7 @@ import pytest
 from tests.stacks.checkout import (
     Checkout,
     assert_dev_starts_again,
+    assert_generate_keeps_what_it_cannot_write,
     check_out,
     environment_of,
     migrate_twice_at_once,
@@ -62,6 +63,10 @@ def test_a_fresh_service_is_in_shape_and_what_is_generated_is_true(checkout: Che
     checkout.succeed("format")
     checkout.succeed("generate", DATABASE_URL="")
     assert checkout.changed() == []
+
+
+def test_what_cannot_be_generated_stays_as_it_was(in_memory: Checkout) -> None:
+    assert_generate_keeps_what_it_cannot_write(in_memory, in_memory.folder / "src/server.ts")
 
 
 def test_its_own_tests_pass(checkout: Checkout) -> None:
