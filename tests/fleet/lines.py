@@ -1,0 +1,82 @@
+"""Changes of single files, line by line: what the template's authors and a service's owners do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from random import Random
+
+Lines = list[str]
+
+_AROUND = {
+    ".go": ("// ", ""),
+    ".ts": ("// ", ""),
+    ".java": ("// ", ""),
+    ".mod": ("// ", ""),
+    ".sql": ("-- ", ""),
+    ".md": ("<!-- ", " -->"),
+    ".xml": ("<!-- ", " -->"),
+    ".mustache": ("// ", ""),
+}
+# Without comments, or written by a program: nobody changes single lines of these.
+_WHOLE = {".json", ".sum", ".txt", ".config"}
+
+
+def can_change(path: str) -> bool:
+    """Tell whether single lines of this file are ever changed by hand."""
+    return not {".json", *_WHOLE} & set(PurePosixPath(path.removesuffix(".jinja")).suffixes)
+
+
+def remark(path: str, word: str) -> str:
+    """Return a comment as the language of this file has it."""
+    before, after = _AROUND.get(PurePosixPath(path.removesuffix(".jinja")).suffix, ("# ", ""))
+    return f"{before}{word}{after}"
+
+
+def insert(lines: Lines, path: str, at: int, word: str, draw: Random) -> Lines:
+    """Put one to three new lines after a line."""
+    added = [
+        f"{_indent(lines[at])}{remark(path, f'{word}.{n}')}" for n in range(draw.randint(1, 3))
+    ]
+    return [*lines[: at + 1], *added, *lines[at + 1 :]]
+
+
+def change(lines: Lines, path: str, at: int, word: str, _: Random) -> Lines:
+    """Make a line another one."""
+    return [*lines[:at], f"{lines[at]} {remark(path, word)}".lstrip(" "), *lines[at + 1 :]]
+
+
+def delete(lines: Lines, _path: str, at: int, _word: str, _: Random) -> Lines:
+    """Leave a line out."""
+    return [*lines[:at], *lines[at + 1 :]]
+
+
+def move(lines: Lines, path: str, at: int, word: str, draw: Random) -> Lines:
+    """Carry a block of four lines elsewhere, and say so in a new line."""
+    block, rest = lines[at : at + 4], [*lines[:at], *lines[at + 4 :]]
+    to = draw.randrange(len(rest) + 1)
+    return [*rest[:to], remark(path, word), *block, *rest[to:]]
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def bump(text: str, name: str, by: int) -> str:
+    """Raise the second number of a dependency's version, wherever a file names it."""
+    pattern = rf"({re.escape(name)}\W{{1,4}}v?\d+\.)(\d+)"
+    return re.sub(pattern, lambda found: f"{found[1]}{int(found[2]) + by}", text)
+
+
+def free_positions(text: str) -> list[int]:
+    """Return the lines of a Jinja file that neither have a tag nor stand within one."""
+    covered = [
+        found.span() for found in re.finditer(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", text, re.S)
+    ]
+    free, start = [], 0
+    for number, line in enumerate(text.split("\n")):
+        end = start + len(line)
+        if line and not any(one < end and start < other for one, other in covered):
+            free.append(number)
+        start = end + 1
+    return free
