@@ -259,7 +259,7 @@ REFUSED: list[tuple[Callable[[Path], None], str, str, str]] = [
     (nobody, "init other", "who you are", "git config"),
     (nothing, "init template", "there already", "template init OTHER"),
     (nothing, "init README.md", "there already", "template init OTHER"),
-    (nothing, "init README.md/x", "cannot be made", ""),
+    (nothing, "init README.md/x", "Nothing can be written", ""),
     (nothing, "init other --ref v9.0.0", "no version v9.0.0", "v1.0.0"),
 ]
 

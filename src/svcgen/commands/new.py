@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from svcgen.commands.aside import aside
 from svcgen.errors import SvcgenError
 from svcgen.render.refusals import refuse_unknown
 from svcgen.render.render import (
@@ -32,7 +29,6 @@ from svcgen.service import (
 )
 from svcgen.workspace import SETTINGS_FILE, Workspace, open_workspace
 
-_ASIDE = ".svcgen-new-"
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
 
 
@@ -83,9 +79,9 @@ def new_service(
     _refuse_used(str(answers["name"]), workspace)
     defaults = _defaults(workspace, version)
     trusted = may_run(version, template.trusts)
-    with _aside(folder.parent) as aside:
+    with aside(folder.parent) as place:
         made = render_version(
-            version, aside / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
+            version, place / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
         )
         _refuse_no_service(made, version)
         return _moved(made, folder)
@@ -151,44 +147,6 @@ def _refuse_no_service(made: Path, version: Version) -> None:
             f"{version.source} writes no service: it lacks {ANSWERS_FILE} or {REGISTRATION_FILE}.",
             "A template of services writes both; use Copier itself for others: copier copy",
         )
-
-
-@contextmanager
-def _aside(parent: Path) -> Iterator[Path]:
-    """Give a folder on the same file system, so that the move is one rename; then remove it."""
-    try:
-        missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-        parent.mkdir(parents=True, exist_ok=True)
-        _clear_stale(parent)
-        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=parent))
-        handle = os.open(aside, os.O_RDONLY)
-    except OSError as error:
-        raise SvcgenError(f"Nothing can be written to {parent}: {error.strerror}.") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield aside
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        os.close(handle)
-        with suppress(OSError):  # all that were made here and hold nothing
-            for folder in missing:
-                folder.rmdir()
-
-
-def _clear_stale(parent: Path) -> None:
-    """Remove what a killed `new` left: nobody holds its lock any more."""
-    for left in parent.glob(_ASIDE + "*"):
-        with suppress(BlockingIOError, FileNotFoundError):  # it still writes, or ends just now
-            _remove_dead(left)
-
-
-def _remove_dead(left: Path) -> None:
-    handle = os.open(left, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(left, ignore_errors=True)
-    finally:
-        os.close(handle)
 
 
 def _moved(made: Path, folder: Path) -> NewService:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from svcgen.commands.aside import aside
 from svcgen.commands.template_repository import refuse_nobody
 from svcgen.errors import SvcgenError
 from svcgen.git import git
@@ -54,9 +54,8 @@ def init(folder: Path, ref: str = "") -> NewTemplate:
     if not version:
         raise SvcgenError("No version of svcgen's template was released yet.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".svcgen-template-", dir=folder.parent) as aside:
-            made = Path(aside, folder.name)
+        with aside(folder.parent) as place:
+            made = place / folder.name
             _write(made, version)
             os.rename(made, folder)  # noqa: PTH104 (over an empty folder, or not at all)
     except OSError as error:
