@@ -267,3 +267,15 @@ def test_a_templates_own_programs_run_only_when_somebody_says_so(
     else:
         assert done.returncode == 0, done.stderr
         assert text(orders, "made.txt") == "by a task\n"
+
+
+@pytest.mark.parametrize("other", ["go", "typescript", "java"])
+def test_a_stack_changed_by_hand_is_refused(other: str, tmp_path: Path) -> None:
+    made = svcgen("new", "orders", "--ref", "v1.0.0", "--yes", within=tmp_path)
+    assert made.returncode == 0, made.stderr
+    orders = in_git(tmp_path / "orders")
+    edit_answers(orders, "stack: python", f"stack: {other}")
+    done = svcgen("update", within=orders)
+    assert done.returncode == 1, done.stdout
+    assert "changed by hand" in done.stderr
+    assert git("status", "--porcelain", within=orders) == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from svcgen.render.render import render_version, seeded_patterns
 from svcgen.render.source.sources import Version
 from svcgen.service import ANSWERS_FILE, read_answers
 
-_BEHIND = 0.5  # of the files that the answers stand for: fewer than that are not this service's
+# Of the files that the answers stand for: fewer are not this service's.
+_HALF, _MOST = 0.5, 0.75
 _AS_A_PATCH = ("--no-prefix", "--binary", "--no-renames", "--no-ext-diff", "--no-color")
 
 
@@ -79,7 +80,7 @@ def plan(
         before, after = Path(aside, "old", folder.name), Path(aside, "new", folder.name)
         was = read_tree(render_version(old[0], before, old[1], trusted=trusted))
         will = read_tree(render_stored(new[0], after, new[1], command, trusted=trusted))
-    _refuse_stranger(folder, was)
+    _refuse_stranger(folder, was, read_declaration(old[0]).manifests)
     rules = _rules(old, new, trusted=trusted)
     mine = read_tree(folder, looked_at(was, will, rules))
     return Plan(folder, old[0], new[0], mine, merge(was, will, mine, rules), frozenset(was | will))
@@ -123,12 +124,17 @@ def _rules(old: Rendering, new: Rendering, *, trusted: bool) -> Rules:
     return Rules(seeded, manifests, old[0].name, version.name)
 
 
-def _refuse_stranger(folder: Path, was: Tree) -> None:
-    """Refuse answers that some hand has changed: all files would change with them."""
-    there = sum(os.path.lexists(folder / path) for path in was)
-    if there < _BEHIND * len(was):
+def _refuse_stranger(folder: Path, was: Tree, manifests: Iterable[str]) -> None:
+    """Refuse answers that some hand has changed: all files would change with them.
+
+    Chart and compose file are half of a service in every language; where its manifest is gone, more
+    has to be there.
+    """
+    there = {path for path in was if os.path.lexists(folder / path)}
+    enough = _HALF if set(manifests) & set(was) <= there else _MOST
+    if len(there) < enough * len(was):
         raise SvcgenError(
-            f"{folder / ANSWERS_FILE} stands for {len(was)} files, of which {there} are here: "
+            f"{folder / ANSWERS_FILE} stands for {len(was)} files, of which {len(there)} are here: "
             "the stack, or another answer, was changed by hand.",
             "Restore its answers; for another stack make a new service: svcgen new",
         )
