@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -31,9 +32,12 @@ def run(words: list[str], within: Path, before: Callable[[], None] = lambda: Non
 
     child = os.fork()
     if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        _wait_for_others(child)
+        return code
     code = 70
     try:
+        os.setsid()
         os.chdir(within)
         silence = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
@@ -44,6 +48,14 @@ def run(words: list[str], within: Path, before: Callable[[], None] = lambda: Non
         code = int(ended.code or 0)
     finally:
         os._exit(code)
+
+
+def _wait_for_others(session: int) -> None:
+    """Wait for what the killed one had started: git goes on with its commit, and holds its lock."""
+    with contextlib.suppress(ProcessLookupError):
+        while True:
+            os.killpg(session, 0)
+            time.sleep(0.005)
 
 
 def killed_at(number: int, words: list[str], within: Path) -> bool:
