@@ -279,3 +279,18 @@ def test_a_stack_changed_by_hand_is_refused(other: str, tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout
     assert "changed by hand" in done.stderr
     assert git("status", "--porcelain", within=orders) == ""
+
+
+def test_a_run_killed_between_staging_and_committing_is_undone(orders: Path) -> None:
+    hook = orders / ".git/hooks/pre-commit"
+    hook.write_text('#!/bin/sh\nkill -9 "$(ps -o ppid= -p $PPID | tr -d " ")" $PPID\nexit 1\n')
+    hook.chmod(0o755)
+    killed = svcgen("update", "--commit", within=orders)
+    assert killed.returncode == -9
+    assert git("diff", "--cached", "--name-only", within=orders) != ""
+    hook.unlink()
+    for lock in (orders / ".git").glob("*.lock"):
+        lock.unlink()  # git was killed as well
+    done = svcgen("update", "--commit", within=orders)
+    assert done.returncode == 0, done.stderr
+    assert git("status", "--porcelain", within=orders) == ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from svcgen.commands.repository import commit, repository_of
+from svcgen.commands.repository import commit, repository_of, unstage
 from svcgen.commands.selection import Selection
 from svcgen.commands.update import Job, Outcome, failed
 from svcgen.errors import SvcgenError
@@ -16,7 +16,7 @@ from svcgen.render.opened import Opened, opened_update
 
 def give_up(selection: Selection) -> list[Outcome]:
     """Put back what open updates had changed."""
-    return _each_open(selection, lambda folder: (abort(folder), "aborted"))
+    return _each_open(selection, _given_up)
 
 
 def carry_on(selection: Selection) -> list[Outcome]:
@@ -49,6 +49,13 @@ def _each_open(selection: Selection, end: Callable[[Path], tuple[Opened, str]]) 
     if not outcomes:
         raise SvcgenError("No update is open here.", "Begin one: svcgen update --all")
     return outcomes
+
+
+def _given_up(folder: Path) -> tuple[Opened, str]:
+    opened = abort(folder)
+    if opened.message:
+        unstage(folder)
+    return opened, "aborted"
 
 
 def _end(folder: Path) -> tuple[Opened, str]:

@@ -32,6 +32,11 @@ def is_clean(folder: Path) -> bool:
     return repository_of(folder) is not None and not uncommitted(folder)
 
 
+def unstage(folder: Path) -> None:
+    """Take back what was staged in a folder that had nothing to commit before."""
+    git("reset", "--quiet", "--", ".", within=folder)
+
+
 def refuse_branch(repository: Path, branch: str) -> None:
     """Refuse the name of a branch that cannot be, or that others have.
 

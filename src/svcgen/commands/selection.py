@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcgen.commands.repository import is_clean
+from svcgen.commands.repository import is_clean, unstage
 from svcgen.errors import SvcgenError
 from svcgen.render.apply import locked, recover
-from svcgen.render.opened import STATE
+from svcgen.render.opened import STATE, opened_update
 from svcgen.service import Service, is_service, read_service
 from svcgen.workspace import Unreadable, Workspace, find_root, survey
 
@@ -83,7 +83,17 @@ def _recover(services: Iterable[Service]) -> list[Unreadable]:
             continue
         try:
             with locked(folder):
-                recover(folder, clean=is_clean(folder))
+                put_right(folder)
         except SvcgenError as error:
             broken.append((folder, error))
     return broken
+
+
+def put_right(folder: Path) -> None:
+    """Undo what a killed update left half-done in a service, in its files and in git's index.
+
+    Raises SvcgenError when a file was edited since.
+    """
+    opened = opened_update(folder)
+    if recover(folder, clean=is_clean(folder)) and opened and opened.message:
+        unstage(folder)  # it may have been killed between `git add` and `git commit`

@@ -7,10 +7,10 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from svcgen.commands.repository import is_clean
+from svcgen.commands.selection import put_right
 from svcgen.commands.update import Job, Outcome
 from svcgen.errors import SvcgenError
-from svcgen.render.apply import abort, apply, finish, locked, recover
+from svcgen.render.apply import abort, apply, finish, locked
 from svcgen.render.merge.tree import read_tree
 from svcgen.render.opened import Conflict, Opened, opened_update
 from svcgen.render.plan import Plan, plan_update, unified_diff
@@ -24,7 +24,7 @@ def update_service(job: Job) -> Outcome:
     try:
         with locked(job.service.folder):
             if opened_update(job.service.folder):  # of a process that was killed just now
-                recover(job.service.folder, clean=is_clean(job.service.folder))
+                put_right(job.service.folder)
             return _update(job)
     except SvcgenError as error:
         return job.outcome("failed", problem=error.problem, advice=error.advice)
