@@ -76,17 +76,19 @@ def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] 
     shutil.copytree(TINY, folder)
     (folder / "chart").mkdir()
     image = f"{root.name}-{name}:${{VERSION:-dev}}"
+    # The same files make the same image, though BuildKit forgets what it built and builds it anew.
+    built = {"context": ".", "args": {"SOURCE_DATE_EPOCH": "0"}}
     urls = {f"{called.upper()}_URL": f"http://{called}:8080" for called in calls}
     service = {
         "image": image,
-        "build": ".",
+        "build": built,
         "environment": {"NAME": name, "PORT": "8080", "DRAIN_SECONDS": "2", **urls},
         "networks": ["platform"],
         "restart": "unless-stopped",
     }
     services: dict[str, Any] = {name: service}
     if migrates:
-        migration = {"image": image, "build": ".", "command": ["migrate"]}
+        migration = {"image": image, "build": built, "command": ["migrate"]}
         services[f"{name}-migrate"] = {**migration, "environment": {"NAME": name}}
         after = {f"{name}-migrate": {"condition": "service_completed_successfully"}}
         service["depends_on"] = after
