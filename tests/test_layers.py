@@ -16,8 +16,10 @@ MODULES = sorted((SOURCE / "svcgen").rglob("*.py"))
 # From top to bottom; a module imports from its own line and from those below it. Only `run`,
 # `compose` and `gateway` stand on each other; `render` and `contract` stand alone.
 LAYERS = {
-    "cli": 10,
-    "progress": 9,
+    "cli": 13,
+    "cli_template": 12,
+    "cli_options": 11,
+    "progress": 10,
     "upkeep": 9,
     "show": 8,
     "commands": 7,

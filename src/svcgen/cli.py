@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from svcgen.cli_options import FOUND_SOMETHING, Json, Trust, allows, terminal
+from svcgen.cli_template import templates
 from svcgen.errors import SvcgenError
 
 if TYPE_CHECKING:
     from svcgen.workspace import Workspace
-
-FOUND_SOMETHING = 3  # done, and the user is needed
 
 
 class _Commands(TyperGroup):
@@ -40,6 +39,8 @@ app = typer.Typer(
     help="Writes small, complete microservices and stitches them behind one gateway.",
 )
 
+app.add_typer(templates, name="template")
+
 Engine = Annotated[
     str | None,
     typer.Option(metavar="docker|local", help="Default: Docker where an engine answers."),
@@ -48,8 +49,6 @@ Port = Annotated[
     int | None, typer.Option(min=1, max=65535, help="The gateway's, on 127.0.0.1; default 8000.")
 ]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Services.")]
-Trust = Annotated[bool, typer.Option("--trust", help="Let the template run programs of its own.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 
 
 def main() -> None:
@@ -61,17 +60,6 @@ def _here() -> Workspace:
     from svcgen.workspace import open_workspace
 
     return open_workspace(Path.cwd())
-
-
-def _terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _allows(trust: bool, *, asked: bool) -> Callable[[str], bool]:
-    """Return what says whether a template may do what it wishes: an option, or a person."""
-    return lambda wish: (
-        trust or (asked and _terminal() and typer.confirm(f"{wish}. Do you trust it?"))
-    )
 
 
 def _report(service: str, what: str) -> None:
@@ -123,8 +111,8 @@ def new(
     answers = read_answers(data or [], data_file)
     given = {"name": name, "stack": stack, "database": database, "calls": calls}
     answers |= {question: answer for question, answer in given.items() if answer}
-    ask = not (yes or json) and _terminal()
-    chosen = Template(template, ref, _allows(trust, asked=ask))
+    ask = not (yes or json) and terminal()
+    chosen = Template(template, ref, allows(trust, asked=ask))
     made = new_service(folder or Path(name), answers, chosen, ask=ask)
     if json:
         typer.echo(show.document(made))
@@ -362,24 +350,24 @@ def update(
     options = Options(
         ref, read_answers(data or [], None), dry_run, force, lock, test, branch, commit
     )
-    begun, ended = way(selection, options, _allows(trust, asked=not (yes or json)))
+    begun, ended = way(selection, options, allows(trust, asked=not (yes or json)))
     if selection.everything and not (everything or dry_run):
         _confirm(begun, ended, asked=not (yes or json))
     if test or lock:
         begun = with_logs(selection, begun)
-    with progress.updates(begun, ended, shown=not json) as finished:
+    with progress.updates(begun, ended, _report, shown=not json) as finished:
         ended += update_fleet(begun, workers=jobs, canary=canary, finished=finished)
     _tell(ended, json=json, dry_run=dry_run)
 
 
 def _confirm(begun: list[Any], ended: list[Any], *, asked: bool) -> None:
     """Show what all services would be brought to, and let a person say whether they shall."""
-    from svcgen import show
-
     if not begun:
         return
-    if asked and _terminal():
-        typer.echo(show.plan(begun, ended))
+    if asked and terminal():
+        from svcgen import upkeep
+
+        typer.echo(upkeep.plan(begun, ended))
         typer.confirm(f"Update {len(begun)} services?", abort=True)
     elif asked:
         raise SvcgenError(
@@ -390,14 +378,14 @@ def _confirm(begun: list[Any], ended: list[Any], *, asked: bool) -> None:
 
 def _tell(outcomes: list[Any], *, json: bool, dry_run: bool = False) -> None:
     """Print what became of each service, and end with the exit code that says it."""
-    from svcgen import show
+    from svcgen import show, upkeep
 
     outcomes = sorted(outcomes, key=lambda outcome: outcome.service)
     if json:
         typer.echo(show.document(outcomes))
     else:
-        typer.echo(show.diffs(outcomes) if dry_run else show.outcomes(outcomes), nl=not dry_run)
-        typer.echo(show.needs(outcomes, dry_run=dry_run), err=True, nl=False)
+        typer.echo(upkeep.diffs(outcomes) if dry_run else upkeep.outcomes(outcomes), nl=not dry_run)
+        typer.echo(upkeep.needs(outcomes, dry_run=dry_run), err=True, nl=False)
     states = {outcome.state for outcome in outcomes}
     if "failed" in states:
         raise typer.Exit(1)
@@ -422,7 +410,7 @@ def drift(
 
     selection = select(Path.cwd(), names or [], everything=False)
     looked = look(
-        selection, How(diff=diff, fix=fix, force=force, allows=_allows(trust, asked=not json))
+        selection, How(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json))
     )
     typer.echo(show.document(looked) if json else upkeep.drift(looked))
     _end(looked, found=any(one.left for one in looked), json=json)
@@ -457,7 +445,7 @@ def reconfigure(
         raise typer.BadParameter("Give an answer, for example -d database=postgres.")
     selection = select(Path.cwd(), [name], everything=False)
     options = Options(data=answers, dry_run=dry_run, force=force)
-    outcome = answer(selection, options, _allows(trust, asked=not json))
+    outcome = answer(selection, options, allows(trust, asked=not json))
     _tell([outcome], json=json, dry_run=dry_run)
     if not (json or dry_run):
         typer.echo(upkeep.next_steps(outcome), err=True, nl=False)
@@ -499,117 +487,3 @@ def demo(engine: Engine = None, port: Port = None, json: Json = False) -> None:
             with contextlib.suppress(KeyboardInterrupt):
                 typer.echo("\nCtrl-C ends it.", err=True)
                 threading.Event().wait()
-
-
-templates = typer.Typer(no_args_is_help=True, help="Versions of the template, and your own.")
-app.add_typer(templates, name="template")
-Source = Annotated[
-    str, typer.Option("--template", metavar="SOURCE", help="Another than svcgen's: URL or folder.")
-]
-
-
-@templates.command("versions")
-def versions_(template: Source = "", json: Json = False) -> None:
-    """List the versions that `new --ref` and `update --ref` take, the oldest first."""
-    from svcgen import show
-    from svcgen.render.source.sources import open_source
-
-    found = open_source(template).versions()
-    if json:
-        typer.echo(show.document(found))
-    elif found:
-        typer.echo("\n".join(found))
-    else:
-        typer.echo("No version was released yet.", err=True)
-
-
-Data = Annotated[
-    list[str] | None,
-    typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="For questions without default."),
-]
-
-
-@templates.command("check")
-def check_(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The template's.")] = Path(),
-    data: Data = None,
-    trust: Trust = False,
-    json: Json = False,
-) -> None:
-    """Render every combination of answers; exit with 3 if the result breaks a rule."""
-    from svcgen import show
-    from svcgen.commands.new import read_answers
-    from svcgen.render.rules.check import check_template
-
-    given = read_answers(data or [], None)
-    with _counted("Rendering") as progress:
-        checked = check_template(
-            folder.absolute(), given, allows=lambda _wish: trust, progress=progress
-        )
-    typer.echo(show.document(checked) if json else show.template_faults(checked))
-    if checked.faults:
-        raise typer.Exit(FOUND_SOMETHING)
-
-
-@templates.command("init")
-def init_(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")],
-    ref: Annotated[str, typer.Option(help="The release to begin with; default: newest.")] = "",
-    json: Json = False,
-) -> None:
-    """Start a template of your own from svcgen's: a git repository that can follow it."""
-    from svcgen import show
-    from svcgen.commands.template_init import init
-
-    made = init(folder, ref)
-    typer.echo(show.document(made) if json else show.template_begun(made, str(folder)))
-
-
-@templates.command("upgrade")
-def upgrade_(
-    version: Annotated[str, typer.Argument(help="A release of svcgen's template.")],
-    json: Json = False,
-) -> None:
-    """Merge a newer release of svcgen's into your template; exit with 3 if there are conflicts."""
-    from svcgen import show
-    from svcgen.commands.template_upgrade import upgrade
-
-    done = upgrade(Path.cwd(), version)
-    typer.echo(show.document(done) if json else show.template_upgraded(done))
-    if done.conflicts:
-        raise typer.Exit(FOUND_SOMETHING)
-
-
-@templates.command("release")
-def release_(
-    version: Annotated[str, typer.Argument(help="A version higher than the last: vX.Y.Z.")],
-    data: Data = None,
-    trust: Trust = False,
-    json: Json = False,
-) -> None:
-    """Check your template and tag this commit as a version; exit with 3 if it breaks a rule."""
-    from svcgen import show
-    from svcgen.commands.new import read_answers
-    from svcgen.commands.template_release import release
-
-    given = read_answers(data or [], None)
-    with _counted("Rendering") as progress:
-        done = release(Path.cwd(), version, given, allows=lambda _wish: trust, progress=progress)
-    typer.echo(show.document(done) if json else show.template_released(done))
-    if done.checked.faults:
-        raise typer.Exit(FOUND_SOMETHING)
-
-
-@contextlib.contextmanager
-def _counted(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that is told how much is done; a bar on stderr shows it on a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _whole: None
-        return
-    with typer.progressbar(length=1, label=label, file=sys.stderr) as bar:
-
-        def progress(done: int, whole: int) -> None:
-            bar.length = whole
-            bar.update(done - bar.pos)
-
-        yield progress

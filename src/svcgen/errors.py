@@ -13,6 +13,11 @@ class SvcgenError(Exception):
         self.problem = problem
         self.advice = advice
 
+    @property
+    def sentence(self) -> str:
+        """Problem and advice on one line, for a table's row or a list."""
+        return f"{self.problem} {self.advice}".strip()
+
 
 class UnsupportedError(SvcgenError):
     """A declaration that this version understands but cannot keep; it is refused, never ignored."""

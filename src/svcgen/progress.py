@@ -7,17 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from svcgen.show import outcome_row
+from svcgen.upkeep import outcome_row
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from svcgen.commands.update import Finished, Job, Outcome
+    from svcgen.run.engine import Report
 
 
 @contextmanager
-def updates(begun: Sequence[Job], ended: Sequence[Outcome], *, shown: bool) -> Iterator[Finished]:
-    """Yield a function that is told of each service as it is done."""
+def updates(
+    begun: Sequence[Job], ended: Sequence[Outcome], report: Report, *, shown: bool
+) -> Iterator[Finished]:
+    """Yield a function that is told of each service as it is done; off a terminal it reports."""
     alone = [*begun, *ended][1:] == []
     if alone or not shown:
         yield lambda _outcome: None
@@ -25,11 +28,7 @@ def updates(begun: Sequence[Job], ended: Sequence[Outcome], *, shown: bool) -> I
         with _live(begun, ended) as finished:
             yield finished
     else:
-        yield _line
-
-
-def _line(outcome: Outcome) -> None:
-    print(f"{outcome.service:<15} {outcome.state}", file=sys.stderr, flush=True)
+        yield lambda outcome: report(outcome.service, outcome.state)
 
 
 @contextmanager

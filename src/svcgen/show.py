@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from svcgen.commands.template_init import NewTemplate
     from svcgen.commands.template_release import Released
     from svcgen.commands.template_upgrade import Upgraded
-    from svcgen.commands.update import Job, Outcome
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.render.rules.check import Checked
     from svcgen.run.engine import LogLine, Replica
@@ -122,58 +121,6 @@ def demo(shown: Demo) -> str:
         body = json.dumps(answer.body, ensure_ascii=False)
         lines += ["", f"{answer.method} {answer.path}", f"{answer.status} {body}"]
     return "\n".join(lines)
-
-
-def outcome_row(outcome: Outcome) -> dict[str, object]:
-    """Show what became of one service as a row of a table."""
-    return {
-        "service": outcome.service,
-        "from": outcome.old or "-",
-        "to": outcome.new or "-",
-        "files": len(outcome.files),
-        "conflicts": len(outcome.conflicts),
-        "state": outcome.state,
-    }
-
-
-def outcomes(ended: Sequence[Outcome]) -> str:
-    """Show what became of each service."""
-    return table([outcome_row(outcome) for outcome in ended])
-
-
-def plan(begun: Sequence[Job], ended: Sequence[Outcome]) -> str:
-    """Show the way that each service has before it."""
-    rows = [job.outcome("to be updated") for job in begun]
-    return outcomes(sorted([*rows, *ended], key=lambda outcome: outcome.service))
-
-
-def diffs(ended: Sequence[Outcome]) -> str:
-    """Show what would change; paths begin with the service's folder, so one patch holds all."""
-    return "".join(outcome.diff for outcome in ended)
-
-
-def needs(ended: Sequence[Outcome], *, dry_run: bool = False) -> str:
-    """List what the user has to do, service by service; empty when there is nothing."""
-    lines = [line for outcome in ended for line in _needs(outcome, dry_run=dry_run)]
-    return "\n".join([*lines, ""]) if lines else ""
-
-
-def _needs(outcome: Outcome, *, dry_run: bool) -> list[str]:
-    lines = []
-    if outcome.problem:
-        lines += [f"{outcome.service}: {outcome.problem}", outcome.advice]
-    if outcome.conflicts:
-        lines.append(f"{outcome.service}: your edits and the template's meet in")
-        lines += [f"  {conflict.path}: {conflict.why}" for conflict in outcome.conflicts]
-    if outcome.conflicts and not dry_run:
-        lines.append(f"Resolve them, then: svcgen update {outcome.service} --continue")
-        lines.append(f"Or put all back: svcgen update {outcome.service} --abort")
-    if outcome.kept_deleted:
-        gone = ", ".join(outcome.kept_deleted)
-        lines.append(f"{outcome.service}: stays deleted, though the template changed it: {gone}")
-    if outcome.lock_needed:
-        lines.append(f"{outcome.service}: its dependencies changed. Next: make lock generate")
-    return list(filter(None, lines))
 
 
 def log_line(line: LogLine) -> str:

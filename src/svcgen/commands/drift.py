@@ -154,7 +154,7 @@ def _look(job: _Job) -> Looked:
             restore(job.service.folder, job.version, files, force=job.how.force)
             looked = replace(looked, fixed=tuple(one.path for one in files))
     except SvcgenError as error:
-        return replace(looked, error=_said(error))
+        return replace(looked, error=error.sentence)
     return looked
 
 
@@ -164,8 +164,4 @@ def _difference(job: _Job, file: Drifted) -> Difference:
 
 
 def _failed(name: str, folder: Path, error: SvcgenError, version: str = "") -> Looked:
-    return Looked(name, version, folder, error=_said(error))
-
-
-def _said(error: SvcgenError) -> str:
-    return f"{error.problem} {error.advice}".strip()
+    return Looked(name, version, folder, error=error.sentence)

@@ -59,7 +59,7 @@ def _compared(service: Service, root: Path, newest: Callable[[str], Version]) ->
         if place > 0:
             open_source(service.template).obtain(service.version)  # says so when it is not there
     except SvcgenError as error:
-        return Outdated(*about, error=f"{error.problem} {error.advice}".strip())
+        return Outdated(*about, error=error.sentence)
     return Outdated(*about, there.name, _missed(there, service.version)) if place < 0 else None
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from svcgen.commands.repository import repository_of
 from svcgen.errors import SvcgenError
 from svcgen.git import git
-from svcgen.render.apply import apply, finish, locked
+from svcgen.render.apply import apply, finish, locked, refuse_open
 from svcgen.render.drift import BLOCKED, CHANGED, Drifted
 from svcgen.render.merge.tree import Tree
 from svcgen.render.merge.trees import Change, Merged
-from svcgen.render.opened import opened_update
 from svcgen.render.plan import Plan, unified_diff
 from svcgen.render.source.sources import Version
 
@@ -25,7 +24,7 @@ def restore(folder: Path, version: Version, files: Sequence[Drifted], *, force: 
     `force`), when something is in the way, and while an update waits for its user.
     """
     with locked(folder):
-        _refuse_open(folder)
+        refuse_open(folder)
         _refuse_blocked(files)
         if not force:
             _refuse_unkept(folder, [one.path for one in files if one.state == CHANGED])
@@ -52,15 +51,6 @@ def _plan(folder: Path, version: Version, mine: Tree, changes: Sequence[Change])
     paths = frozenset(change.path for change in changes)
     merged = Merged(tuple(changes), (), lock_needed=False)
     return Plan(folder, version, version, mine, merged, paths)
-
-
-def _refuse_open(folder: Path) -> None:
-    opened = opened_update(folder)
-    if opened:
-        raise SvcgenError(
-            f"{folder.name} has an open update to {opened.new}: its conflicts would be lost.",
-            f"Resolve them, then: svcgen update {folder.name} --continue",
-        )
 
 
 def _refuse_blocked(files: Sequence[Drifted]) -> None:

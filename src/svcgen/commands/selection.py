@@ -44,8 +44,11 @@ def select(
     if around and not names and not everything:
         return _only(start, around, recovering=recovering)
     below = around.parent if around else start
-    broken = _recover(survey(below)[0].services) if recovering else []
     workspace, unreadable = survey(below)
+    killed = _killed(workspace.services) if recovering else []
+    broken = _recover(killed)
+    if killed:  # what their answers files say may be another thing now
+        workspace, unreadable = survey(below)
     faults = dict([*unreadable, *broken])
     if names:
         named = tuple(_named(name, workspace, faults) for name in dict.fromkeys(names))
@@ -58,9 +61,10 @@ def select(
 
 def _only(start: Path, folder: Path, *, recovering: bool) -> Selection:
     service = read_service(folder)
-    for _folder, error in _recover([service]) if recovering else ():
+    killed = _killed([service]) if recovering else []
+    for _folder, error in _recover(killed):
         raise error
-    service = read_service(folder)
+    service = read_service(folder) if killed else service
     workspace = Workspace(find_root(folder), (service,), {})
     return Selection(workspace, (service,), (), start, everything=False)
 
@@ -76,11 +80,14 @@ def _service_around(start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if is_service(folder)), None)
 
 
-def _recover(services: Iterable[Service]) -> list[Unreadable]:
+def _killed(services: Iterable[Service]) -> list[Path]:
+    """Return the folders in which a run has left something, or waits for its user."""
+    return [one.folder for one in services if any(one.folder.glob(f"{STATE}*"))]
+
+
+def _recover(folders: Iterable[Path]) -> list[Unreadable]:
     broken = []
-    for folder in (service.folder for service in services):
-        if not any(folder.glob(f"{STATE}*")):
-            continue
+    for folder in folders:
         try:
             with locked(folder):
                 put_right(folder)

@@ -16,7 +16,8 @@ from svcgen.commands.repository import (
 )
 from svcgen.commands.selection import Selection
 from svcgen.errors import SvcgenError
-from svcgen.render.opened import Conflict, opened_update
+from svcgen.render.apply import refuse_open
+from svcgen.render.opened import Conflict
 from svcgen.render.source.changelog import entries
 from svcgen.render.source.sources import Version, open_source
 from svcgen.render.source.versions import compare
@@ -76,7 +77,7 @@ class Job:
     old: Version
     new: Version
     options: Options
-    message: str = ""
+    message: str = ""  # of the commit; empty when nothing is to be committed
     place: str = ""  # of the service below where the command was typed, as paths of a patch begin
     log: Path | None = None  # where `make` writes what it says
 
@@ -115,7 +116,7 @@ def _job(service: Service, options: Options, selection: Selection, allows: Allow
             f"{service.folder} remembers no template version, so nothing can be merged.",
             "A template in a folder without git has none: keep it in git.",
         )
-    _refuse_open(service.folder)
+    refuse_open(service.folder)
     source = open_source(service.template)
     new = source.obtain(options.ref)
     old = new if new.name == service.version else source.obtain(service.version)
@@ -127,19 +128,8 @@ def _job(service: Service, options: Options, selection: Selection, allows: Allow
     if old.name != new.name or options.data:
         _refuse_unprotected(service, options)
         options = replace(options, trusted=may_merge(old, new, allows))
-    message = _message(service.name, old, new)
+    message = _message(service.name, old, new) if options.commits else ""
     return Job(service, old, new, options, message, selection.place(service))
-
-
-def _refuse_open(folder: Path) -> None:
-    opened = opened_update(folder)
-    if opened:
-        raise SvcgenError(
-            f"{folder.name} has an open update to {opened.new} with conflicts in "
-            f"{', '.join(conflict.path for conflict in opened.conflicts)}.",
-            f"Resolve them, then: svcgen update {folder.name} --continue\n"
-            f"Or put all back: svcgen update {folder.name} --abort",
-        )
 
 
 def _refuse_unprotected(service: Service, options: Options) -> None:

@@ -36,8 +36,7 @@ def _update(job: Job) -> Outcome:
     planned = plan_update(folder, job.old, job.new, options.data, trusted=options.trusted)
     if options.dry_run:
         return _told(job, planned, unified_diff(planned, job.place))
-    message = job.message if options.commits else ""
-    opened = _applied(planned, message, lock=options.lock)
+    opened = _applied(planned, job.message, lock=options.lock)
     if opened.waits:
         return _told(job, planned)
     problem = _checked(job)

@@ -121,6 +121,18 @@ def resolved(folder: Path) -> Opened:
     return opened
 
 
+def refuse_open(folder: Path) -> None:
+    """Refuse to begin anything where an update waits for its user: its conflicts would be lost."""
+    opened = opened_update(folder)
+    if opened:
+        raise SvcgenError(
+            f"{folder.name} has an open update to {opened.new} with conflicts in "
+            f"{', '.join(conflict.path for conflict in opened.conflicts)}.",
+            f"Resolve them, then: svcgen update {folder.name} --continue\n"
+            f"Or put all back: svcgen update {folder.name} --abort",
+        )
+
+
 def finish(folder: Path) -> None:
     """Forget how an update is undone: one rename ends it."""
     done = tempfile.mkdtemp(prefix=f"{STATE}-", dir=folder)
