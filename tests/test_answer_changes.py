@@ -108,7 +108,7 @@ FAULTY = [
     ({"answers": [{"version": "next"}]}, "'next', which is none"),
     ({"answers": [{"removed": ["x"]}]}, "'', which is none"),
     ({"answers": [{"version": "v1.1.0"}, {"version": "v1.0.1"}]}, "v1.0.1 after v1.1.0"),
-    ({"answers": [{"version": "v1.1.0", "renamed": {"a": "ownr"}}]}, "Did you mean `owner`?"),
+    ({"answers": [{"version": "v1.1.0", "renamed": {"a": "ownr"}}]}, 'Did you mean "owner"?'),
     ({"answers": [{"version": "v1.1.0", "renamed": {"a": 1}}]}, "must be a list of names"),
     ({"answers": [{"version": "v1.1.0", "renamed": {"owner": "team"}}]}, "takes `owner` away"),
     ({"answers": [{"version": "v1.1.0", "removed": ["owner"]}]}, "takes `owner` away"),

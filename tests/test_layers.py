@@ -32,6 +32,7 @@ LAYERS = {
     "service": 1,
     "toolchains": 1,
     "git": 1,
+    "aside": 1,
     "errors": 0,
 }
 ALONE = {"render", "contract"}

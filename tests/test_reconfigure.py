@@ -152,7 +152,7 @@ def test_answers_may_come_from_a_file(orders: Path, tmp_path: Path) -> None:
 REFUSED = [
     (["name=stock"], "`name` of orders stays orders", "svcgen new stock"),
     (["stack=go"], "`stack` of orders stays python", "--stack go"),
-    (["databse=postgres"], "no question `databse`", "Did you mean `database`?"),
+    (["databse=postgres"], "no question `databse`", 'Did you mean "database"?'),
     (["x=1"], "no question `x`", "There are: name, stack, database, motto."),
     (["database=postgresql"], "does not accept 'postgresql' as `database`", "database=postgres"),
     (["database=oracle"], "Accepted: none, postgres.", "svcgen reconfigure orders -d database="),

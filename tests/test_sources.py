@@ -166,7 +166,7 @@ def test_a_source_that_cannot_be_used_is_refused(
 def test_an_unknown_version_is_refused_with_those_there_are(template: Path) -> None:
     code, _out, err = typed("new", "orders", "--template", template, "--ref", "v1.0.1")
     assert (code, err.splitlines()[0]) == (1, f"Error: {template} has no version v1.0.1.")
-    assert "Did you mean v1.0.0? There are: v1.0.0, v1.1.0." in err
+    assert 'Did you mean "v1.0.0"? There are: v1.0.0, v1.1.0.' in err
 
 
 def test_offline_the_versions_last_seen_are_used_with_a_warning(template: Path) -> None:
@@ -312,7 +312,7 @@ def test_company_defaults_serve_questions_of_any_template(template: Path) -> Non
     ("defaults", "problem"),
     [
         ("[owner]", "must be a map"),
-        ("{ownr: shop}", "Did you mean `owner`?"),
+        ("{ownr: shop}", 'Did you mean "owner"?'),
         ("{registry: Not/A/Registry/}", "The answer to `registry` cannot be used"),
     ],
 )

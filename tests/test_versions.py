@@ -96,8 +96,8 @@ def test_new_takes_any_released_version_without_a_network(carried: Path, tmp_pat
     ("ref", "problem", "advice"),
     [
         ("v1.2.0", "of a newer svcgen", "pip install --upgrade svcgen"),
-        ("v1.0.1", "no version v1.0.1", "Did you mean v1.0.0? There are: v1.0.0, v1.1.0."),
-        ("1.0.0", "no version 1.0.0", "Did you mean v1.0.0?"),
+        ("v1.0.1", "no version v1.0.1", 'Did you mean "v1.0.0"? There are: v1.0.0, v1.1.0.'),
+        ("1.0.0", "no version 1.0.0", 'Did you mean "v1.0.0"?'),
         ("0123456", "no version 0123456", "There are: v1.0.0, v1.1.0."),
         ("--upload-pack=x", "no version --upload-pack=x", "There are"),
         ("main", "no version main", "There are"),
@@ -165,7 +165,7 @@ def test_many_processes_take_a_version_out_at_once(carried: Path, tmp_path: Path
     assert first == others[0]
     assert len({len(other) for other in others}) == 1
     [place] = (tmp_path / "cache/templates").iterdir()
-    assert not list(place.glob(".aside-*"))
+    assert not list(place.glob(".svcgen-new-*"))
 
 
 def test_what_a_killed_process_left_is_never_used(carried: Path, tmp_path: Path) -> None:
@@ -173,9 +173,8 @@ def test_what_a_killed_process_left_is_never_used(carried: Path, tmp_path: Path)
     whole = open_source().obtain("v1.0.0").folder
     assert whole.name == commit
     (whole / "copier.yml").unlink()
-    left = whole.parent / ".aside-killed"
+    left = whole.parent / ".svcgen-new-killed"
     left.mkdir()
-    os.utime(left, (0, 0))
     assert (open_source().obtain("v1.0.0").folder / "copier.yml").is_file()
     assert not left.exists()
     assert tmp_path in whole.parents

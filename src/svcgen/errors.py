@@ -4,6 +4,10 @@ SvcgenError          a message and what to type next; exit 1
 └── UnsupportedError  written down correctly, but only a later version can do it
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class SvcgenError(Exception):
     """Something the user can fix: says what is wrong (`problem`) and what to do (`advice`)."""
@@ -21,3 +25,11 @@ class SvcgenError(Exception):
 
 class UnsupportedError(SvcgenError):
     """A declaration that this version understands but cannot keep; it is refused, never ignored."""
+
+
+def did_you_mean(written: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Ask whether the nearest of what is known was meant; say `otherwise` where none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(written, list(known), n=1)
+    return f'Did you mean "{near[0]}"?' if near else otherwise

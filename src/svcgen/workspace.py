@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.service import Service, is_service, read_service, read_yaml
 
 SETTINGS_FILE = "svcgen.yaml"
@@ -41,13 +40,9 @@ class Workspace:
         for service in self.services:
             if service.name == name:
                 return service
-        raise SvcgenError(f'There is no service "{name}" below {self.root}.', self._advice(name))
-
-    def _advice(self, name: str) -> str:
-        near = get_close_matches(name, [service.name for service in self.services], n=1)
-        if near:
-            return f'Did you mean "{near[0]}"?'
-        return "`svcgen list` shows the services found."
+        names = [service.name for service in self.services]
+        advice = did_you_mean(name, names, "`svcgen list` shows the services found.")
+        raise SvcgenError(f'There is no service "{name}" below {self.root}.', advice)
 
 
 def open_workspace(start: Path) -> Workspace:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
 from svcgen.commands.restore import restore, unified
 from svcgen.commands.selection import Selection
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.drift import Drifted, drifted
 from svcgen.render.patterns import matcher
 from svcgen.render.source.sources import Version, open_source
@@ -108,10 +107,9 @@ def _allow_list(root: Path) -> Callable[[str], tuple[str, ...]]:
 def _refuse_unknown(named: Iterable[str], names: Sequence[str]) -> None:
     for name in named:
         if name not in names:
-            near = get_close_matches(name, names, n=1)
             raise SvcgenError(
                 f"{SETTINGS_FILE}: drift.services names {name}, which is no service here.",
-                f'Did you mean "{near[0]}"?' if near else "`svcgen list` shows them.",
+                did_you_mean(name, names, "`svcgen list` shows them."),
             )
 
 

@@ -6,12 +6,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from svcgen.commands.aside import aside
-from svcgen.errors import SvcgenError
+from svcgen.aside import aside
+from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.refusals import refuse_unknown
 from svcgen.render.render import (
     check_answers,
@@ -123,11 +122,10 @@ def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
         raise SvcgenError(f"`defaults` in {file} must be a map.", "For example: {owner: shop}")
     known = list(questions(version))
     for question in defaults:
-        near = get_close_matches(str(question), known, n=1)
-        if question not in known and near:
+        meant = did_you_mean(str(question), known)
+        if question not in known and meant:
             raise SvcgenError(
-                f"`defaults` in {file} names a question `{question}`, which there is not.",
-                f"Did you mean `{near[0]}`?",
+                f"`defaults` in {file} names a question `{question}`, which there is not.", meant
             )
     return defaults
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcgen.commands.aside import aside
+from svcgen.aside import aside
 from svcgen.commands.template_repository import refuse_nobody
 from svcgen.errors import SvcgenError
 from svcgen.git import git

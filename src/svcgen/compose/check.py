@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from itertools import chain, combinations
 from urllib.parse import urlsplit
 
 from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.compose.routing import routing_faults
 from svcgen.compose.stack import Port
+from svcgen.errors import did_you_mean
 from svcgen.service import REGISTRATION_FILE, variable
 from svcgen.workspace import SETTINGS_FILE
 
@@ -55,9 +55,8 @@ def _names(fleet: Fleet) -> Iterator[Fault]:
 def _overlays(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
     for name in fleet.settings.services:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            advice = f' Did you mean "{near[0]}"?' if near else ""
-            yield Fault((SETTINGS_FILE,), f"services.{name}: there is no such service.{advice}")
+            problem = f"services.{name}: there is no such service. {did_you_mean(name, known)}"
+            yield Fault((SETTINGS_FILE,), problem.strip())
 
 
 def _stacks(fleet: Fleet) -> Iterator[Fault]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -102,10 +101,7 @@ def _auth_line(keys: Sequence[str]) -> str:
 
 def _nearest(model: type[BaseModel], keys: Sequence[str]) -> str:
     known = _known_keys(model, keys[:-1])
-    near = get_close_matches(keys[-1], known, n=1)
-    if near:
-        return f' Did you mean "{near[0]}"?'
-    return f" Known here: {', '.join(known)}."
+    return " " + did_you_mean(keys[-1], known, f"Known here: {', '.join(known)}.")
 
 
 def _known_keys(model: type[BaseModel], keys: Sequence[str]) -> list[str]:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.configuration import asked, read_configuration
 from svcgen.render.source.sources import Version
 from svcgen.render.source.versions import compare
@@ -98,8 +97,7 @@ def _keys(written: object, place: str, known: tuple[str, ...]) -> Mapping[str, A
     keys = _map(written, place)
     for key in keys:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"Known here: {', '.join(known)}."
+            hint = did_you_mean(key, known, f"Known here: {', '.join(known)}.")
             raise _FaultError(f"`{place}.{key}` is no known key. {hint}")
     return keys
 
@@ -156,6 +154,5 @@ def _check_questions(changes: tuple[AnswerChange, ...], known: set[str]) -> None
 
 def _refuse_unknown(question: str, change: AnswerChange, known: set[str]) -> None:
     if question not in known:
-        near = get_close_matches(question, known, n=1)
-        hint = f" Did you mean `{near[0]}`?" if near else ""
-        raise _FaultError(f"{change.version} names `{question}`, which is no question then.{hint}")
+        problem = f"{change.version} names `{question}`, which is no question then."
+        raise _FaultError(f"{problem} {did_you_mean(question, known)}".strip())

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.render import check_answers, questions, render_version
 from svcgen.render.source.sources import Version
 from svcgen.service import ANSWERS_FILE, read_yaml
@@ -58,8 +58,7 @@ def refuse_unknown(answers: Mapping[str, Any], version: Version) -> None:
     known = list(questions(version))
     for question in answers:
         if question not in known:
-            near = get_close_matches(question, known, n=1)
-            advice = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}."
+            advice = did_you_mean(question, known, f"There are: {', '.join(known)}.")
             raise SvcgenError(f"The template has no question `{question}`.", advice)
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from svcgen.aside import aside
 from svcgen.errors import SvcgenError
 from svcgen.git import git
 
-_STALE_SECONDS = 3600
-_ASIDE = ".aside-"
+_ADVICE = "Name another folder: SVCGEN_CACHE_DIR=FOLDER"
 
 
 def cache_folder() -> Path:
@@ -55,10 +52,10 @@ def exported(source: str, commit: str, write: Callable[[Path], None]) -> Path:
     if has_template(final):
         return final
     try:
-        with _aside(final.parent) as aside:
-            files = Path(aside, "files")
+        with aside(final.parent, _ADVICE) as place:
+            files = place / "files"
             files.mkdir()
-            write(Path(aside))
+            write(place)
             refuse_no_template(files, source)
             _rename(files, final)
     except OSError as error:
@@ -66,14 +63,14 @@ def exported(source: str, commit: str, write: Callable[[Path], None]) -> Path:
     return final
 
 
-def write_files(repository: Path, commit: str, aside: Path) -> None:
-    """Write a commit's files into `aside/files`, byte for byte: no ends of lines converted."""
+def write_files(repository: Path, commit: str, place: Path) -> None:
+    """Write a commit's files into `place/files`, byte for byte: no ends of lines converted."""
     git(
         "-c", "core.autocrlf=false", "-c", "core.hooksPath=/dev/null",
-        f"--git-dir={repository}", f"--work-tree={aside / 'files'}",
+        f"--git-dir={repository}", f"--work-tree={place / 'files'}",
         "checkout", "--force", "--quiet", commit, "--", ".",
-        within=aside / "files",
-        variables={"GIT_INDEX_FILE": str(aside / "index")},
+        within=place / "files",
+        variables={"GIT_INDEX_FILE": str(place / "index")},
     )  # fmt: skip
 
 
@@ -95,14 +92,6 @@ def refuse_no_template(folder: Path, source: str) -> None:
         )
 
 
-def _aside(parent: Path) -> tempfile.TemporaryDirectory[str]:
-    for left in parent.glob(_ASIDE + "*"):
-        with suppress(FileNotFoundError):  # one that still runs may end just now
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:  # what a killed one left
-                shutil.rmtree(left, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix=_ASIDE, dir=parent)
-
-
 def _rename(files: Path, final: Path) -> None:
     """Put the files into place, unless another process was quicker: it wrote the same."""
     if final.exists() and not has_template(final):  # something has emptied the cache in part
@@ -116,6 +105,5 @@ def _rename(files: Path, final: Path) -> None:
 
 def _closed(error: OSError) -> SvcgenError:
     return SvcgenError(
-        f"The cache in {cache_folder()} cannot be written: {error.strerror}.",
-        "Name another folder: SVCGEN_CACHE_DIR=FOLDER",
+        f"The cache in {cache_folder()} cannot be written: {error.strerror}.", _ADVICE
     )

@@ -6,13 +6,13 @@ import fcntl
 import logging
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from svcgen.aside import aside
 from svcgen.errors import SvcgenError
 from svcgen.git import git, run
 from svcgen.render.source.exports import exported, folder_of, made_folder_of, write_files
@@ -111,8 +111,8 @@ def _mirror(url: str) -> Path:
 
 def _create(mirror: Path, url: str) -> str:
     """Make a mirror aside, and rename it when it is whole; return what went wrong."""
-    with tempfile.TemporaryDirectory(prefix=".aside-", dir=mirror.parent) as aside:
-        made = Path(aside, _NAME)
+    with aside(mirror.parent) as place:
+        made = place / _NAME
         git("init", "--quiet", "--bare", "--template=", made)
         problem = _refresh(made, url)
         if not problem:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, did_you_mean
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -65,10 +64,9 @@ def tag_of(version: str) -> str:
 def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
     """Say that a source does not have a version, and which it has."""
     versions = list(known)
-    near = get_close_matches(version, versions, n=1, cutoff=0.7)
-    have = ", ".join(versions[-20:]) or "none yet"
-    advice = f"Did you mean {near[0]}? " if near else ""
-    return SvcgenError(f"{source} has no version {version}.", f"{advice}There are: {have}.")
+    have = f"There are: {', '.join(versions[-20:]) or 'none yet'}."
+    advice = f"{did_you_mean(version, versions)} {have}".strip()
+    return SvcgenError(f"{source} has no version {version}.", advice)
 
 
 def _place(version: str) -> tuple[Version, int, str]:

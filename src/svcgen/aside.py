@@ -16,22 +16,21 @@ _ASIDE = ".svcgen-new-"
 
 
 @contextmanager
-def aside(parent: Path) -> Iterator[Path]:
+def aside(parent: Path, advice: str = "") -> Iterator[Path]:
     """Give a new folder below `parent`, where what is made moves to its place by one rename.
 
     It is removed in the end, and so are the folders that were made for it and hold nothing. What a
-    killed run left goes now. Raises SvcgenError when nothing can be written there.
+    killed run left goes now. Raises SvcgenError with the advice when nothing can be written there.
     """
     try:
         missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
         parent.mkdir(parents=True, exist_ok=True)
         _clear_stale(parent)
-        place = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=parent))
-        handle = os.open(place, os.O_RDONLY)
+        place, handle = _locked_folder(parent)
     except OSError as error:
-        raise SvcgenError(f"Nothing can be written to {parent}: {error.strerror}.") from error
+        problem = f"Nothing can be written to {parent}: {error.strerror}."
+        raise SvcgenError(problem, advice) from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -41,10 +40,22 @@ def aside(parent: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def _locked_folder(parent: Path) -> tuple[Path, int]:
+    """Make a folder and hold its lock; anew when another process took it for a dead one's."""
+    while True:
+        place = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=parent))
+        with suppress(FileNotFoundError):
+            handle = os.open(place, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if place.exists():
+                return place, handle
+            os.close(handle)
+
+
 def _clear_stale(parent: Path) -> None:
-    """Remove what a killed `new` left: nobody holds its lock any more."""
+    """Remove what a killed process left: nobody holds its lock any more."""
     for left in parent.glob(_ASIDE + "*"):
-        with suppress(BlockingIOError, FileNotFoundError):  # it still writes, or ends just now
+        with suppress(OSError):  # it still writes, ends just now, or is another user's
             _remove_dead(left)
 
 
