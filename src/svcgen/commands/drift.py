@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from svcgen.commands.restore import restore, unified
 from svcgen.commands.selection import Selection
+from svcgen.commands.workers import in_processes
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.drift import Drifted, drifted
 from svcgen.render.patterns import matcher
@@ -85,7 +85,7 @@ def drift(selection: Selection, how: How) -> tuple[Looked, ...]:
             jobs.append(_job(service, selection.place(service), allow(service.name), how))
         except SvcgenError as error:
             found.append(_failed(service.name, service.folder, error, service.version))
-    found += _in_processes(jobs)
+    found += map(_look, jobs) if len(jobs) < _FEW else in_processes(_look, jobs, _broken_off)
     return tuple(sorted(found, key=lambda one: (one.service, str(one.folder))))
 
 
@@ -129,15 +129,6 @@ def _own_version(service: Service) -> Version:
     return open_source(service.template).obtain(service.version)
 
 
-def _in_processes(jobs: Sequence[_Job]) -> list[Looked]:
-    if len(jobs) < _FEW:
-        return [_look(job) for job in jobs]
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
-        return list(pool.map(_look, jobs))
-
-
 def _look(job: _Job) -> Looked:
     """Look at one service, as a worker process does it."""
     looked = Looked(job.service.name, job.version.name, job.service.folder)
@@ -159,6 +150,11 @@ def _look(job: _Job) -> Looked:
 def _difference(job: _Job, file: Drifted) -> Difference:
     diff = unified(job.version, file, job.place) if job.how.diff else ""
     return Difference(file.path, file.state, diff)
+
+
+def _broken_off(job: _Job, why: str) -> Looked:
+    about = (job.service.name, job.version.name, job.service.folder)
+    return Looked(*about, error=f"It could not be compared: {why}.")
 
 
 def _failed(name: str, folder: Path, error: SvcgenError, version: str = "") -> Looked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from svcgen.commands.ending import record
 from svcgen.commands.selection import Selection
 from svcgen.commands.update import Finished, Job, Outcome
 from svcgen.commands.updating import update_service
+from svcgen.commands.workers import in_processes
 from svcgen.workspace import state_folder
 
 _SERIAL = 2  # fewer services than that are done sooner than a pool starts
@@ -46,7 +46,7 @@ def with_logs(selection: Selection, begun: Iterable[Job]) -> list[Job]:
 
 def _batch(begun: Sequence[Job], workers: int | None, finished: Finished) -> list[Outcome]:
     outcomes = []
-    for outcome in _updated(begun, workers or os.cpu_count() or 1):
+    for outcome in _updated(begun, workers):
         finished(outcome)
         outcomes.append(outcome)
     if begun and begun[0].options.commits:
@@ -57,36 +57,10 @@ def _batch(begun: Sequence[Job], workers: int | None, finished: Finished) -> lis
     return sorted(outcomes, key=lambda outcome: (outcome.service, str(outcome.folder)))
 
 
-def _updated(begun: Sequence[Job], workers: int) -> Iterator[Outcome]:
+def _updated(begun: Sequence[Job], workers: int | None) -> Iterator[Outcome]:
     if len(begun) < _SERIAL:
-        yield from map(update_service, begun)
-        return
-    broken: list[Job] = []
-    yield from _pooled(begun, workers, broken)
-    for job in broken:  # one has killed its process, and with it the pool: each has its own now
-        killers: list[Job] = []
-        yield from _pooled([job], 1, killers)
-        yield from map(_killed, killers)
-
-
-def _pooled(begun: Sequence[Job], workers: int, broken: list[Job]) -> Iterator[Outcome]:
-    """Yield outcomes as they come; jobs whose process was killed are added to `broken`."""
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from concurrent.futures.process import BrokenProcessPool
-
-    with ProcessPoolExecutor(min(workers, len(begun))) as pool:
-        running = {pool.submit(update_service, job): job for job in begun}
-        for future in as_completed(running):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                broken.append(running[future])
-            except Exception as error:
-                yield _broken_off(running[future], f"{type(error).__name__}: {error}")
-
-
-def _killed(job: Job) -> Outcome:
-    return _broken_off(job, "its process was killed (out of memory?)")
+        return map(update_service, begun)
+    return in_processes(update_service, begun, _broken_off, workers)
 
 
 def _broken_off(job: Job, why: str) -> Outcome:
