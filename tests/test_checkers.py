@@ -14,6 +14,7 @@ from svcgen.render.render import render_service
 from tests.charts import faults, helm, pod_of, render, violations
 from tests.conftest import REPOSITORY
 from tests.test_template import CHOICES
+from tests.workspaces import stitch
 
 Choice = tuple[str, str, tuple[str, ...]]
 Services = dict[Choice, Path]
@@ -60,7 +61,19 @@ def test_helm_and_kubernetes_take_the_chart(services: Services, choice: Choice) 
 def test_a_checker_finds_no_fault(
     services: Services, names: tuple[str, ...], checker: tuple[str, ...]
 ) -> None:
-    files = [service / name for service in services.values() for name in names]
+    silent(checker, [service / name for service in services.values() for name in names])
+
+
+def test_the_stitched_compose_file_keeps_the_schema(tmp_path: Path) -> None:
+    for service in ("orders", "catalog"):
+        render_service(tmp_path / service, {"name": service, "database": "postgres"})
+    stitch(tmp_path)
+    schema = ("check-jsonschema", "--builtin-schema=vendor.compose-spec")
+    silent(schema, [tmp_path / "compose.yaml"])
+
+
+def silent(checker: tuple[str, ...], files: list[Path]) -> None:
+    """Run a checker over files; it finds nothing."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     program = shutil.which(checker[0], path=places) or checker[0]
     done = subprocess.run(
