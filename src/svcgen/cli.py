@@ -48,7 +48,9 @@ Engine = Annotated[
 Port = Annotated[
     int | None, typer.Option(min=1, max=65535, help="The gateway's, on 127.0.0.1; default 8000.")
 ]
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Services.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would change, as a diff.")]
+Force = Annotated[bool, typer.Option("--force", help="Also where no git could bring edits back.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Services.")]
 
 
 def main() -> None:
@@ -88,7 +90,7 @@ def svcgen(
 def new(
     name: Annotated[str, typer.Argument(help="The service's name, as in URLs and DNS.")],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Where to write it; default: ./NAME.")
+        Path | None, typer.Argument(metavar="DIR", help="Where to write it; default: ./NAME.")
     ] = None,
     stack: Annotated[str, typer.Option(help="python, go, java or typescript.")] = "python",
     database: Annotated[str | None, typer.Option(help="none or postgres.")] = None,
@@ -123,7 +125,9 @@ def new(
 
 @app.command("list")
 def list_(
-    graph: Annotated[bool, typer.Option(help="Draw who calls whom, as Mermaid.")] = False,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Draw who calls whom, as Mermaid.")
+    ] = False,
     outdated: Annotated[
         bool, typer.Option("--outdated", help="Only those behind their template, and what is new.")
     ] = False,
@@ -154,7 +158,9 @@ def compose(
     only: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="This one, and what it calls.")
     ] = None,
-    no_deps: Annotated[bool, typer.Option(help="Refuse what --only would pull in.")] = False,
+    no_deps: Annotated[
+        bool, typer.Option("--no-deps", help="Refuse what --only would pull in.")
+    ] = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -162,7 +168,10 @@ def compose(
         ),
     ] = False,
     refresh: Annotated[
-        bool, typer.Option(help="Give callers the newest OpenAPI documents of their callees.")
+        bool,
+        typer.Option(
+            "--refresh", help="Give callers the newest OpenAPI documents of their callees."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -211,8 +220,12 @@ def up(
         list[str] | None, typer.Option(metavar="NAME=N", help="Replicas; repeatable.")
     ] = None,
     port: Port = None,
-    attach: Annotated[bool, typer.Option(help="Follow the logs; Ctrl-C is `down`.")] = False,
-    watch: Annotated[bool, typer.Option(help="Sync or rebuild on every save (Docker).")] = False,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Follow the logs; Ctrl-C is `down`.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Sync or rebuild on every save (Docker).")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Start the fleet behind the gateway, or replace the named services in a running one."""
@@ -237,7 +250,9 @@ def up(
 
 @app.command()
 def down(
-    volumes: Annotated[bool, typer.Option(help="Forget the databases' data too.")] = False,
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Forget the databases' data too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """End the fleet; the databases' data stay."""
@@ -305,27 +320,36 @@ def update(
         list[str] | None,
         typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="An answer given anew."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Print what would change, as a diff.")] = False,
+    dry_run: DryRun = False,
     branch: Annotated[
         str, typer.Option(metavar="NAME", help="Commit on a new branch of each repository.")
     ] = "",
-    commit: Annotated[bool, typer.Option(help="Commit on the branch that is checked out.")] = False,
-    test: Annotated[
-        bool, typer.Option(help="Run each service's `make lint test`; put it back if they fail.")
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Commit on the branch that is checked out.")
     ] = False,
-    lock: Annotated[bool, typer.Option(help="Run each service's `make lock generate`.")] = False,
+    test: Annotated[
+        bool,
+        typer.Option(
+            "--test", help="Run each service's `make lint test`; put it back if they fail."
+        ),
+    ] = False,
+    lock: Annotated[
+        bool, typer.Option("--lock", help="Run each service's `make lock generate`.")
+    ] = False,
     canary: Annotated[
         int, typer.Option(min=0, metavar="N", help="Update N first; go on if all went well.")
     ] = 0,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Services at a time; default: one a core.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Also where no git could bring edits back.")] = False,
+    force: Force = False,
     trust: Trust = False,
     go_on: Annotated[
         bool, typer.Option("--continue", help="The conflicts are resolved: end the update.")
     ] = False,
-    abort: Annotated[bool, typer.Option(help="Put back all that an open update changed.")] = False,
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Put back all that an open update changed.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
     json: Json = False,
 ) -> None:
@@ -424,12 +448,8 @@ def reconfigure(
         typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="An answer; repeatable."),
     ] = None,
     data_file: Annotated[Path | None, typer.Option(help="A YAML file of answers.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would change, as a diff.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also where no git could bring edits back.")
-    ] = False,
+    dry_run: DryRun = False,
+    force: Force = False,
     trust: Trust = False,
     json: Json = False,
 ) -> None:

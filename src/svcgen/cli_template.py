@@ -41,7 +41,7 @@ Data = Annotated[
 
 @templates.command("check")
 def check_(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The template's.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The template's.")] = Path(),
     data: Data = None,
     trust: Trust = False,
     json: Json = False,
