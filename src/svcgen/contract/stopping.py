@@ -16,6 +16,7 @@ from svcgen.contract.target import Running
 DRAIN = 2.0  # seconds, as DRAIN_SECONDS of the service that is watched
 GRACE = 20.0  # seconds that requests in flight are given after that
 SLACK = 5.0  # seconds that a busy machine may be late
+TAKEN = 1.0  # seconds that a signal may take to be heard
 PIECES = b'{"name": ', b'"late"}'
 
 
@@ -62,7 +63,8 @@ def in_flight(address: Address, path: str) -> HTTPConnection:
 def draining(running: Running, path: str) -> Drain:
     """Ask again and again until connections are refused."""
     seen, began = Drain(), time.monotonic()
-    time.sleep(0.2)  # a signal takes a moment
+    while status(running.address, "/readyz") == 200 and time.monotonic() - began < TAKEN:
+        time.sleep(0.05)
     while not seen.refused and time.monotonic() - began < DRAIN + SLACK:
         answers = [status(running.address, one) for one in ("/livez", "/readyz", path)]
         if all(answers):
