@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -42,7 +44,7 @@ def _pooled(
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
 
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=_end_with_parent) as pool:
         running = {pool.submit(work, job): job for job in jobs}
         for future in as_completed(running):
             try:
@@ -51,3 +53,18 @@ def _pooled(
                 broken.append(running[future])
             except Exception as error:
                 yield broken_off(running[future], f"{type(error).__name__}: {error}")
+
+
+def _end_with_parent() -> None:
+    """Let a worker die with the run that began it: nobody takes what it does, and another run may.
+
+    What it leaves half-done is put back as after any kill.
+    """
+    threading.Thread(target=_watch_parent, daemon=True).start()
+
+
+def _watch_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
