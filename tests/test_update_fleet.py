@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from svcgen.commands.selection import select
+from svcgen.commands.update import Options, jobs
+from svcgen.commands.updating import update_service
 from tests.templates import answered, commit, git, in_git, svcgen, write
 from tests.terminal import at_terminal
 from tests.updates import Make, made, own_cache, text, versions
@@ -151,3 +154,18 @@ def test_a_worker_that_is_killed_takes_no_other_service_along(three: Path) -> No
     assert found == {"catalog": "updated", "stock": "failed"}
     again = svcgen("update", "stock", "--json", within=three)
     assert states(again, 0) == {"stock": "updated"}
+
+
+def test_a_worker_that_comes_late_leaves_another_runs_update_alone(three: Path) -> None:
+    """Its job was found before the other run began, of which its user has resolved the conflicts."""
+    orders = three / "orders"
+    (late,), _ended = jobs(select(three, ["orders"], everything=False), Options(ref="v1.1.0"))
+    assert svcgen("update", "orders", within=three).returncode == 3
+    write(orders, {"Dockerfile": "CMD both\n"})
+    outcome = update_service(late)
+    assert (outcome.state, "open update" in outcome.problem) == ("failed", True)
+    assert text(orders, "Dockerfile") == "CMD both\n"
+    assert svcgen("update", "orders", "--continue", within=three).returncode == 0
+    outcome = update_service(late)
+    assert (outcome.state, "is at v1.1.0 by now" in outcome.problem) == ("failed", True)
+    assert text(orders, "Dockerfile") == "CMD both\n"

@@ -10,10 +10,11 @@ from pathlib import Path
 from svcgen.commands.selection import put_right
 from svcgen.commands.update import Job, Outcome
 from svcgen.errors import SvcgenError
-from svcgen.render.apply import abort, apply, finish, locked
+from svcgen.render.apply import abort, apply, finish, locked, refuse_open
 from svcgen.render.merge.tree import read_tree
 from svcgen.render.opened import Conflict, Opened, opened_update
 from svcgen.render.plan import Plan, plan_update, unified_diff
+from svcgen.service import read_service
 from svcgen.toolchains import surroundings
 
 _SHOWN = 12  # last lines of what a failed target said
@@ -25,9 +26,21 @@ def update_service(job: Job) -> Outcome:
         with locked(job.service.folder):
             if opened_update(job.service.folder):  # of a process that was killed just now
                 put_right(job.service.folder)
+            _refuse_overtaken(job)
             return _update(job)
     except SvcgenError as error:
         return job.outcome("failed", problem=error.problem, advice=error.advice)
+
+
+def _refuse_overtaken(job: Job) -> None:
+    """Refuse what another run has done, or begun, since this job was found."""
+    refuse_open(job.service.folder)
+    now = read_service(job.service.folder).version
+    if now != job.service.version:
+        raise SvcgenError(
+            f"{job.service.name} is at {now} by now: another update was quicker.",
+            f"Look at what it did: git -C {job.service.folder} diff",
+        )
 
 
 def _update(job: Job) -> Outcome:
