@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -235,6 +237,20 @@ def test_a_dry_run_prints_a_patch_that_does_the_same(orders: Path) -> None:
     git("clean", "--quiet", "--force", "-d", within=orders)
     assert svcgen("update", within=orders).returncode == 0
     assert state(orders) == by_patch
+
+
+def test_a_patch_has_the_bytes_of_a_file_that_is_no_utf_8(orders: Path) -> None:
+    latin = (orders / "Dockerfile").read_bytes().replace(b"COPY", b"# caf\xe9\nCOPY")
+    write(orders, {"Dockerfile": latin})
+    commit(orders)
+    command = [sys.executable, "-m", "svcgen", "update", "--dry-run"]
+    usual = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}  # as where LANG is en_US.UTF-8
+    patch = subprocess.run(command, cwd=orders, env=usual, capture_output=True, check=True).stdout
+    subprocess.run(["git", "apply", "-"], cwd=orders, input=patch, check=True)
+    assert (orders / "Dockerfile").read_bytes() == latin.replace(b"one", b"two")
+    git("stash", "--quiet", "--include-untracked", within=orders)
+    (outcome,) = answered(svcgen("update", "--dry-run", "--json", within=orders))
+    assert "# caf\ufffd" in outcome["diff"]
 
 
 def test_an_answer_can_be_given_anew(orders: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_worker_that_is_killed_takes_no_other_service_along(three: Path) -> No
 
 
 def test_a_worker_that_comes_late_leaves_another_runs_update_alone(three: Path) -> None:
-    """Its job was found before the other run began, of which its user has resolved the conflicts."""
+    """Its job was found before the other run began, whose conflicts are resolved."""
     orders = three / "orders"
     (late,), _ended = jobs(select(three, ["orders"], everything=False), Options(ref="v1.1.0"))
     assert svcgen("update", "orders", within=three).returncode == 3

@@ -400,6 +400,11 @@ def _confirm(begun: list[Any], ended: list[Any], *, asked: bool) -> None:
         )
 
 
+def _bytes(told: str) -> bytes:
+    """Write what holds lines of files: they are as they are, also where they are no UTF-8."""
+    return told.encode(errors="surrogateescape")
+
+
 def _tell(outcomes: list[Any], *, json: bool, dry_run: bool = False) -> None:
     """Print what became of each service, and end with the exit code that says it."""
     from svcgen import show, upkeep
@@ -408,7 +413,8 @@ def _tell(outcomes: list[Any], *, json: bool, dry_run: bool = False) -> None:
     if json:
         typer.echo(show.document(outcomes))
     else:
-        typer.echo(upkeep.diffs(outcomes) if dry_run else upkeep.outcomes(outcomes), nl=not dry_run)
+        told = upkeep.diffs(outcomes) if dry_run else upkeep.outcomes(outcomes)
+        typer.echo(_bytes(told), nl=not dry_run)
         typer.echo(upkeep.needs(outcomes, dry_run=dry_run), err=True, nl=False)
     states = {outcome.state for outcome in outcomes}
     if "failed" in states:
@@ -436,7 +442,7 @@ def drift(
     looked = look(
         selection, How(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json))
     )
-    typer.echo(show.document(looked) if json else upkeep.drift(looked))
+    typer.echo(show.document(looked) if json else _bytes(upkeep.drift(looked)))
     _end(looked, found=any(one.left for one in looked), json=json)
 
 

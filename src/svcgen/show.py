@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 
 def document(value: Any) -> str:
-    """Write a result as one JSON document; paths are strings, data classes are objects."""
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False)
+    """Write a result as one JSON document; paths are strings, data classes are objects.
+
+    JSON is UTF-8: a byte of a file or a name that is not becomes U+FFFD.
+    """
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=False)
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:

@@ -93,7 +93,11 @@ def stored_answers(folder: Path) -> dict[str, Any]:
 
 
 def unified_diff(planned: Plan, place: str = "") -> str:
-    """Return the plan as a patch for `git apply` or `patch -p1`; its paths begin at `place`."""
+    """Return the plan as a patch for `git apply` or `patch -p1`; its paths begin at `place`.
+
+    What is no UTF-8 in a file stands there as os.fsdecode would have it: print it with
+    `surrogateescape`, or the patch does not apply.
+    """
     with tempfile.TemporaryDirectory(prefix="svcgen-") as aside:
         for side, tree in (("a", planned.mine), ("b", _outcome(planned))):
             below = Path(aside, side, place)
@@ -102,7 +106,7 @@ def unified_diff(planned: Plan, place: str = "") -> str:
                 if path in tree:
                     write_file(below, path, tree[path])
         said = run("diff", "--no-index", *_AS_A_PATCH, "a", "b", within=Path(aside))
-    return said.stdout.decode(errors="replace")
+    return said.stdout.decode(errors="surrogateescape")
 
 
 def _outcome(planned: Plan) -> Tree:
