@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "a detached head": (detach, ("--commit",), "detached HEAD"),
     "a branch that is there": (lambda _: None, ("--branch", "other"), "there already"),
     "a branch that cannot be": (lambda _: None, ("--branch", "a..b"), "no name for a branch"),
-    "an older version": (lambda _: None, ("--ref", "v0.9.0"), "v0.9.0"),
+    "a version that is not there": (lambda _: None, ("--ref", "v0.9.0"), "v0.9.0"),
     "broken answers": (
         lambda folder: edit_answers(folder, "name:", "name: ["),
         (),
@@ -170,7 +170,12 @@ REFUSED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
         (),
         "v9.0.0",
     ),
-    "no program git": (lambda _: None, (), "git"),
+    "no program git": (lambda _: None, (), "There is no program git"),
+    "a way back": (
+        lambda folder: edit_answers(folder, "v1.0.0", "v1.1.0"),
+        ("--ref", "v1.0.0"),
+        "only goes forward",
+    ),
 }
 
 
@@ -188,6 +193,32 @@ def test_what_cannot_be_updated_is_refused_and_untouched(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert state(orders) == before
+
+
+def test_a_version_that_cannot_render_the_answers_is_named(tmp_path: Path) -> None:
+    template = publish(tmp_path / "template", "v1.0.0", FIRST)
+    failing = "{{ 1 / (name != 'orders') | int }}\n"
+    publish(template, "v1.1.0", {"template/README.md.jinja": failing})
+    words = ("new", "orders", "--template", template, "--ref", "v1.0.0", "--yes")
+    assert svcgen(*words, within=tmp_path).returncode == 0
+    orders = in_git(tmp_path / "orders")
+    before = state(orders)
+    done = svcgen("update", within=orders)
+    assert done.returncode == 1, done.stdout
+    assert f"{template} v1.1.0 cannot be used: ZeroDivisionError" in done.stderr
+    assert state(orders) == before
+
+
+def test_a_service_of_a_newer_svcgen_is_left_alone(tmp_path: Path) -> None:
+    assert svcgen("new", "orders", "--yes", within=tmp_path).returncode == 0
+    orders = in_git(tmp_path / "orders")
+    answers = (orders / ".copier-answers.yml").read_text()
+    commit_ = next(line for line in answers.splitlines() if line.startswith("_commit: "))
+    edit_answers(orders, commit_, "_commit: v999.0.0")
+    done = svcgen("update", within=orders)
+    assert done.returncode == 1, done.stdout
+    assert "v999.0.0 is of a newer svcgen than this one" in done.stderr
+    assert git("status", "--porcelain", within=orders) == ""
 
 
 def test_force_updates_a_plain_folder(made: Make) -> None:

@@ -138,7 +138,8 @@ def _copy(version: Version, folder: Path, answers: Mapping[str, Any], **wishes: 
     try:
         run_copy(source, folder, data=data, quiet=True, settings=_settings(), **wishes)
     except Exception as error:  # a template is a program, and can fail in any way
-        raise SvcgenError(*_in_our_words(error, version.source)) from error
+        template = f"{version.source} {version.name}".strip()
+        raise SvcgenError(*_in_our_words(error, template)) from error
 
 
 @cache
@@ -152,7 +153,7 @@ def _settings() -> Any:
 _REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTALL)
 
 
-def _in_our_words(error: Exception, source: str) -> tuple[str, str]:
+def _in_our_words(error: Exception, template: str) -> tuple[str, str]:
     """Split Copier's `Validation error for question 'name': …` into problem and advice."""
     text = " ".join(str(error).split())
     refusal = _REFUSAL.fullmatch(str(error))
@@ -161,7 +162,7 @@ def _in_our_words(error: Exception, source: str) -> tuple[str, str]:
         return f"The answer to `{question}` cannot be used: {problem}", advice or ""
     worded = type(error).__module__.startswith("copier") or isinstance(error, ValueError | OSError)
     kind = "" if worded and text else f"{type(error).__name__}: "
-    return f"{source} cannot be used: {kind}{text}", ""
+    return f"{template} cannot be used: {kind}{text}", ""
 
 
 @contextmanager
