@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from tests.templates import FIRST, SECOND, answered, commit, git, in_git, publish, svcgen, write
+from tests.templates import (
+    COPIER_YML,
+    FIRST,
+    SECOND,
+    answered,
+    commit,
+    git,
+    in_git,
+    publish,
+    svcgen,
+    write,
+)
 
 Edit = Callable[[Path], object]
 
@@ -273,6 +284,24 @@ def test_a_service_that_cannot_be_compared_does_not_end_the_rest(
     assert done.returncode == 3
     assert "Dockerfile" in done.stdout
     assert problem in done.stderr
+
+
+@pytest.mark.parametrize("words", [("drift",), ("reconfigure", "orders", "-d", "database=none")])
+def test_programs_of_a_template_run_only_when_somebody_says_so(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    tasks = {**FIRST, "copier.yml": f"_tasks: ['echo ran >> {tmp_path / 'ran'}']\n{COPIER_YML}"}
+    template = publish(tmp_path / "template", "v1.0.0", tasks)
+    new = ("new", "orders", "--template", template, "--trust", "--yes")
+    assert svcgen(*new, within=tmp_path).returncode == 0
+    orders = in_git(tmp_path / "orders")
+    (tmp_path / "ran").unlink()
+    refused = svcgen(*words, within=orders)
+    assert refused.returncode == 1
+    assert "--trust" in refused.stderr
+    assert not (tmp_path / "ran").exists()
+    assert svcgen(*words, "--trust", within=orders).returncode == 0
+    assert (tmp_path / "ran").exists()
 
 
 def test_only_the_named_services_are_looked_at(orders: Path) -> None:

@@ -173,9 +173,13 @@ def test_offline_the_versions_last_seen_are_used_with_a_warning(template: Path) 
     url = f"file://{template}"
     assert svcgen("template", "versions", "--template", url, within=template.parent).stdout
     template.rename("away")
-    made = svcgen("new", "orders", "--template", url, within=template.parent)
+    older = ("--ref", "v1.0.0")
+    made = svcgen("new", "orders", "--template", url, *older, within=template.parent)
     assert made.returncode == 0, made.stderr
     assert made.stderr.startswith(f"{url} cannot be fetched (fatal: ")
+    updated = svcgen("update", "--force", "--json", within=Path("orders").absolute())
+    assert [one["new"] for one in answered(updated)] == ["v1.1.0"]
+    assert updated.stderr.startswith(f"{url} cannot be fetched (fatal: ")
     listed = svcgen("template", "versions", "--template", template, "--json", within=Path())
     assert (listed.returncode, listed.stdout) == (1, "")  # by this path it was never fetched
     listed = svcgen("template", "versions", "--template", url, "--json", within=Path())

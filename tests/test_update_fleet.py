@@ -141,6 +141,17 @@ def test_a_dry_run_of_all_is_one_patch(three: Path) -> None:
     assert git("status", "--porcelain", within=three / "stock") == ""
 
 
+@pytest.mark.parametrize(
+    "words", [("update", "--all", "--dry-run"), ("drift",), ("list", "--outdated")]
+)
+def test_a_command_fetches_a_fleets_template_once(
+    three: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    trace = tmp_path / "trace"
+    assert svcgen(*words, within=three, GIT_TRACE=str(trace)).returncode == 3
+    assert trace.read_text().count("trace: built-in: git fetch") == 1
+
+
 def test_json_is_one_document(three: Path) -> None:
     done = svcgen("update", "--all", "--json", within=three)
     assert len(json.loads(done.stdout)) == 3

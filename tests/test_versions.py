@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from jinja2 import Environment
 
 from svcgen.errors import SvcgenError
 from svcgen.render.render import render_version, seeded_patterns
@@ -215,6 +217,25 @@ def test_compiling_once_changes_no_byte(
     monkeypatch.setenv("SVCGEN_JINJA_CACHE", "0")
     anew = render_version(version, tmp_path / "anew/orders", {"name": "orders", **answers})
     assert tree(once) == tree(anew)
+
+
+@pytest.mark.parametrize(("switch", "anew"), [("0", True), ("1", False)])
+def test_a_switch_decides_whether_texts_are_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switch: str, anew: bool
+) -> None:
+    compile_, compiled = Environment.compile, list[str]()
+
+    def counted(self: Environment, source: Any, *words: Any, **named: Any) -> Any:
+        compiled.extend([source] if isinstance(source, str) else [])
+        return compile_(self, source, *words, **named)
+
+    monkeypatch.setenv("SVCGEN_JINJA_CACHE", switch)
+    monkeypatch.setattr(Environment, "compile", counted)
+    version = open_source().obtain()
+    render_version(version, tmp_path / "once/orders", {"name": "orders"})
+    compiled.clear()
+    render_version(version, tmp_path / "twice/orders", {"name": "orders"})
+    assert bool(compiled) == anew
 
 
 def test_seeded_paths_are_those_that_an_update_leaves_out(tmp_path: Path) -> None:
