@@ -1,4 +1,4 @@
-"""Versions of templates from their real histories: of ours, and of others' clones."""
+"""Versions of templates of others from their real histories."""
 
 from __future__ import annotations
 
@@ -10,36 +10,10 @@ from typing import Any
 import yaml
 
 from tests.fleet.cases import MODEL, settings_of
+from tests.fleet.commits import export
 
-REPOSITORY = Path(__file__).parents[1]
-# Of this repository: one stack, its types, two stacks, three, and all that there are.
-COMMITS = ("b444091", "94d980e", "654a272", "df00780", "HEAD")
 DRAWN = 6
 _PROGRAMS = {"_tasks", "_migrations"}
-
-
-def commits(root: Path) -> dict[str, Path]:
-    """Export old commits of our template as versions; none in a shallow clone."""
-    command = ["git", "cat-file", "-e", COMMITS[0]]
-    known = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True)
-    if known.returncode:
-        return {}
-    found = {}
-    for number, commit in enumerate(COMMITS, start=1):
-        folder = _export(REPOSITORY, commit, root / commit, "copier.yml", "template")
-        _derive_path(folder / "copier.yml")
-        found[f"v0.{number}.0"] = folder
-    return found
-
-
-def _derive_path(settings: Path) -> None:
-    """Give a version what later ones derive: Copier fills their `_exclude` with its answers.
-
-    It breaks off where one is missing, and there would be nothing to compare with.
-    """
-    text = settings.read_text(encoding="utf-8")
-    if "\npath:" not in text:
-        settings.write_text(f'{text}\npath: {{type: str, when: false, default: ""}}\n')
 
 
 def releases(clone: Path, root: Path) -> dict[str, Path]:
@@ -52,7 +26,7 @@ def releases(clone: Path, root: Path) -> dict[str, Path]:
     tags = [tag for tag in said.split() if not set("abrc") & set(tag)]
     tags = tags[len(tags) // 3 :]
     drawn = [tags[round(n * (len(tags) - 1) / (DRAWN - 1))] for n in range(DRAWN)]
-    folders = {tag: _export(clone, tag, root / tag) for tag in drawn}
+    folders = {tag: export(clone, tag, root / tag) for tag in drawn}
     for folder in folders.values():
         kept = {key: value for key, value in settings_of(folder).items() if key not in _PROGRAMS}
         settings = next(folder.glob("copier.y*ml"))
@@ -79,11 +53,3 @@ def _answer(question: Mapping[str, Any]) -> object:
     if question.get("type") == "bool":
         return True
     return next(iter(choices.values() if isinstance(choices, dict) else choices))
-
-
-def _export(clone: Path, commit: str, folder: Path, *paths: str) -> Path:
-    folder.mkdir(parents=True)
-    command = ["git", "archive", commit, *paths]
-    archive = subprocess.run(command, cwd=clone, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "-x"], cwd=folder, input=archive, check=True)
-    return folder

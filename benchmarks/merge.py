@@ -15,7 +15,7 @@ from pathlib import Path
 
 import histories
 
-from tests.fleet import cases, engines, evolution, judge
+from tests.fleet import cases, commits, engines, evolution, judge
 from tests.fleet.cases import ANSWERS_FILE, Answers, Case, History
 from tests.fleet.engines import Outcome
 from tests.fleet.repository import write_repository
@@ -42,7 +42,7 @@ def fleets(root: Path, clones: Sequence[Path], answers: Answers) -> Iterator[Fle
     """Yield fleets of our template's five made versions, its real ones, and others' releases."""
     evolved = evolution.write_versions(root / "evolved")
     yield Fleet("Five made versions of our template", _drawn(root / "made", evolved, SERVICES))
-    committed = histories.commits(root / "commits")
+    committed = commits.write_versions(root / "commits")
     if committed:
         yield Fleet("Five commits of our template", _drawn(root / "real", committed, SERVICES))
     for clone in clones:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet import cases, evolution, other_template
+from svcgen.render.declaration import read_declaration
+from svcgen.render.source.sources import Version
+from tests.fleet import cases, commits, evolution, other_template
 from tests.fleet.cases import CHOICES, MODEL, Case, History
 from tests.fleet.engines import (
     Outcome,
@@ -67,7 +69,20 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Updated:
     return Updated(drawn, outcomes, tmp_path_factory.mktemp("scratch"))
 
 
-@pytest.fixture(params=["ours", "others"])
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Updated:
+    """Services of our template as it was at five real commits, merged without a command."""
+    root = tmp_path_factory.mktemp("commits")
+    folders = commits.write_versions(root)
+    if not folders:
+        pytest.skip("this clone is shallow: it has no old commits")
+    drawn = list(cases.fleet(History(root, folders), 40))
+    manifests = read_declaration(Version("", "", folders[drawn[0].newest])).manifests
+    outcomes = [merge_with_svcgen(case, manifests) for case in drawn]
+    return Updated(drawn, outcomes, tmp_path_factory.mktemp("scratch"))
+
+
+@pytest.fixture(params=["ours", "grown", "others"])
 def updated(request: pytest.FixtureRequest) -> Updated:
     made = request.getfixturevalue(request.param)
     assert isinstance(made, Updated)

@@ -284,10 +284,11 @@ def test_an_update_needs_no_network(tmp_path: Path) -> None:
 
 @pytest.fixture
 def served(source: Path, tmp_path: Path) -> Iterator[str]:
-    """The public repository, served by git to this machine alone; its address."""
-    bundle = source.with_suffix(".bundle")
+    """The repository itself with its tags, served by git to this machine alone; its address."""
     (tmp_path / "served").mkdir()
-    git("clone", "--quiet", "--bare", bundle, "svcgen.git", within=tmp_path / "served")
+    git("clone", "--quiet", "--bare", source, "svcgen.git", within=tmp_path / "served")
+    for version in ("v1.0.0", "v1.1.0"):  # as `make release` says
+        git("tag", version, f":/^{version}", within=tmp_path / "served/svcgen.git")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     command = ["git", "daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1"]
