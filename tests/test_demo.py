@@ -65,6 +65,22 @@ def test_the_wheel_has_the_versions_of_what_it_was_built_from(
             said("new", f"o{version.replace('.', '-')}", version, "--ref", version)["version"]
             == version
         )
+    (updated,) = said("update", f"o{released[0].replace('.', '-')}", "--force")
+    assert (updated["old"], updated["new"]) == (released[0], open_source().obtain().name)
+
+
+def test_the_wheel_writes_a_service_where_there_is_no_git(installed: Path, tmp_path: Path) -> None:
+    """The current template lies there as plain files: no bundle is opened, and nothing cached."""
+    cache = {"SVCGEN_CACHE_DIR": str(tmp_path / "cache"), "PATH": str(tmp_path)}
+    subprocess.run(
+        [str(installed / "svcgen"), "new", "orders", "--yes"],
+        cwd=tmp_path,
+        env=surroundings(installed) | cache,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    assert (tmp_path / "orders" / "Makefile").is_file()
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize(
