@@ -16,6 +16,7 @@ from tests.updates import Make, made, own_cache, versions
 __all__ = ["made", "own_cache", "versions"]
 pytestmark = pytest.mark.slow
 MOMENTS = 50
+MOMENTS_OF_A_FLEET = 15  # each starts processes, twice
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -58,6 +59,23 @@ def test_an_update_on_a_branch_is_committed_whole_or_not_at_all(made: Make) -> N
         assert files(orders) == wanted
         assert git("status", "--porcelain", within=orders) == ""
         start_again(orders)
+
+
+def test_a_fleet_is_put_right_by_the_next_run(made: Make, tmp_path: Path) -> None:
+    """Its workers die with it: none goes on beside the next run."""
+    for name in ("catalog", "orders", "stock"):
+        made(name)
+    in_git(tmp_path)
+    words = ["update", "--all", "--branch", "newer"]
+    seconds = faults.duration(words, tmp_path)
+    wanted = files(tmp_path)
+    start_again(tmp_path)
+    for moment in faults.moments(MOMENTS_OF_A_FLEET, seconds):
+        faults.killed_after(moment, words, tmp_path)
+        assert faults.run(words, tmp_path) == 0
+        assert files(tmp_path) == wanted
+        assert git("status", "--porcelain", within=tmp_path) == ""
+        start_again(tmp_path)
 
 
 def start_again(folder: Path) -> None:
