@@ -310,6 +310,9 @@ def test_company_defaults_serve_questions_of_any_template(template: Path) -> Non
     assert "registry" not in answers()
     assert typed("new", "stock")[0] == 0
     assert answers("stock")["registry"] == "reg.acme.com/shop"
+    Path("svcgen.yaml").write_text("defaults: {organization: shop.example, owner: shop}\n")
+    assert typed("new", "books", "--stack", "go")[0] == 0
+    assert (answers("books")["organization"], answers("books")["owner"]) == ("shop.example", "shop")
 
 
 @pytest.mark.parametrize(

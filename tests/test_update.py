@@ -12,6 +12,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from svcgen.commands.selection import select
+from svcgen.commands.update import Options, jobs
+from svcgen.commands.updating import update_service
+from svcgen.errors import SvcgenError
+from svcgen.render import apply
+from svcgen.render.apply import locked
+from svcgen.render.merge.tree import File, write_file
 from tests.templates import (
     COPIER_YML,
     FIRST,
@@ -328,16 +335,117 @@ def test_a_stack_changed_by_hand_is_refused(other: str, tmp_path: Path) -> None:
     assert git("status", "--porcelain", within=orders) == ""
 
 
-def test_a_run_killed_between_staging_and_committing_is_undone(orders: Path) -> None:
+@pytest.fixture
+def killed(orders: Path) -> Path:
+    """Return a service whose update was killed between `git add` and `git commit`."""
     hook = orders / ".git/hooks/pre-commit"
     hook.write_text('#!/bin/sh\nkill -9 "$(ps -o ppid= -p $PPID | tr -d " ")" $PPID\nexit 1\n')
     hook.chmod(0o755)
-    killed = svcgen("update", "--commit", within=orders)
-    assert killed.returncode == -9
+    assert svcgen("update", "--commit", within=orders).returncode == -9
     assert git("diff", "--cached", "--name-only", within=orders) != ""
     hook.unlink()
     for lock in (orders / ".git").glob("*.lock"):
         lock.unlink()  # git was killed as well
-    done = svcgen("update", "--commit", within=orders)
+    return orders
+
+
+@pytest.mark.parametrize("how", ["--commit", "--abort"])
+def test_a_run_killed_between_staging_and_committing_is_undone(killed: Path, how: str) -> None:
+    done = svcgen("update", how, within=killed)
     assert done.returncode == 0, done.stderr
+    assert git("status", "--porcelain", within=killed) == ""
+
+
+def test_what_was_edited_since_a_run_was_killed_is_kept(killed: Path) -> None:
+    write(killed, {"Dockerfile": "CMD mine\n"})
+    done = svcgen("update", within=killed)
+    assert done.returncode == 1
+    assert "Dockerfile was edited since" in done.stderr
+    assert "--abort" in done.stderr
+    assert text(killed, "Dockerfile") == "CMD mine\n"
+
+
+def test_two_updates_of_one_service_do_not_meet(orders: Path) -> None:
+    with locked(orders):
+        done = svcgen("update", within=orders)
+    assert done.returncode == 1
+    assert "Another update of orders is at work" in done.stderr
     assert git("status", "--porcelain", within=orders) == ""
+
+
+def test_what_cannot_be_written_to_its_end_is_put_back(
+    orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job,), _ended = jobs(select(orders, [], everything=False), Options())
+    written: list[str] = []
+
+    def full_disk(folder: Path, path: str, file: File) -> None:
+        written.append(path)
+        if len(written) == 3:
+            raise SvcgenError("No space left on device.")
+        write_file(folder, path, file)
+
+    monkeypatch.setattr(apply, "write_file", full_disk)
+    outcome = update_service(job)
+    assert (outcome.state, "No space left" in outcome.problem) == ("failed", True)
+    assert git("status", "--porcelain", within=orders) == ""
+
+
+def test_a_folder_that_its_repository_ignores_is_one_without_git(
+    made: Make, tmp_path: Path
+) -> None:
+    orders = made()
+    write(tmp_path, {".gitignore": "orders\n"})
+    in_git(tmp_path)
+    done = svcgen("update", within=orders)
+    assert done.returncode == 1
+    assert "in no git repository" in done.stderr
+
+
+def test_a_patch_and_an_update_do_the_same_to_what_is_no_text(tmp_path: Path) -> None:
+    logo, own = b"\0logo\n" * 9, b"\0own\n" * 9
+    settings = f"_preserve_symlinks: true\n{COPIER_YML}"
+    binary = {"copier.yml": settings, "template/logo.png": logo, "template/icon.png": logo}
+    template = publish(tmp_path / "template", "v1.0.0", {**FIRST, **binary})
+    (template / "template/Makefile").chmod(0o755)
+    (template / "template/current").symlink_to("src")
+    newer = {
+        "template/logo.png": logo * 2,
+        "template/icon.png": logo * 2,
+        "template/Dockerfile": None,
+    }
+    publish(template, "v1.1.0", newer)
+    words = ("new", "orders", "--template", template, "--ref", "v1.0.0", "--yes")
+    assert svcgen(*words, within=tmp_path).returncode == 0
+    orders = in_git(tmp_path / "orders")
+    patch = svcgen("update", "--dry-run", within=orders).stdout
+    subprocess.run(["git", "apply", "-"], cwd=orders, input=patch, text=True, check=True)
+    commit(orders)
+    by_patch = git("rev-parse", "HEAD^{tree}", within=orders)
+    git("reset", "--quiet", "--hard", "HEAD~1", within=orders)
+    assert svcgen("update", "--commit", within=orders).returncode == 0
+    assert git("rev-parse", "HEAD^{tree}", within=orders) == by_patch
+    assert (orders / "logo.png").read_bytes() == logo * 2
+    assert os.access(orders / "Makefile", os.X_OK)
+    assert (orders / "current").readlink() == Path("src")
+    assert not (orders / "Dockerfile").exists()
+    # One that both have changed waits beside the user's, until that is looked at.
+    git("reset", "--quiet", "--hard", "HEAD~1", within=orders)
+    write(orders, {"icon.png": own})
+    commit(orders)
+    assert svcgen("update", within=orders).returncode == 3
+    assert (orders / "icon.png").read_bytes() == own
+    assert (orders / "icon.png.svcgen-v1.1.0").read_bytes() == logo * 2
+    early = svcgen("update", "--continue", within=orders)
+    assert (early.returncode, "icon.png.svcgen-v1.1.0" in early.stderr) == (1, True)
+    (orders / "icon.png.svcgen-v1.1.0").unlink()
+    assert svcgen("update", "--continue", within=orders).returncode == 0
+
+
+def test_what_the_user_deleted_stays_deleted_and_is_told(orders: Path) -> None:
+    (orders / "Dockerfile").unlink()
+    commit(orders)
+    done = svcgen("update", within=orders)
+    assert done.returncode == 0, done.stderr
+    assert not (orders / "Dockerfile").exists()
+    assert "stays deleted, though the template changed it: Dockerfile" in done.stderr

@@ -110,6 +110,15 @@ def test_lock_runs_what_makes_locks(three: Path) -> None:
     assert text(three / "stock", "requirements.txt") == "web==2.0\nlog==1.0\nlock\ngenerate\n"
 
 
+def test_locks_that_cannot_be_made_leave_all_as_it_was(three: Path) -> None:
+    failing = "lock generate:\n\t@echo half >> requirements.txt; echo no registry; false\n"
+    write(three / "stock", {"Makefile": failing})
+    commit(three / "stock")
+    (outcome,) = answered(svcgen("update", "stock", "--lock", "--json", within=three), 3)
+    assert (outcome["state"], "no registry" in outcome["problem"]) == ("put-back", True)
+    assert git("status", "--porcelain", within=three / "stock") == ""
+
+
 def test_a_branch_a_repository_is_ready_for_a_pull_request(three: Path) -> None:
     done = svcgen("update", "--all", "--branch", "newer", "--json", within=three)
     assert states(done, 3) == {"catalog": "updated", "orders": "conflicts", "stock": "updated"}
@@ -130,7 +139,7 @@ def test_a_hook_that_refuses_the_commit_leaves_all_as_it_was(three: Path) -> Non
     (outcome,) = answered(svcgen(*words, within=three), 1)
     assert "not today" in outcome["problem"]
     assert git("status", "--porcelain", within=three / "stock") == ""
-    assert git("branch", "--show-current", within=three / "stock") == "main\n"
+    assert git("branch", "--format=%(refname:short)", within=three / "stock") == "main\n"
 
 
 def test_a_dry_run_of_all_is_one_patch(three: Path) -> None:
@@ -139,6 +148,10 @@ def test_a_dry_run_of_all_is_one_patch(three: Path) -> None:
     assert "+++ b/catalog/Dockerfile" in done.stdout
     assert "+++ b/stock/Dockerfile" in done.stdout
     assert git("status", "--porcelain", within=three / "stock") == ""
+    applied = ["git", "apply", "-"]
+    subprocess.run(applied, cwd=three, input=done.stdout, text=True, check=True)
+    assert text(three / "catalog", "Dockerfile").endswith("CMD two\n")
+    assert text(three / "stock", "src/telemetry.py") == "TRACES = True\n"
 
 
 @pytest.mark.parametrize(
