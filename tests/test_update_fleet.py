@@ -111,7 +111,8 @@ def test_lock_runs_what_makes_locks(three: Path) -> None:
 
 
 def test_locks_that_cannot_be_made_leave_all_as_it_was(three: Path) -> None:
-    failing = "lock generate:\n\t@echo half >> requirements.txt; echo no registry; false\n"
+    half = "echo half >> requirements.txt; echo half >> src/store.py"  # one that no update touches
+    failing = f"lock generate:\n\t@{half}; echo no registry; false\n"
     write(three / "stock", {"Makefile": failing})
     commit(three / "stock")
     (outcome,) = answered(svcgen("update", "stock", "--lock", "--json", within=three), 3)

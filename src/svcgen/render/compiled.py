@@ -1,4 +1,4 @@
-"""Jinja templates compiled once a process, not once a service: half of a render's time."""
+"""Jinja templates compiled once a process, not once a service: two thirds of a render's time."""
 
 from __future__ import annotations
 
