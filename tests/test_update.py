@@ -23,6 +23,7 @@ from tests.templates import (
     COPIER_YML,
     FIRST,
     SECOND,
+    Files,
     answered,
     commit,
     git,
@@ -405,11 +406,11 @@ def test_a_folder_that_its_repository_ignores_is_one_without_git(
 def test_a_patch_and_an_update_do_the_same_to_what_is_no_text(tmp_path: Path) -> None:
     logo, own = b"\0logo\n" * 9, b"\0own\n" * 9
     settings = f"_preserve_symlinks: true\n{COPIER_YML}"
-    binary = {"copier.yml": settings, "template/logo.png": logo, "template/icon.png": logo}
+    binary: Files = {"copier.yml": settings, "template/logo.png": logo, "template/icon.png": logo}
     template = publish(tmp_path / "template", "v1.0.0", {**FIRST, **binary})
     (template / "template/Makefile").chmod(0o755)
     (template / "template/current").symlink_to("src")
-    newer = {
+    newer: Files = {
         "template/logo.png": logo * 2,
         "template/icon.png": logo * 2,
         "template/Dockerfile": None,
