@@ -55,10 +55,9 @@ def apply(planned: Plan, *, message: str = "", touched: Sequence[str] = ()) -> O
     """Do what was planned; it stays undoable until `finish`.
 
     `message` is that of the commit that is to end it, `touched` are paths that other programs may
-    write before `finish`. Raises SvcgenError, with nothing changed, when it cannot be written, and
-    when an update is open: another run may have begun one since this was planned.
+    write before `finish`. Whoever calls it holds the lock, and has seen under it that no update is
+    open (`refuse_open`). Raises SvcgenError, with nothing changed, when it cannot be written.
     """
-    refuse_open(planned.folder)
     opened = _record(planned, message, touched)
     try:
         begin(planned.folder, opened, planned.mine)
