@@ -74,7 +74,8 @@ class Bench:
         needed: dict[str, str | None] = {
             "PORT": str(free_port()),
             "SERVICE_VERSION": VERSION,
-            **{f"{variable(name)}_URL": stub.url for name, stub in self.callees.items()},
+            # A / at its end changes nothing.
+            **{f"{variable(name)}_URL": f"{stub.url}/" for name, stub in self.callees.items()},
         }
         if self.database_url:
             needed["DATABASE_URL"] = self.database_url

@@ -11,6 +11,7 @@ from svcgen.contract.client import Answer, ask
 from svcgen.contract.problems import problem
 from svcgen.contract.stub import ANSWER, FAIL, HANG, NONSENSE, RESET, UNAVAILABLE, Received
 
+PAUSE = 0.05  # seconds between a call and its repetition
 IDENTITY = {
     "authorization": "Bearer of-a-check",
     "x-auth-subject": "user-17",
@@ -78,6 +79,8 @@ def call_retried(bench: Bench) -> None:
             answer = summarize(bench)
             expect(answer.status == 200, f"after one {manner} it is {answer.status}")
             expect(len(received) == 2, f"{len(received)} requests after one {manner}")
+            paused = received[1].at - received[0].at
+            expect(PAUSE - 0.01 < paused < 1, f"{paused:.3f} s after {manner}, not {PAUSE}")
         with bench.callee.behaving(manner) as received:
             problem(summarize(bench), 502)
             expect(len(received) == 2, f"{len(received)} requests, each {manner}: not two")

@@ -130,6 +130,14 @@ def send_raw(address: Address, data: bytes, wait: float = 0.5) -> None:
             return
 
 
+def read_raw(address: Address, method: str, path: str) -> bytes:
+    """Make one request and return all that comes back, as it comes."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: contract\r\nConnection: close\r\n\r\n"
+    with socket.create_connection((address.host, address.port), timeout=PATIENCE) as connection:
+        connection.sendall(head.encode())
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
 def until(condition: Callable[[], bool], seconds: float, pause: float = 0.1) -> float:
     """Wait until a condition holds, return the seconds it took; BrokenRuleError after too many."""
     started = time.monotonic()

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from svcgen.contract.bench import VERSION, Bench, marker
-from svcgen.contract.check import START, BrokenRuleError, Check, expect
+from svcgen.contract.check import DATABASE, START, BrokenRuleError, Check, expect
 from svcgen.contract.client import ask, get, send_raw, until
+from svcgen.contract.problems import problem
 from svcgen.contract.resource import TIME
 from svcgen.contract.target import Output
 
@@ -115,6 +116,20 @@ def log_secrets(bench: Bench) -> None:
         expect(not shown, f"a secret is logged: {shown[:1]}")
 
 
+def unforeseen(bench: Bench) -> None:
+    """Start on a database that has no tables, which no code has an answer to."""
+    separator = "&" if "?" in bench.database_url else "?"
+    url = f"{bench.database_url}{separator}options=-csearch_path%3Dnowhere"
+    with bench.start(DATABASE_URL=url) as running:
+        running.wait_for("/readyz", bench.patience)
+        problem(get(running.address, bench.path), 500)
+        line = request_line(running.output, bench.path)
+        said = [one for one in running.output.entries() if one.get("level") == "error"]
+        expect(len(said) == 1, f"{len(said)} log lines of level error, not one: {said}")
+        expect(said[0]["trace_id"] == line["trace_id"], f"it has another trace: {said[0]}")
+        expect(not strays(running.output), f"no log lines: {strays(running.output)}")
+
+
 WATCHED = frozenset({START})
 CHECKS = (
     Check("log-lines", "every line is an object with all members", log_lines, WATCHED),
@@ -122,4 +137,11 @@ CHECKS = (
     Check("log-probes", "and none for probes", log_probes, WATCHED),
     Check("log-level", "LOG_LEVEL is obeyed", log_level, WATCHED, alone=True),
     Check("log-secrets", "no query, token or password", log_secrets, WATCHED),
+    Check(
+        "unforeseen",
+        "what nobody foresaw is 500, and one log line in its trace",
+        unforeseen,
+        WATCHED | {DATABASE},
+        alone=True,
+    ),
 )

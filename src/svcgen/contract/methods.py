@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from svcgen.contract.bench import Bench
 from svcgen.contract.check import Check, expect
-from svcgen.contract.client import ask, get
+from svcgen.contract.client import ask, get, read_raw
 from svcgen.contract.problems import problem
 from svcgen.contract.resource import made
 
@@ -23,6 +23,8 @@ def head(bench: Bench) -> None:
         got, headed = get(bench.address, path), ask(bench.address, "HEAD", path)
         expect(headed.status == got.status, f"HEAD {path} is {headed.status}, GET {got.status}")
         expect(headed.kind == got.kind, f"HEAD {path} is {headed.kind}, GET {got.kind}")
+    body = read_raw(bench.address, "HEAD", bench.path).partition(b"\r\n\r\n")[2]
+    expect(not body, f"HEAD {bench.path} has a body: {body[:80]!r}")
     missing = ask(bench.address, "HEAD", "/nothing")
     expect(missing.status == 404, f"HEAD /nothing is {missing.status}")
 

@@ -97,6 +97,7 @@ def metrics_bounded(bench: Bench) -> None:
     expect(grown <= OWN_SERIES, f"{3 * STRANGERS} strange requests made {grown} series")
     methods = {one.labels.get("http_request_method", "") for one in series}
     expect(not any(one.startswith("STRANGE") for one in methods), f"methods are {sorted(methods)}")
+    expect("_OTHER" in methods, f"unknown methods are not _OTHER, but one of {sorted(methods)}")
 
 
 CHECKS = (

@@ -90,16 +90,17 @@ def list_default(bench: Bench) -> None:
 
 def list_pages(bench: Bench) -> None:
     bench.once(full)
-    late, seen, cursor = "", [], ""
+    late, seen, times, cursor = "", [], [], ""
     while cursor is not None:
         query = f"?limit=100&cursor={cursor}" if cursor else "?limit=100"
         current = page(bench, query)
         expect(len(current["items"]) == 100 or current["next"] is None, "a page is not full")
         seen += [item["id"] for item in current["items"]]
+        times += [datetime.fromisoformat(item["created_at"]) for item in current["items"]]
         late = late or made(bench, marker()).json()["id"]
         cursor = current["next"]
     expect(len(seen) == len(set(seen)), "an item stands on two pages")
-    expect(seen[-1] == late, "the newest item is not the last")
+    expect(times == sorted(times) and seen[-1] == late, "the items are not oldest first")
     held = get(bench.address, f"{bench.path}/summary?depth=0").json()["items"]
     expect(len(seen) == held, f"{len(seen)} items on all pages, {held} in the summary")
 

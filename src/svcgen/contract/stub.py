@@ -8,6 +8,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
@@ -28,6 +29,7 @@ class Received:
     path: str
     headers: Message
     body: bytes = b""
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from tests.contract.reference.settings import CALLEE, NAME, broken, log
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+PAUSE = 0.05  # seconds before a call is repeated
 PASSED = ("authorization", "x-auth-subject", "x-auth-scopes")
 
 
@@ -65,6 +66,8 @@ class Database:
         if not self.up:
             status = 500 if broken("database-request") else 503
             raise ProblemError(status, "the database cannot be reached")
+        if "options=" in self.url:
+            raise LookupError("no such table")
 
 
 def faulty(parameter: str) -> ProblemError:
@@ -154,6 +157,7 @@ class Calls:
         asked = depth if broken("call-depth-counted") else depth - 1
         for left in (0,) if broken("call-retried") else (1, 0):
             with contextlib.suppress(_AgainError):
+                time.sleep(0 if left else PAUSE)
                 return self._ask(f"/v1/{CALLEE}/summary?depth={asked}", headers, left)
         raise ProblemError(502, f"{CALLEE} does not answer")
 

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -68,6 +69,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             reply = self.answer(route, methods)
         except ProblemError as problem:
             reply = self.problem(problem, methods)
+        except Exception:
+            told = traceback.format_exc()
+            log("error", "nobody foresaw this", self.trace[:2], exception=told)
+            detail = told if broken("unforeseen") else "the service made a mistake"
+            reply = self.problem(ProblemError(500, detail), methods)
         self.report(route, path, reply[0], time.monotonic() - began)
         self.reply(reply)
 
