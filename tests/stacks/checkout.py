@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,35 @@ def assert_dev_starts_again(made: Checkout, source: Path, patience: float) -> No
         os.killpg(dev.pid, signal.SIGKILL)
         dev.wait()
         source.write_bytes(made.rendered[source])
+
+
+def assert_format_and_generate_make_it_as_it_was(
+    made: Checkout, source: Path, generated: Iterable[Path], comment: str = "//"
+) -> None:
+    """Put a source out of shape and let what is generated be stale: both targets mend them."""
+    for path in generated:
+        path.write_bytes(made.rendered[path] + f"{comment} stale\n".encode())
+    source.write_bytes(made.rendered[source] + b"\n\n\n")
+    made.succeed("format")
+    made.succeed("generate", DATABASE_URL="")
+    assert made.changed() == []
+
+
+def assert_lint_finds(made: Checkout, *faults: tuple[Path, str, str]) -> None:
+    """Write one fault after another at the end of a file: lint fails, and says this about it."""
+    for path, fault, said in faults:
+        path.write_bytes(made.rendered.get(path, b"") + fault.encode())
+        try:
+            linted = made.make("lint")
+            assert linted.returncode, fault
+            assert said in linted.stdout
+        finally:
+            put_back(made, path)
+
+
+def put_back(made: Checkout, path: Path) -> None:
+    """Let a file be as it was rendered, or gone."""
+    path.write_bytes(made.rendered[path]) if path in made.rendered else path.unlink()
 
 
 def assert_generate_keeps_what_it_cannot_write(made: Checkout, source: Path) -> None:

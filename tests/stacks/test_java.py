@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from tests.stacks.checkout import (
     Checkout,
     assert_dev_starts_again,
+    assert_format_and_generate_make_it_as_it_was,
+    assert_lint_finds,
     check_out,
     environment_of,
     migrate_twice_at_once,
@@ -41,14 +44,25 @@ def test_lint_is_silent(checkout: Checkout) -> None:
     assert checkout.succeed("lint") == ""
 
 
+def test_lint_finds_faults_of_style_and_of_code(in_memory: Checkout) -> None:
+    (source,) = in_memory.folder.rglob("Items.java")
+    package = source.read_text().partition("\n")[0]
+    raw = f"{package}\n\nimport java.util.List;\n\nclass Raw {{\n    List all;\n}}\n"
+    code = (source.with_name("Raw.java"), raw, "Raw.java: warnings found")
+    assert_lint_finds(in_memory, (source, "\n\n\n", "Items.java"), code)
+
+
 def test_a_fresh_service_is_in_shape_and_its_generated_code_is_true(checkout: Checkout) -> None:
-    checkout.succeed("format")
-    checkout.succeed("generate", DATABASE_URL="")
-    assert checkout.changed() == []
+    (source,) = checkout.folder.rglob("Items.java")
+    types = source.parent.glob("*Api.java")
+    assert_format_and_generate_make_it_as_it_was(checkout, source, types)
 
 
 def test_its_own_tests_pass(checkout: Checkout) -> None:
     assert checkout.succeed("test") == ""  # Maven tells of what fails or is left out
+    run = {path.name for path in (checkout.folder / "target/surefire-reports").glob("*.txt")}
+    written = {path.stem for path in checkout.folder.glob("src/test/java/**/*Test.java")}
+    assert {name.split(".")[-2] for name in run} == written
 
 
 def test_without_a_database_its_tests_skip_with_the_reason(with_database: Checkout) -> None:
@@ -72,7 +86,12 @@ def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
 def test_lock_takes_releases_only(with_database: Checkout) -> None:
     pom = with_database.folder / "pom.xml"
     try:
+        parent = re.compile(r"(?<=-parent</artifactId>\n    <version>)[\d.]+")
+        older, changed = parent.subn("4.1.0", pom.read_text())
+        assert changed
+        pom.write_text(older)
         with_database.succeed("lock")
+        assert parent.findall(pom.read_text()) > ["4.1.0"]
         assert "-M" not in pom.read_text()
         assert "-RC" not in pom.read_text()
         assert "://repo" not in pom.read_text()

@@ -13,7 +13,9 @@ import pytest
 from tests.stacks.checkout import (
     Checkout,
     assert_dev_starts_again,
+    assert_format_and_generate_make_it_as_it_was,
     assert_generate_keeps_what_it_cannot_write,
+    assert_lint_finds,
     check_out,
     migrate_twice_at_once,
 )
@@ -60,10 +62,17 @@ def test_lint_is_silent(checkout: Checkout) -> None:
     assert checkout.succeed("lint") == ""
 
 
+def test_lint_finds_faults_of_style_and_of_types(in_memory: Checkout) -> None:
+    source = in_memory.folder / "src/app/models.py"
+    types = (source, '\n\nx: int = "1"\n', "Incompatible types")
+    assert_lint_finds(in_memory, (source, "\n\nx =  1\n", ""), types)
+
+
 def test_a_fresh_service_is_in_shape_and_its_openapi_is_true(checkout: Checkout) -> None:
-    checkout.succeed("format")
-    checkout.succeed("generate", DATABASE_URL="")
-    assert checkout.changed() == []
+    types = (checkout.folder / "src/app/clients").glob("*_openapi.py")
+    generated = [checkout.folder / "openapi.json", *types]
+    source = checkout.folder / "src/app/health.py"
+    assert_format_and_generate_make_it_as_it_was(checkout, source, generated, comment="#")
 
 
 def test_what_cannot_be_generated_stays_as_it_was(in_memory: Checkout) -> None:
@@ -96,8 +105,11 @@ def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
 
 
 def test_lock_names_no_registry(with_database: Checkout) -> None:
+    locks = [with_database.folder / f"requirements{which}.txt" for which in ("", "-dev")]
+    for path in locks:
+        path.write_text("")
     with_database.succeed("lock")
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        lock = (with_database.folder / name).read_text()
+    for path in locks:
+        lock = path.read_text()
         assert "--hash=sha256:" in lock
         assert "://" not in lock

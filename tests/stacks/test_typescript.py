@@ -13,6 +13,7 @@ import pytest
 from tests.stacks.checkout import (
     Checkout,
     assert_dev_starts_again,
+    assert_format_and_generate_make_it_as_it_was,
     assert_generate_keeps_what_it_cannot_write,
     check_out,
     environment_of,
@@ -60,9 +61,10 @@ def test_lint_tells_faults_of_style_and_of_types(in_memory: Checkout) -> None:
 
 
 def test_a_fresh_service_is_in_shape_and_what_is_generated_is_true(checkout: Checkout) -> None:
-    checkout.succeed("format")
-    checkout.succeed("generate", DATABASE_URL="")
-    assert checkout.changed() == []
+    types = (checkout.folder / "src/clients").glob("*.ts")
+    generated = [checkout.folder / "openapi.json", *types]
+    source = checkout.folder / "src/health.ts"
+    assert_format_and_generate_make_it_as_it_was(checkout, source, generated)
 
 
 def test_what_cannot_be_generated_stays_as_it_was(in_memory: Checkout) -> None:
@@ -105,6 +107,7 @@ def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
 def test_lock_names_no_registry(checkout: Checkout, tmp_path: Path) -> None:
     for name in ("package.json", "package-lock.json", ".npmrc", "Makefile"):
         shutil.copy(checkout.folder / name, tmp_path)
+    (tmp_path / "package-lock.json").unlink()
     locking = replace(checkout, folder=tmp_path, rendered={})
     locking.succeed("lock")
     lock = json.loads((tmp_path / "package-lock.json").read_text())
