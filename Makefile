@@ -30,8 +30,8 @@ docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json an
 	$(BIN)/typer svcgen.cli utils docs --name svcgen > docs/cli.md
 	$(BIN)/python -m svcgen.gateway.schema > docs/registration.schema.json
 
-bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk), updates
-	for benchmark in help new compose stacks update merge; do PYTHONPATH=. $(BIN)/python benchmarks/$$benchmark.py; done
+bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk), a fleet, updates
+	for benchmark in help new compose stacks fleet update merge; do PYTHONPATH=. $(BIN)/python benchmarks/$$benchmark.py; done
 
 build: .venv/developing ## the wheel, in dist/
 	$(BIN)/uv build --wheel

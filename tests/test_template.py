@@ -22,6 +22,7 @@ TEMPLATE = REPOSITORY / "template"
 SETTINGS = COPIER_YML
 DATABASES = tuple(SETTINGS["database"]["choices"].values())
 CALLS: tuple[list[str], ...] = ([], ["catalog"], ["order-items", "catalog"])
+TARGETS = ["run", "dev", "test", "lint", "format", "build", "migrate", "lock", "generate"]
 PAIRS = list(itertools.product(STACKS, DATABASES))
 CHOICES = list(itertools.product(STACKS, DATABASES, CALLS))
 
@@ -92,6 +93,14 @@ def test_the_manifests_of_one_stack_share_their_tools() -> None:
     ]
     assert manifests[0]["tool"] == manifests[1]["tool"]
     assert manifests[0]["dependency-groups"] == manifests[1]["dependency-groups"]
+
+
+@pytest.mark.parametrize(("stack", "database"), PAIRS)
+def test_make_has_the_same_targets_in_every_stack(
+    render: Render, stack: str, database: str
+) -> None:
+    text = (render(stack=stack, database=database) / "Makefile").read_text(encoding="utf-8")
+    assert re.findall(r"^([a-z]+):.* ## \S", text, re.MULTILINE) == TARGETS
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from svcgen.commands import demo
 from svcgen.errors import SvcgenError
 from svcgen.toolchains import surroundings
-from tests.conftest import NewService
+from tests.conftest import STACKS, NewService
 from tests.test_new import svcgen
 
 
@@ -88,6 +89,20 @@ def test_the_wheel_brings_node_where_the_machine_has_an_older_one(tmp_path: Path
     for command in ("node", "npm"):
         said = subprocess.check_output([command, "--version"], env=made, text=True)
         assert int(said.lstrip("v").partition(".")[0]) >= (24 if command == "node" else 10)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "shown"),
+    [((), STACKS), (("go", "java"), ("python", "typescript")), (STACKS[1:], ("python", "python"))],
+)
+def test_the_demo_has_each_stack_that_can_be_built_here(
+    monkeypatch: pytest.MonkeyPatch, lacking: tuple[str, ...], shown: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(demo, "missing", lambda stack, _environment: stack in lacking)
+    chosen = demo.choose_services()
+    assert sorted(one["stack"] for one in chosen) == sorted(shown)
+    names = [one["name"] for one in chosen]
+    assert [one["calls"] for one in chosen] == [[], *([name] for name in names[:-1])]
 
 
 def test_up_says_what_is_missing_before_anything_starts(
