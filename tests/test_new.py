@@ -81,7 +81,7 @@ def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
         (["orders", "-d", "python=."], "no question `python`", "There are: name"),
         (["orders", "-d", "owner"], '"owner" is no answer', "QUESTION=ANSWER"),
         (["orders", "--database", "oracle"], "`database`", ""),
-        (["orders", "--stack", "cobol"], "`stack`", ""),
+        (["orders", "--stack", "cobol"], "`stack`", "'typescript', 'java'"),
         (["orders", "--data-file", "none.yml"], "no file none.yml", ""),
         (["orders", "taken"], "taken is there already", "Choose another folder"),
         (["used"], 'The name "used" is used by', "choose another one"),
