@@ -80,7 +80,7 @@ def call_retried(bench: Bench) -> None:
             expect(answer.status == 200, f"after one {manner} it is {answer.status}")
             expect(len(received) == 2, f"{len(received)} requests after one {manner}")
             paused = received[1].at - received[0].at
-            expect(PAUSE - 0.01 < paused < 1, f"{paused:.3f} s after {manner}, not {PAUSE}")
+            expect(paused > PAUSE - 0.01, f"{paused:.3f} s after {manner}, not {PAUSE}")
         with bench.callee.behaving(manner) as received:
             problem(summarize(bench), 502)
             expect(len(received) == 2, f"{len(received)} requests, each {manner}: not two")
