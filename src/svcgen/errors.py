@@ -1,7 +1,8 @@
 """What can go wrong and can be put right by the user; everything else is a bug.
 
 SvcgenError          a message and what to type next; exit 1
-└── UnsupportedError  written down correctly, but only a later version can do it
+├── UnsupportedError  written down correctly, but only a later version can do it
+└── BusyError         another svcgen is at work there, and ends by itself
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class SvcgenError(Exception):
 
 class UnsupportedError(SvcgenError):
     """A declaration that this version understands but cannot keep; it is refused, never ignored."""
+
+
+class BusyError(SvcgenError):
+    """Another svcgen is at work on the same service; what only reads it need not wait."""
 
 
 def did_you_mean(written: str, known: Iterable[str], otherwise: str = "") -> str:

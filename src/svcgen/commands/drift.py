@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+from svcgen.commands.repository import refuse_sparse, repository_of
 from svcgen.commands.restore import restore, unified
 from svcgen.commands.selection import Selection
 from svcgen.commands.workers import in_processes
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.render.drift import Drifted, drifted
+from svcgen.render.drift import MISSING, Drifted, drifted
 from svcgen.render.patterns import matcher
 from svcgen.render.source.sources import Version, open_source
 from svcgen.render.trust import Allows, may_run, never
@@ -135,6 +136,7 @@ def _look(job: _Job) -> Looked:
     try:
         allowed = matcher(job.allowed)
         differ = drifted(job.service.folder, job.version, trusted=job.trusted)
+        _refuse_part(job.service.folder, differ)
         files = [one for one in differ if not allowed(one.path)]
         passed = tuple(one.path for one in differ if allowed(one.path))
         shown = tuple(_difference(job, one) for one in files)
@@ -144,7 +146,16 @@ def _look(job: _Job) -> Looked:
             looked = replace(looked, fixed=tuple(one.path for one in files))
     except SvcgenError as error:
         return replace(looked, error=error.sentence)
+    except OSError as error:  # a full disk, a folder that is closed: other services go on
+        return replace(looked, error=f"It could not be compared: {error}.")
     return looked
+
+
+def _refuse_part(folder: Path, differ: Iterable[Drifted]) -> None:
+    """Refuse a service whose missing files are only not checked out."""
+    missing = any(one.state == MISSING for one in differ)
+    if missing and (repository := repository_of(folder)):
+        refuse_sparse(repository, folder)
 
 
 def _difference(job: _Job, file: Drifted) -> Difference:

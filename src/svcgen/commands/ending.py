@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from svcgen.commands.repository import commit, repository_of, unstage
+from svcgen.commands.repository import commit, committing, repository_of, unstage
 from svcgen.commands.selection import Selection
 from svcgen.commands.update import Job, Outcome, failed
 from svcgen.errors import SvcgenError
@@ -31,6 +32,16 @@ def record(outcomes: Sequence[Outcome], jobs_: Sequence[Job]) -> list[Outcome]:
     for repository, members in _by_repository(outcomes).items():
         done += _committed(repository, members, by_folder)
     return done
+
+
+@contextmanager
+def announced(jobs_: Sequence[Job]) -> Iterator[None]:
+    """Tell other processes, from before the first change on, that these are to be committed."""
+    folders = [job.service.folder for job in jobs_ if job.options.commits]
+    with ExitStack() as stack:
+        for repository in set(filter(None, map(repository_of, folders))):
+            stack.enter_context(committing(repository))
+        yield
 
 
 def _each_open(selection: Selection, end: Callable[[Path], tuple[Opened, str]]) -> list[Outcome]:

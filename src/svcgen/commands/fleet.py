@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from svcgen.commands.ending import record
+from svcgen.commands.ending import announced, record
 from svcgen.commands.selection import Selection
 from svcgen.commands.update import Finished, Job, Outcome
 from svcgen.commands.updating import update_service
@@ -28,13 +28,14 @@ def update_fleet(
     failure stops another one.
     """
     first, rest = list(begun[:canary]), list(begun[canary:])
-    outcomes = _batch(first, workers, finished)
-    if any(outcome.state != "updated" for outcome in outcomes):
-        kept = [_not_begun(job) for job in rest]
-        for outcome in kept:
-            finished(outcome)
-        return outcomes + kept
-    return outcomes + _batch(rest, workers, finished)
+    with announced(begun):
+        outcomes = _batch(first, workers, finished)
+        if all(outcome.state == "updated" for outcome in outcomes):
+            return outcomes + _batch(rest, workers, finished)
+    kept = [_not_begun(job) for job in rest]
+    for outcome in kept:
+        finished(outcome)
+    return outcomes + kept
 
 
 def with_logs(selection: Selection, begun: Iterable[Job]) -> list[Job]:

@@ -80,9 +80,15 @@ def _refuse_unkept(folder: Path, paths: Sequence[str]) -> None:
 
 
 def _unkept(folder: Path, paths: Sequence[str]) -> list[str]:
-    """Name the files whose text is in no commit: edited, staged, untracked or ignored."""
+    """Name the files whose text is in no commit: edited, staged, untracked or ignored.
+
+    Of a file that it was told not to look at (assume-unchanged, skip-worktree) git does not know:
+    whoever told it so has edits there.
+    """
     flags = ("--porcelain", "-z", "--untracked-files=all", "--ignored", "--no-renames")
     literal = [f":(literal){path}" for path in paths]
     listed = git("status", *flags, "--", *literal, within=folder).split("\0")
     changed = [entry[3:] for entry in listed if entry]
+    tagged = git("ls-files", "-v", "-z", "--", *literal, within=folder).split("\0")
+    changed += [entry[2:] for entry in tagged if entry[:1] == "S" or entry[:1].islower()]
     return [path for path in paths if any(f"/{name}".endswith(f"/{path}") for name in changed)]

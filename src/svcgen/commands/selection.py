@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcgen.commands.repository import is_clean, unstage
-from svcgen.errors import SvcgenError
+from svcgen.commands.repository import is_clean, is_committing, repository_of, unstage
+from svcgen.errors import BusyError, SvcgenError
 from svcgen.render.apply import locked, recover
 from svcgen.render.opened import STATE, opened_update
 from svcgen.service import Service, is_service, read_service
@@ -32,21 +32,27 @@ class Selection:
 
 
 def select(
-    start: Path, names: Sequence[str], *, everything: bool, recovering: bool = True
+    start: Path,
+    names: Sequence[str],
+    *,
+    everything: bool,
+    recovering: bool = True,
+    reading: bool = False,
 ) -> Selection:
     """Find the named services, all of them, or the one that `start` lies in.
 
-    What a killed update left half-done is put back first, unless it is not `recovering`. Raises
-    SvcgenError when a name is not there, or nothing is.
+    What a killed update left half-done is put back first, unless it is not `recovering`. What only
+    is `reading` takes a service as it is while another svcgen is at work on it, as in a hook of its
+    commit or in its tests. Raises SvcgenError when a name is not there, or nothing is.
     """
     start = start.resolve()
     around = _service_around(start)
     if around and not names and not everything:
-        return _only(start, around, recovering=recovering)
+        return _only(start, around, recovering=recovering, reading=reading)
     below = around.parent if around else start
     workspace, unreadable = survey(below)
     killed = _killed(workspace.services) if recovering else []
-    broken = _recover(killed)
+    broken = _recover(killed, reading=reading)
     if killed:  # what their answers files say may be another thing now
         workspace, unreadable = survey(below)
     faults = dict([*unreadable, *broken])
@@ -59,10 +65,10 @@ def select(
     return Selection(workspace, services, tuple(faults.items()), start, everything=True)
 
 
-def _only(start: Path, folder: Path, *, recovering: bool) -> Selection:
+def _only(start: Path, folder: Path, *, recovering: bool, reading: bool) -> Selection:
     service = read_service(folder)
     killed = _killed([service]) if recovering else []
-    for _folder, error in _recover(killed):
+    for _folder, error in _recover(killed, reading=reading):
         raise error
     service = read_service(folder) if killed else service
     workspace = Workspace(find_root(folder), (service,), {})
@@ -85,15 +91,29 @@ def _killed(services: Iterable[Service]) -> list[Path]:
     return [one.folder for one in services if any(one.folder.glob(f"{STATE}*"))]
 
 
-def _recover(folders: Iterable[Path]) -> list[Unreadable]:
-    broken = []
+def _recover(folders: Iterable[Path], *, reading: bool) -> list[Unreadable]:
+    broken: list[Unreadable] = []
     for folder in folders:
         try:
             with locked(folder):
+                _refuse_committing(folder)
                 put_right(folder)
+        except BusyError as error:
+            if not reading:
+                broken.append((folder, error))
         except SvcgenError as error:
             broken.append((folder, error))
     return broken
+
+
+def _refuse_committing(folder: Path) -> None:
+    """Refuse to put back what waits for its commit: a hook, or the rest of a fleet, takes long."""
+    opened = opened_update(folder)
+    repository = repository_of(folder) if opened and opened.message and not opened.waits else None
+    if repository and is_committing(repository):
+        raise BusyError(
+            f"An update of {folder.name} is about to be committed.", "Wait until it has ended."
+        )
 
 
 def put_right(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.aside import aside
-from svcgen.commands.template_repository import refuse_nobody
+from svcgen.commands.repository import refuse_nobody
 from svcgen.errors import SvcgenError
 from svcgen.git import git
 from svcgen.render.source.bundle import releases, releases_file

@@ -17,6 +17,8 @@ from svcgen.render.source.sources import Version, open_source
 from svcgen.render.source.versions import RELEASE, compare, ordered
 from svcgen.render.trust import Allows
 
+_TAGS = "refs/tags/"
+
 
 @dataclass(frozen=True)
 class Released:
@@ -55,7 +57,8 @@ def release(
 def _refuse_not_higher(root: Path, version: str) -> str:
     if not RELEASE.fullmatch(version):
         raise SvcgenError(f"{version} is no version.", "Write vX.Y.Z, for example v1.0.0.")
-    there = ordered(git("tag", "--list", within=root).splitlines())
+    listed = git("for-each-ref", "--format=%(refname)", _TAGS, within=root).splitlines()
+    there = ordered(line.removeprefix(_TAGS) for line in listed)
     if there and compare(version, there[-1]) <= 0:
         raise SvcgenError(
             f"{version} is not higher than {there[-1]}, which is released.",

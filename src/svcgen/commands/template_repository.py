@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from svcgen.commands.repository import repository_of, uncommitted
+from svcgen.commands.repository import refuse_nobody, repository_of, uncommitted
 from svcgen.errors import SvcgenError
-from svcgen.git import run
 from svcgen.render.rules.template import read_template
 
 _SHOWN = 5
@@ -33,13 +32,3 @@ def open_repository(folder: Path) -> Path:
             "Commit it, or put it away: git stash -u",
         )
     return root
-
-
-def refuse_nobody(folder: Path) -> None:
-    """Raise SvcgenError when git does not know who commits here, which it would say at length."""
-    if run("var", "GIT_COMMITTER_IDENT", within=folder).returncode:
-        raise SvcgenError(
-            "git does not know who you are, and a commit has to say.",
-            'Type: git config --global user.name "YOUR NAME"; '
-            "git config --global user.email YOU@EXAMPLE.COM",
-        )

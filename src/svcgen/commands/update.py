@@ -11,6 +11,8 @@ from typing import Any
 from svcgen.commands.repository import (
     refuse_branch,
     refuse_detached,
+    refuse_nobody,
+    refuse_sparse,
     repository_of,
     uncommitted,
 )
@@ -153,6 +155,9 @@ def _refuse_unprotected(service: Service, options: Options) -> None:
             f"{service.name} has changes that are not committed: {_some(changed)}.",
             f"Commit or stash them first: git -C {service.folder} status",
         )
+    refuse_sparse(repository, service.folder)
+    if options.commits:
+        refuse_nobody(repository)
     if options.branch:
         refuse_branch(repository, options.branch)
     elif options.commits:

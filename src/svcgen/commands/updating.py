@@ -30,6 +30,8 @@ def update_service(job: Job) -> Outcome:
             return _update(job)
     except SvcgenError as error:
         return job.outcome("failed", problem=error.problem, advice=error.advice)
+    except OSError as error:  # a full disk, a folder that is closed: other services go on
+        return job.outcome("failed", problem=f"Its update broke off: {error}.")
 
 
 def _refuse_overtaken(job: Job) -> None:

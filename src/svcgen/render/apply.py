@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import BusyError, SvcgenError
 from svcgen.render.merge.tree import File, read_tree, remove_file, temporary, write_file
 from svcgen.render.merge.trees import Change, is_beside
 from svcgen.render.opened import (
@@ -33,7 +33,7 @@ from svcgen.render.plan import Plan
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other updates out of a service. Raises SvcgenError when one is at work there."""
+    """Keep other updates out of a service. Raises BusyError when one is at work there."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         _lock(handle, folder.name)
@@ -46,7 +46,7 @@ def _lock(handle: int, service: str) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise SvcgenError(
+        raise BusyError(
             f"Another update of {service} is at work.", "Wait until it has ended."
         ) from error
 
@@ -65,9 +65,9 @@ def apply(planned: Plan, *, message: str = "", touched: Sequence[str] = ()) -> O
     except (OSError, SvcgenError) as error:
         if opened_update(planned.folder):
             abort(planned.folder)
-        raise SvcgenError(
-            f"{planned.folder} cannot be written: {error}.", "Nothing has changed."
-        ) from error
+        denied = f"{planned.folder} cannot be written: {error}."
+        problem = error.problem if isinstance(error, SvcgenError) else denied
+        raise SvcgenError(problem, "Nothing has changed.") from error
 
 
 def _applied(planned: Plan, opened: Opened) -> Opened:
@@ -169,9 +169,13 @@ def _put(folder: Path, path: str, file: File | None) -> None:
 
 def _restore(folder: Path, opened: Opened) -> None:
     was = copies(folder, opened)
+    now = read_tree(folder, opened.paths)
     # What was added goes first: a file may have taken the place of a folder.
     for path in sorted(opened.before, key=lambda path: path in was):
-        _put(folder, path, was.get(path))
+        if path in was and now.get(path) == was[path]:  # it may be what cannot be written at all
+            temporary(folder / path).unlink(missing_ok=True)
+        else:
+            _put(folder, path, was.get(path))
 
 
 def _refuse_edited(folder: Path, opened: Opened) -> None:

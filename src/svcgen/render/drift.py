@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from svcgen.git import keeps_modes
 from svcgen.render.declaration import read_declaration
 from svcgen.render.merge.text import is_binary
 from svcgen.render.merge.tree import File, Tree, parents, read_tree
@@ -56,7 +57,10 @@ def drifted(folder: Path, version: Version, *, trusted: bool = False) -> tuple[D
     locks = {lock for group in read_declaration(version).manifests.values() for lock in group}
     own = locks | {ANSWERS_FILE}
     managed = {p: file for p, file in rendered.items() if p not in own and not seeded(p)}
-    return tuple(_differences(managed, read_tree(folder, managed)))
+    differ = tuple(_differences(managed, read_tree(folder, managed)))
+    if any(one.state == MODE for one in differ) and not keeps_modes(folder):
+        return tuple(one for one in differ if one.state != MODE)
+    return differ
 
 
 def _differences(managed: Tree, found: Tree) -> Iterator[Drifted]:

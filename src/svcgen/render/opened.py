@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -63,12 +64,16 @@ def opened_update(folder: Path) -> Opened | None:
 def begin(folder: Path, opened: Opened, mine: Tree) -> None:
     """Copy the files beside their place and name the record: before that, nothing has begun."""
     aside = Path(tempfile.mkdtemp(prefix=f"{STATE}-", dir=folder))
-    (aside / ".gitignore").write_text("*\n", encoding="utf-8")
-    for path, copy in opened.before.items():
-        if copy:
-            write_file(aside, copy, mine[path])
-    _write(aside, opened)
-    os.rename(aside, folder / STATE)  # noqa: PTH104 (nothing or an empty folder is in its place)
+    try:
+        (aside / ".gitignore").write_text("*\n", encoding="utf-8")
+        for path, copy in opened.before.items():
+            if copy:
+                write_file(aside, copy, mine[path])
+        _write(aside, opened)
+        os.rename(aside, folder / STATE)  # noqa: PTH104 (nothing or an empty folder is there)
+    except (OSError, SvcgenError):  # a full disk, which this would keep full
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
     _sync(folder)
 
 

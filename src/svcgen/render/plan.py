@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.git import run
+from svcgen.git import NO_SETTINGS, keeps_modes, run
 from svcgen.render.answers import carried
 from svcgen.render.declaration import read_declaration
 from svcgen.render.merge.tree import Tree, read_tree, write_file
@@ -23,7 +23,7 @@ from svcgen.service import ANSWERS_FILE, read_answers
 
 # Of the files that the answers stand for: fewer are not this service's.
 _HALF, _MOST = 0.5, 0.75
-_AS_A_PATCH = ("--no-prefix", "--binary", "--no-renames", "--no-ext-diff", "--no-color")
+_AS_A_PATCH = ("--no-prefix", "--binary", "--no-renames")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,25 @@ def plan(
     _refuse_stranger(folder, was, read_declaration(old[0]).manifests)
     rules = _rules(old, new, trusted=trusted)
     mine = read_tree(folder, looked_at(was, will, rules))
-    return Plan(folder, old[0], new[0], mine, merge(was, will, mine, rules), frozenset(was | will))
+    merged = _merged(folder, was, will, mine, rules)
+    return Plan(folder, old[0], new[0], mine, merged, frozenset(was | will))
+
+
+def _merged(folder: Path, was: Tree, will: Tree, mine: Tree, rules: Rules) -> Merged:
+    """Merge; where the right to run means nothing it is no edit of the user's, and stays."""
+    there = mine.keys() & was.keys()
+    odd = {path for path in there if mine[path].executable != was[path].executable}
+    if not odd or keeps_modes(folder):
+        return merge(was, will, mine, rules)
+    plain = {path: replace(mine[path], executable=was[path].executable) for path in odd}
+    merged = merge(was, will, {**mine, **plain}, rules)
+    return replace(merged, changes=tuple(_with_mode(one, mine, odd) for one in merged.changes))
+
+
+def _with_mode(change: Change, mine: Tree, odd: Set[str]) -> Change:
+    if change.after is None or change.path not in odd:
+        return change
+    return replace(change, after=replace(change.after, executable=mine[change.path].executable))
 
 
 def stored_answers(folder: Path) -> dict[str, Any]:
@@ -105,7 +123,9 @@ def unified_diff(planned: Plan, place: str = "") -> str:
             for path in (change.path for change in planned.changes):
                 if path in tree:
                     write_file(below, path, tree[path])
-        said = run("diff", "--no-index", *_AS_A_PATCH, "a", "b", within=Path(aside))
+        said = run(
+            "diff", "--no-index", *_AS_A_PATCH, "a", "b", within=Path(aside), variables=NO_SETTINGS
+        )
     return said.stdout.decode(errors="surrogateescape")
 
 

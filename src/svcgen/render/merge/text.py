@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from svcgen.errors import SvcgenError
-from svcgen.git import run
+from svcgen.git import NO_SETTINGS, run
 
 _FAILED = 128  # git merge-file's exit code is the number of conflicts, at most 127
 _LOOKED_AT = 8000  # bytes, in which a NUL makes a file binary: git's own rule
-
-# A setting of the user's (merge.conflictStyle) would make two machines differ.
-_NO_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def _git(old: bytes, new: bytes, mine: bytes, labels: Labels, *, with_old: bool 
         names = ("-L", labels.mine, "-L", labels.old, "-L", labels.new)
         style = ("--diff3",) if with_old else ()
         words = ("merge-file", "-p", "-q", *style, *names, "mine", "old", "new")
-        done = run(*words, within=Path(folder), variables=_NO_SETTINGS)
+        done = run(*words, within=Path(folder), variables=NO_SETTINGS)
     if done.returncode >= _FAILED or done.returncode < 0:
         raise SvcgenError(f"git merge-file failed: {done.stderr.decode(errors='replace').strip()}")
     return Text(done.stdout, done.returncode)
