@@ -50,5 +50,5 @@ def release_folder(bundle: Path, commit: str) -> Path:
 
 def unbundle(bundle: Path, repository: Path) -> None:
     """Make a bare repository with the objects of a bundle; nothing is fetched, so none is asked."""
-    git("init", "--quiet", "--bare", "--object-format=sha1", repository)
+    git("init", "--quiet", "--bare", "--template=", "--object-format=sha1", repository)
     git(f"--git-dir={repository}", "bundle", "unbundle", bundle.absolute())

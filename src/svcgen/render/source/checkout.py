@@ -60,7 +60,7 @@ def commit_folder(checkout: Path, commit: str) -> Path | None:
 def _described(checkout: Path, last: str) -> str:
     if not last:
         return git("describe", "--tags", "--always", within=checkout)
-    made = git("log", "-1", "--format=%H", "--", "src/svcgen/releases.bundle", within=checkout)
+    made = git("rev-list", "-1", "HEAD", "--", "src/svcgen/releases.bundle", within=checkout)
     since = [f"^{made}"] if made else []
     commits = git("rev-list", "--count", "HEAD", *since, within=checkout)
     return f"{last}-{commits}-g{git('rev-parse', '--short=12', 'HEAD', within=checkout)}"

@@ -20,7 +20,14 @@ def cache_folder() -> Path:
     own = os.environ.get("SVCGEN_CACHE_DIR")
     if own:
         return Path(own).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "svcgen"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "svcgen"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:  # a container's user without a name, and HOME is not set
+        raise SvcgenError("There is no home folder to keep a cache in.", _ADVICE) from error
 
 
 def folder_of(source: str) -> Path:
@@ -37,7 +44,7 @@ def made_folder_of(source: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _closed(error) from error
+        raise closed(error) from error
     return folder
 
 
@@ -59,18 +66,22 @@ def exported(source: str, commit: str, write: Callable[[Path], None]) -> Path:
             refuse_no_template(files, source)
             _rename(files, final)
     except OSError as error:
-        raise _closed(error) from error
+        raise closed(error) from error
     return final
 
 
 def write_files(repository: Path, commit: str, place: Path) -> None:
-    """Write a commit's files into `place/files`, byte for byte: no ends of lines converted."""
+    """Write a commit's files into `place/files`, byte for byte, whatever the user's settings.
+
+    No ends of lines are converted and no filter runs but those that the commit itself names.
+    """
     git(
-        "-c", "core.autocrlf=false", "-c", "core.hooksPath=/dev/null",
+        "-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "core.hooksPath=/dev/null",
+        "-c", "core.attributesFile=/dev/null",
         f"--git-dir={repository}", f"--work-tree={place / 'files'}",
         "checkout", "--force", "--quiet", commit, "--", ".",
         within=place / "files",
-        variables={"GIT_INDEX_FILE": str(place / "index")},
+        variables={"GIT_INDEX_FILE": str(place / "index"), "GIT_ATTR_NOSYSTEM": "1"},
     )  # fmt: skip
 
 
@@ -103,7 +114,8 @@ def _rename(files: Path, final: Path) -> None:
             raise
 
 
-def _closed(error: OSError) -> SvcgenError:
+def closed(error: OSError) -> SvcgenError:
+    """Say that the cache cannot be written, and how to have another."""
     return SvcgenError(
         f"The cache in {cache_folder()} cannot be written: {error.strerror}.", _ADVICE
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ from pathlib import Path
 
 from svcgen.aside import aside
 from svcgen.errors import SvcgenError
-from svcgen.git import git, run
-from svcgen.render.source.exports import exported, folder_of, made_folder_of, write_files
-from svcgen.render.source.sources import Version
+from svcgen.git import complaint, git, run
+from svcgen.render.source.exports import closed, exported, folder_of, made_folder_of, write_files
+from svcgen.render.source.sources import Version, expanded
 from svcgen.render.source.versions import commit_of, newest, ordered, unknown
 
 _TAGS = "refs/tags/"
@@ -70,7 +71,7 @@ def _template(source: str) -> GitTemplate:
             "The template's address carries a password, which every service would record.",
             "Leave it out, and let git find it: `git help credentials`",
         )
-    path = Path(source).expanduser().absolute()
+    path = expanded(source).absolute()
     if path.exists() or (folder_of(str(path)) / _NAME).is_dir():  # it may be away just now
         return GitTemplate(str(path), str(path))
     if source.startswith("-") or not _REMOTE.fullmatch(source):
@@ -113,12 +114,19 @@ def _create(mirror: Path, url: str) -> str:
     """Make a mirror aside, and rename it when it is whole; return what went wrong."""
     with aside(mirror.parent) as place:
         made = place / _NAME
-        git("init", "--quiet", "--bare", "--template=", made)
-        problem = _refresh(made, url)
+        problem = _begin(made, url, "sha1")
+        if "mismatched algorithms" in problem:
+            shutil.rmtree(made)
+            problem = _begin(made, url, "sha256")
         if not problem:
             shutil.rmtree(mirror, ignore_errors=True)
             made.rename(mirror)
         return problem
+
+
+def _begin(made: Path, url: str, form: str) -> str:
+    git("init", "--quiet", "--bare", "--template=", f"--object-format={form}", made)
+    return _refresh(made, url)
 
 
 def _refresh(mirror: Path, url: str) -> str:
@@ -144,13 +152,9 @@ def _fetch(mirror: Path, *words: str) -> str:
     done = run(
         "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30",
         f"--git-dir={mirror}", "fetch", "--quiet", "--force", "--no-tags", "--no-auto-maintenance",
-        "--no-write-fetch-head", *words,
+        "--no-write-fetch-head", "--update-shallow", *words,
     )  # fmt: skip
-    if not done.returncode:
-        return ""
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    told = [line for line in said if line.startswith(("fatal:", "error:", "ssh:"))] or said
-    return told[0] if told else f"git's exit code was {done.returncode}"
+    return complaint(done) if done.returncode else ""
 
 
 def _tags(mirror: Path) -> tuple[str, ...]:
@@ -176,6 +180,12 @@ def _described(mirror: Path, commit: str) -> str:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Let one process at a time fetch a mirror; the system frees the lock of a killed one."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise closed(error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)

@@ -121,10 +121,18 @@ def open_source(source: str = "") -> Source:
         return OwnTemplate()
     from svcgen.render.source.mirror import open_mirror
 
-    folder = Path(source).expanduser()
+    folder = expanded(source)
     if "://" not in source and folder.is_dir() and not is_repository(folder):
         return PlainFolder(str(folder.absolute()))
     return open_mirror(source)
+
+
+def expanded(source: str) -> Path:
+    """Return a template's folder; `~` and `~somebody` are homes, where there are such."""
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        return Path(source)
 
 
 def is_repository(folder: Path) -> bool:
