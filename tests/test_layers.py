@@ -33,6 +33,7 @@ LAYERS = {
     "toolchains": 1,
     "git": 1,
     "aside": 1,
+    "machine": 1,
     "errors": 0,
 }
 ALONE = {"render", "contract"}

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from svcgen.cli_options import FOUND_SOMETHING, Json, Trust, allows, terminal
 from svcgen.cli_template import templates
 from svcgen.errors import SvcgenError
+from svcgen.machine import denied, open_streams
 
 if TYPE_CHECKING:
     from svcgen.workspace import Workspace
@@ -25,10 +26,20 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except SvcgenError as error:
-            typer.secho(f"Error: {error.problem}", fg=typer.colors.RED, err=True)
-            if error.advice:
-                typer.echo(error.advice, err=True)
+            _complain(error)
             raise typer.Exit(1) from error
+        except OSError as error:
+            known = denied(error)
+            if known is None:
+                raise
+            _complain(known)
+            raise typer.Exit(1) from error
+
+
+def _complain(error: SvcgenError) -> None:
+    typer.secho(f"Error: {error.problem}", fg=typer.colors.RED, err=True)
+    if error.advice:
+        typer.echo(error.advice, err=True)
 
 
 app = typer.Typer(
@@ -55,6 +66,7 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Service
 
 def main() -> None:
     """Run the command line."""
+    open_streams()
     app()
 
 
@@ -438,7 +450,7 @@ def drift(
     from svcgen.commands.drift import drift as look
     from svcgen.commands.selection import select
 
-    selection = select(Path.cwd(), names or [], everything=False)
+    selection = select(Path.cwd(), names or [], everything=False, reading=not fix)
     looked = look(
         selection, How(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json))
     )

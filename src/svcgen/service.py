@@ -38,8 +38,11 @@ class Service:
 
 
 def is_service(folder: Path) -> bool:
-    """Tell whether a folder holds a service of ours."""
-    return (folder / ANSWERS_FILE).is_file() and (folder / REGISTRATION_FILE).is_file()
+    """Tell whether a folder holds a service of ours; one that is closed to us does not."""
+    try:
+        return (folder / ANSWERS_FILE).is_file() and (folder / REGISTRATION_FILE).is_file()
+    except PermissionError:
+        return False
 
 
 def read_service(folder: Path) -> Service:
@@ -82,13 +85,20 @@ def read_answers(path: Path) -> dict[str, Any]:
 
 def _refuse_markers(path: Path) -> None:
     """Tell a merge by git that stopped here from a file that somebody broke."""
-    lines = path.read_bytes().splitlines() if path.is_file() else []
+    lines = _lines(path)
     for number, line in enumerate(lines, 1):
         if line.startswith((b"<<<<<<< ", b">>>>>>> ")):
             raise SvcgenError(
                 f"{path} has the conflict markers of a merge, from line {number} on.",
                 "Keep the side with the newer `_commit`, then `svcgen update` the service.",
             )
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().splitlines()
+    except OSError:  # whoever reads the answers says so
+        return []
 
 
 def read_yaml(path: Path) -> Any:

@@ -1,0 +1,46 @@
+"""What a machine may lack or deny: an open stream, the folder one stands in, room on the disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+from svcgen.errors import SvcgenError
+
+_DENIED = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS),
+        *(errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP),
+    }
+)
+
+
+def open_streams() -> None:
+    """Open nothing in the place of a stream that was closed (`<&-`), as cron and some CI do.
+
+    Else the next file that is opened would stand there, and Python has None for it.
+    """
+    handle = os.open(os.devnull, os.O_RDWR)
+    while handle <= 2:  # noqa: PLR2004 (standard error)
+        os.set_inheritable(handle, True)
+        handle = os.open(os.devnull, os.O_RDWR)
+    os.close(handle)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+
+
+def denied(error: OSError) -> SvcgenError | None:
+    """Put what the machine has denied into words; None when the error may be a bug of ours."""
+    if error.errno in _DENIED:
+        where = (
+            f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        )
+        return SvcgenError(f"{where}{error.strerror}.")
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return SvcgenError("The folder that you stand in is gone.", "Go to another one: cd")
+    return None
