@@ -157,7 +157,11 @@ def test_drift_tells_what_is_missing_from_what_is_not_checked_out(shop: Path) ->
 
 
 def test_a_hook_of_its_commit_may_look_at_the_service(shop: Path) -> None:
-    hook(shop, "pre-commit", f"{COMMAND} drift orders; {COMMAND} update orders; true")
+    hook(
+        shop,
+        "pre-commit",
+        f"{COMMAND} drift orders; {COMMAND} update orders; {COMMAND} update orders --abort; true",
+    )
     done = svcgen("update", "orders", "--commit", within=shop)
     assert done.returncode == 0, done.stderr
     assert git("status", "--porcelain", within=shop) == ""
@@ -280,6 +284,10 @@ DENIED: dict[str, tuple[Callable[[Path], subprocess.CompletedProcess[str]], str]
         lambda shop: svcgen("new", "a", "--template", "~nobody-here/x", within=shop),
         "no folder ~nobody-here",
     ),
+    "a file for a folder": (
+        lambda shop: svcgen("new", "a", "orders/Makefile/a", within=shop),
+        "Makefile",
+    ),
     "no home": (without_home, "SVCGEN_CACHE_DIR"),
     "no folder": (in_a_folder_that_is_gone, "is gone"),
 }
@@ -294,6 +302,11 @@ def test_what_the_machine_denies_is_said(what: str, shop: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+MASKED = [
+    sys.executable,
+    "-c",
+    "import os, sys; os.umask(int(sys.argv.pop(1))); from svcgen.cli import main; main()",
+]
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
 
 
@@ -337,6 +350,14 @@ def test_what_cannot_be_written_leaves_all_as_it_was(as_anybody: list[str], tmp_
     assert "Nothing has changed" in done.stderr
     assert git("status", "--porcelain", within=orders) == ""
     assert not list(orders.glob(".svcgen-*"))
+
+
+def test_a_services_files_are_as_open_as_their_user_wants(versions: Path, tmp_path: Path) -> None:
+    cache = {"SVCGEN_CACHE_DIR": str(tmp_path / "cache")}
+    for mask in (0o077, 0o022):  # the first fills the cache
+        words = [*MASKED, f"{mask}", "new", f"by-{mask}", "--template", str(versions), "--yes"]
+        subprocess.run(words, cwd=tmp_path, env={**os.environ, **SOMEBODY, **cache}, check=True)
+        assert (tmp_path / f"by-{mask}/Dockerfile").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 @pytest.mark.parametrize("form", ["shallow", "sha256"])

@@ -12,7 +12,7 @@ from svcgen.errors import SvcgenError
 _DENIED = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.EROFS),
-        *(errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP),
+        *(errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR),
     }
 )
 

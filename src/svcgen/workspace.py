@@ -136,7 +136,7 @@ def _folders(root: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(root) as entries:
             return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except (FileNotFoundError, PermissionError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
 
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from svcgen.commands.repository import commit, committing, repository_of, unstage
-from svcgen.commands.selection import Selection
+from svcgen.commands.selection import Selection, refuse_committing
 from svcgen.commands.update import Job, Outcome, failed
 from svcgen.errors import SvcgenError
 from svcgen.render.apply import abort, finish, locked, resolved
 from svcgen.render.opened import Opened, opened_update
+
+_HANDLES = 100  # of the files that a process may have open: 256 on macOS
 
 
 def give_up(selection: Selection) -> list[Outcome]:
@@ -39,7 +41,7 @@ def announced(jobs_: Sequence[Job]) -> Iterator[None]:
     """Tell other processes, from before the first change on, that these are to be committed."""
     folders = [job.service.folder for job in jobs_ if job.options.commits]
     with ExitStack() as stack:
-        for repository in set(filter(None, map(repository_of, folders))):
+        for repository in [*set(filter(None, map(repository_of, folders)))][:_HANDLES]:
             stack.enter_context(committing(repository))
         yield
 
@@ -63,6 +65,7 @@ def _each_open(selection: Selection, end: Callable[[Path], tuple[Opened, str]]) 
 
 
 def _given_up(folder: Path) -> tuple[Opened, str]:
+    refuse_committing(folder)
     opened = abort(folder)
     if opened.message:
         unstage(folder)

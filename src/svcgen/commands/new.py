@@ -83,6 +83,7 @@ def new_service(
             version, place / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
         )
         _refuse_no_service(made, version)
+        _give_modes(made)
         return _moved(made, folder)
 
 
@@ -145,6 +146,18 @@ def _refuse_no_service(made: Path, version: Version) -> None:
             f"{version.source} writes no service: it lacks {ANSWERS_FILE} or {REGISTRATION_FILE}.",
             "A template of services writes both; use Copier itself for others: copier copy",
         )
+
+
+def _give_modes(made: Path) -> None:
+    """Let who may read the files follow this user's umask, not that of whoever filled the cache.
+
+    Git keeps as little: a file is to be run or it is not.
+    """
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in made.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod((0o777 if path.stat().st_mode & 0o100 else 0o666) & ~umask)
 
 
 def _moved(made: Path, folder: Path) -> NewService:

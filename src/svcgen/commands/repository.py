@@ -183,7 +183,8 @@ def _commit(repository: Path, places: Sequence[str], message: str) -> None:
         return
     git("add", "--all", "--", *places, within=repository)
     if run("diff", "--cached", "--quiet", "--", *places, within=repository).returncode:
-        git("commit", "--quiet", f"--message={message}", "--", *places, within=repository)
+        words = ("commit", "--quiet", "--cleanup=whitespace", f"--message={message}")
+        git(*words, "--", *places, within=repository)
         # A hook that mends what is committed has told the index of this one commit alone.
         git("reset", "--quiet", "--", *places, within=repository)
 

@@ -96,7 +96,7 @@ def _recover(folders: Iterable[Path], *, reading: bool) -> list[Unreadable]:
     for folder in folders:
         try:
             with locked(folder):
-                _refuse_committing(folder)
+                refuse_committing(folder)
                 put_right(folder)
         except BusyError as error:
             if not reading:
@@ -106,8 +106,11 @@ def _recover(folders: Iterable[Path], *, reading: bool) -> list[Unreadable]:
     return broken
 
 
-def _refuse_committing(folder: Path) -> None:
-    """Refuse to put back what waits for its commit: a hook, or the rest of a fleet, takes long."""
+def refuse_committing(folder: Path) -> None:
+    """Refuse to put back what waits for its commit: a hook, or the rest of a fleet, takes long.
+
+    Raises BusyError.
+    """
     opened = opened_update(folder)
     repository = repository_of(folder) if opened and opened.message and not opened.waits else None
     if repository and is_committing(repository):

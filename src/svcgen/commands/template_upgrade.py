@@ -12,6 +12,13 @@ from svcgen.git import git, run
 from svcgen.render.source.upstream import BRANCH, add_releases, known_releases, release_commit
 from svcgen.render.source.versions import unknown
 
+# Whatever a user has set for merges in general: git's rerere would hide the files to look at, and
+# the commits of a release are svcgen's own, which nobody has signed.
+_MERGE = (
+    *("-c", "rerere.autoUpdate=false", "merge", "--quiet", "--no-ff", "--commit", "--no-squash"),
+    "--no-verify-signatures",
+)
+
 
 @dataclass(frozen=True)
 class Upgraded:
@@ -65,7 +72,7 @@ def _refuse_merged(root: Path, version: str, branch: str) -> None:
 def _merge(root: Path, version: str) -> tuple[str, ...]:
     """Return the files in conflict; anything else that stops a merge is undone and raised."""
     title = f"Upgrade to svcgen's template {version}"
-    done = run("merge", "--quiet", "--no-ff", "-m", title, release_commit(version), within=root)
+    done = run(*_MERGE, "-m", title, release_commit(version), within=root)
     if not done.returncode:
         return ()
     listed = git("diff", "--name-only", "--diff-filter=U", "-z", within=root)
