@@ -114,6 +114,7 @@ def test_a_platform_team_goes_all_the_way(place: Path, acme: Path) -> None:
     cut(
         place, "v1.1.0", {MAKEFILE: TARGETS.replace("./run", "./run --fast"), "template/new": "1\n"}
     )
+    git("config", "merge.verifySignatures", "true", within=acme)  # a company's rule for its own
     said = svcgen("template", "upgrade", "v1.1.0", within=acme).stdout
     assert said == "main has svcgen's v1.1.0 now.\nNext: svcgen template check\n"
     merged = (acme / MAKEFILE).read_text()
@@ -168,6 +169,8 @@ def test_an_older_release_can_be_begun_with(place: Path) -> None:
 def test_a_conflict_is_gits_own_and_can_be_taken_back(place: Path, acme: Path) -> None:
     commit(acme, {MAKEFILE: TARGETS.replace("./run", "./theirs")})
     before = git("rev-parse", "HEAD", within=acme)
+    git("config", "rerere.enabled", "true", within=acme)
+    git("config", "rerere.autoUpdate", "true", within=acme)
     cut(place, "v1.1.0", {MAKEFILE: TARGETS.replace("./run", "./ours")})
     done = svcgen("template", "upgrade", "v1.1.0", within=acme, code=3)
     assert f"  {MAKEFILE}\n" in done.stdout
@@ -181,6 +184,9 @@ def test_a_conflict_is_gits_own_and_can_be_taken_back(place: Path, acme: Path) -
     typed("git", "add", ".", within=acme)
     typed("git", "commit", "-q", "--no-edit", within=acme)
     assert "no faults" in svcgen("template", "check", within=acme).stdout
+    git("reset", "--quiet", "--hard", before, within=acme)
+    said = svcgen("template", "upgrade", "v1.1.0", within=acme, code=3).stdout
+    assert f"  {MAKEFILE}\n" in said  # though git remembers what was made of it
 
 
 def dirty(acme: Path) -> None:

@@ -307,6 +307,12 @@ MASKED = [
     "-c",
     "import os, sys; os.umask(int(sys.argv.pop(1))); from svcgen.cli import main; main()",
 ]
+INTERRUPTED = [  # also where a CI has every process pass Ctrl-C by
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from svcgen.cli import main; main()",
+]
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
 
 
@@ -387,6 +393,30 @@ def test_a_command_that_is_killed_takes_its_workers_along(shop: Path) -> None:
     begun.send_signal(signal.SIGKILL)
     begun.wait()
     assert soon(lambda: not any(Path("/proc", one).exists() for one in workers))
+
+
+def test_a_commit_that_is_broken_off_leaves_branch_and_index(shop: Path) -> None:
+    hook(shop, "pre-commit", "sleep 30")
+    begun = subprocess.Popen(
+        [*INTERRUPTED, "update", "orders", "--branch", "newer"],
+        cwd=shop,
+        env={**os.environ, **SOMEBODY},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert soon(lambda: (shop / ".git/refs/heads/newer").exists() and staged(shop) != "")
+    os.killpg(begun.pid, signal.SIGINT)
+    _, said = begun.communicate()
+    assert b"puts back" in said
+    assert git("branch", "--list", within=shop) == "* main\n"
+    assert staged(shop) == ""
+    (shop / ".git/hooks/pre-commit").unlink()
+    assert svcgen("update", "orders", "--branch", "newer", within=shop).returncode == 0
+    assert git("status", "--porcelain", within=shop) == ""
+
+
+def staged(folder: Path) -> str:
+    return git("diff", "--cached", "--name-only", within=folder)
 
 
 def children(pid: int) -> list[str]:

@@ -21,6 +21,18 @@ def updates(
     begun: Sequence[Job], ended: Sequence[Outcome], report: Report, *, shown: bool
 ) -> Iterator[Finished]:
     """Yield a function that is told of each service as it is done; off a terminal it reports."""
+    try:
+        with _shown(begun, ended, report, shown=shown) as finished:
+            yield finished
+    except KeyboardInterrupt:
+        sys.stderr.write("\nBroken off: the next `svcgen update` puts back what is half-done.\n")
+        raise
+
+
+@contextmanager
+def _shown(
+    begun: Sequence[Job], ended: Sequence[Outcome], report: Report, *, shown: bool
+) -> Iterator[Finished]:
     alone = [*begun, *ended][1:] == []
     if alone or not shown:
         yield lambda _outcome: None

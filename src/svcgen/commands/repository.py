@@ -110,7 +110,7 @@ def commit(repository: Path, folders: Sequence[Path], message: str, branch: str 
     """Commit what has changed in these folders, and nothing else, staged or not.
 
     With a branch: there, made here when there is none. Raises SvcgenError with the last words of a
-    hook that refuses; then branch and index are as they were.
+    hook that refuses; then, and after Ctrl-C, branch and index are as they were.
     """
     places = [f":(literal){_below(folder, repository)}" for folder in folders]
     with _alone(repository):
@@ -120,7 +120,7 @@ def commit(repository: Path, folders: Sequence[Path], message: str, branch: str 
             _switch(repository, branch)
         try:
             _commit(repository, places, message)
-        except SvcgenError:
+        except (SvcgenError, KeyboardInterrupt):
             git("reset", "--quiet", "--", *places, within=repository)
             if switched:
                 run("switch", "--quiet", *((was,) if was else ("--detach",)), within=repository)
