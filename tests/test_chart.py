@@ -168,8 +168,10 @@ def test_only_the_servers_pods_are_selected(new_service: NewService) -> None:
 
 
 def test_a_scaled_deployment_says_no_replicas(new_service: NewService) -> None:
-    service = new_service("orders")
-    assert only(render(service, {}), "Deployment")["spec"]["replicas"] == 2
+    service, stored = new_service("orders"), new_service("stock", database="postgres")
+    # What one replica keeps in its memory another one would not find.
+    assert only(render(service, {}), "Deployment")["spec"]["replicas"] == 1
+    assert only(render(stored, {}), "Deployment")["spec"]["replicas"] == 2
     scaled = render(service, {"autoscaling": {"enabled": True}})
     assert "replicas" not in only(scaled, "Deployment")["spec"]
     target = only(scaled, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]

@@ -122,4 +122,4 @@ def is_source(path: Path) -> bool:
 
 
 # Files in all, and lines of source at most: what the contract took, and no more.
-MOST = {"python": (53, 907), "go": (51, 1301), "typescript": (53, 1105), "java": (66, 1500)}
+MOST = {"python": (53, 919), "go": (51, 1311), "typescript": (53, 1107), "java": (66, 1500)}

@@ -54,6 +54,7 @@ type client struct {
 func newClients(addresses map[string]string) map[string]client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: connect}).DialContext
+	transport.Proxy = nil // other services are near, and a proxy would see who asks
 	transport.MaxIdleConnsPerHost = 100
 	transport.IdleConnTimeout = 60 * time.Second // shorter than services keep one
 	clients := map[string]client{}

@@ -106,7 +106,7 @@ func (a *app) listItems(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *app) getItem(w http.ResponseWriter, r *http.Request) error {
-	id, err := uuid.Parse(r.PathValue("id"))
+	id, err := parseID(r.PathValue("id"))
 	if err != nil {
 		return invalid(Fault{Detail: "must be a UUID", Parameter: "id"})
 	}
@@ -176,12 +176,21 @@ func number(r *http.Request, name string, fallback, low, high int) (int, error) 
 	return value, nil
 }
 
+// parseID takes the form of RFC 9562 only; uuid.Parse also takes braces, urn:uuid: and no dashes.
+func parseID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err == nil && len(text) != len(id.String()) {
+		err = errors.New("not the form of RFC 9562")
+	}
+	return id, err
+}
+
 func cursor(r *http.Request) (uuid.NullUUID, error) {
 	query := r.URL.Query()
 	if !query.Has("cursor") {
 		return uuid.NullUUID{}, nil
 	}
-	last, err := uuid.Parse(query.Get("cursor"))
+	last, err := parseID(query.Get("cursor"))
 	if err != nil {
 		return uuid.NullUUID{}, errCursor
 	}

@@ -82,12 +82,13 @@ func TestPagesHoldEachItemOnce(t *testing.T) {
 
 func TestAWrongParameterIsNamed(t *testing.T) {
 	for query, parameter := range map[string]string{
-		"?limit=0":                    "limit",
-		"?limit=101":                  "limit",
-		"?cursor=nonsense":            "cursor",
-		"?cursor=" + uuid.NewString(): "cursor",
-		"/nonsense":                   "id",
-		"/summary?depth=9":            "depth",
+		"?limit=0":                      "limit",
+		"?limit=101":                    "limit",
+		"?cursor=nonsense":              "cursor",
+		"?cursor=" + uuid.NewString():   "cursor",
+		"/nonsense":                     "id",
+		"/urn:uuid:" + uuid.NewString(): "id",
+		"/summary?depth=9":              "depth",
 	} {
 		refused := needed(t).ask(t, http.MethodGet, itemsPath+query, "")
 		faults := decode[Problem](t, refused.text).Errors

@@ -16,6 +16,8 @@ from svcgen.contract.target import Output, Running, Target
 from svcgen.service import Service, variable
 
 VERSION = "7.8.9-contract"  # SERVICE_VERSION of every service that the suite starts
+# Nobody listens there: whoever asks a proxy of the environment gets no answer.
+PROXIES = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": ""}
 
 Evidence = TypeVar("Evidence")
 
@@ -122,7 +124,7 @@ class Bench:
 def steady(bench: Bench) -> Running:
     """Start the shared service."""
     bench.once(migrated)
-    environment = bench.environment() if START in bench.target.provides else {}
+    environment = bench.environment(**PROXIES) if START in bench.target.provides else {}
     running = bench.target.start(environment)
     bench.started.append(running)
     running.wait_for("/readyz", bench.patience)

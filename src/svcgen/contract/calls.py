@@ -86,6 +86,10 @@ def call_retried(bench: Bench) -> None:
             expect(len(received) == 2, f"{len(received)} requests, each {manner}: not two")
 
 
+def call_direct(bench: Bench) -> None:
+    called(bench)  # its environment names a proxy that nobody is
+
+
 def identity(bench: Bench) -> None:
     seen = called(bench, IDENTITY).headers
     passed = {name: seen.get(name) for name in IDENTITY}
@@ -107,6 +111,7 @@ CHECKS = (
     Check("call-failed", "one that fails or talks nonsense: 502", call_failed, CALLED),
     Check("call-slow", "one that does not answer: 504 after 2 s, asked once", call_slow, CALLED),
     Check("call-retried", "reset and 503 are tried twice, not thrice", call_retried, CALLED),
+    Check("call-direct", "no proxy is asked", call_direct, CALLED),
     Check("identity", "who asks is passed on", identity, CALLED),
     Check("identity-apart", "and only for that request", identity_apart, CALLED),
 )

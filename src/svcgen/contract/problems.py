@@ -68,6 +68,8 @@ def listed(errors: object) -> bool:
 def path_unknown(bench: Bench) -> None:
     for path in ("/", "/v1", "/nothing", f"{bench.path}/", f"{bench.path}s", "/v1/%2e%2e/livez"):
         problem(get(bench.address, path), 404)
+    for parameters in (";x=1", ";/summary"):
+        problem(get(bench.address, bench.path + parameters), 404)
 
 
 def body_unparsable(bench: Bench) -> None:

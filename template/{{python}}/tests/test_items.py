@@ -46,6 +46,7 @@ def test_pages_hold_each_item_once(service: Service) -> None:
         ("?cursor=nonsense", "cursor"),
         (f"?cursor={uuid4()}", "cursor"),
         ("/nonsense", "id"),
+        (f"/{uuid4().hex}", "id"),
         ("/summary?depth=9", "depth"),
     ],
 )

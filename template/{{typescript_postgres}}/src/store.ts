@@ -9,6 +9,8 @@ import { Refusal } from "./problems.ts";
 /** What PostgreSQL says when it cannot serve: connection lost, too many, shutting down. */
 const AWAY = /^(08|53|57P)/;
 
+const COLUMNS = "id, name, created_at"; // what an item has: a new column is not yet its member
+
 type Row = Omit<Item, "created_at"> & { created_at: Date };
 
 /** Items, oldest first. */
@@ -24,7 +26,7 @@ export class Store {
   }
 
   async add(name: string): Promise<Item> {
-    const insert = "insert into items (id, name) values ($1, $2) returning *";
+    const insert = `insert into items (id, name) values ($1, $2) returning ${COLUMNS}`;
     const [item] = await this.#items(insert, [randomUUID(), name]);
     if (!item) {
       throw new Error("nothing was inserted");
@@ -33,19 +35,20 @@ export class Store {
   }
 
   async get(id: string): Promise<Item | undefined> {
-    const [item] = await this.#items("select * from items where id = $1", [id]);
+    const [item] = await this.#items(`select ${COLUMNS} from items where id = $1`, [id]);
     return item;
   }
 
   /** The items that follow one; nothing when that one is unknown. */
   async page(limit: number, after?: string): Promise<Item[] | undefined> {
     if (after === undefined) {
-      return await this.#items("select * from items order by created_at, id limit $1", [limit]);
+      const begin = `select ${COLUMNS} from items order by created_at, id limit $1`;
+      return await this.#items(begin, [limit]);
     }
     if (!(await this.get(after))) {
       return undefined;
     }
-    const follow = `select * from items
+    const follow = `select ${COLUMNS} from items
       where (created_at, id) > (select created_at, id from items where id = $2)
       order by created_at, id limit $1`;
     return await this.#items(follow, [limit, after]);

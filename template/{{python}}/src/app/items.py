@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from app import SERVICE
 from app.callees import summary_of
 from app.calls import Callee, Caller
-from app.models import Item, ItemPage, NewItem, Summary
+from app.models import Id, Item, ItemPage, NewItem, Summary
 from app.store import Store
 
 PATH = f"/v1/{SERVICE}"
@@ -39,7 +39,7 @@ async def create_item(new: NewItem, items: Items, response: Response) -> Item:
 async def list_items(
     items: Items,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: UUID | None = None,
+    cursor: Id | None = None,
 ) -> ItemPage:
     """List the items, oldest first."""
     try:
@@ -74,7 +74,7 @@ async def get_summary(
 
 
 @router.get("/{id}", operation_id="getItem")
-async def get_item(id: UUID, items: Items) -> Item:
+async def get_item(id: Id, items: Items) -> Item:
     """Get one item."""
     if item := await items.get(id):
         return item

@@ -1,12 +1,21 @@
 """What goes in and out over HTTP, as OpenAPI shows it."""
 
 from datetime import UTC
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+
+
+def _whole(id: Any) -> Any:
+    if isinstance(id, str) and len(id) != len("00000000-0000-0000-0000-000000000000"):
+        raise ValueError("must have the form of RFC 9562, with its dashes")
+    return id
+
+
+Id = Annotated[UUID, BeforeValidator(_whole)]
 
 
 class NewItem(BaseModel):

@@ -48,7 +48,8 @@ def compose(settings: Settings) -> FastAPI:
     app.add_middleware(telemetry.Telemetry)
     app.include_router(items.router)
     app.include_router(health.router)
-    app.openapi()["components"]["schemas"] |= problems.SCHEMAS
+    schemas = app.openapi().setdefault("components", {}).setdefault("schemas", {})
+    schemas |= problems.SCHEMAS
     return app
 
 
@@ -56,7 +57,9 @@ def compose(settings: Settings) -> FastAPI:
 async def running(app: FastAPI) -> AsyncIterator[None]:
     """Hold what the service needs while it runs."""
     settings, readiness = app.state.settings, app.state.readiness
-    async with open_store(settings) as store, httpx2.AsyncClient(timeout=TIMEOUT) as client:
+    # Other services are near: a proxy that the environment names would see who asks.
+    callers = httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False)
+    async with open_store(settings) as store, callers as client:
         app.state.store = store
         app.state.callees = [Callee(name, url, client) for name, url in settings.callees.items()]
         watches = [asyncio.create_task(readiness.watch(*check)) for check in store.checks.items()]
