@@ -63,6 +63,7 @@ def in_flight(address: Address, path: str) -> HTTPConnection:
 def draining(running: Running, path: str) -> Drain:
     """Ask again and again until connections are refused."""
     seen, began = Drain(), time.monotonic()
+    time.sleep(0.2)
     while status(running.address, "/readyz") == 200 and time.monotonic() - began < TAKEN:
         time.sleep(0.05)
     while not seen.refused and time.monotonic() - began < DRAIN + SLACK:

@@ -50,7 +50,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=state.database.watch, daemon=True).start()
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    stop.wait()
+    while not stop.wait(0.1):  # a signal that another thread took does not wake this one
+        pass
     leave(server, state, drain)
 
 
