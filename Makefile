@@ -27,8 +27,8 @@ format: .venv/developing ## rewrite the code as Ruff likes it
 	$(BIN)/ruff format
 
 docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json anew
-	$(BIN)/typer svcgen.cli utils docs --name svcgen > docs/cli.md
-	$(BIN)/python -m svcgen.gateway.schema > docs/registration.schema.json
+	$(BIN)/typer svcgen.cli.app utils docs --name svcgen > docs/cli.md
+	$(BIN)/python scripts/registration_schema.py > docs/registration.schema.json
 
 bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk), a fleet, updates
 	for benchmark in help new compose stacks fleet update merge; do PYTHONPATH=. $(BIN)/python benchmarks/$$benchmark.py; done
@@ -37,7 +37,7 @@ build: .venv/developing ## the wheel, in dist/
 	$(BIN)/uv build --wheel
 
 release: .venv/developing ## add a version of the template to releases.bundle: VERSION=vX.Y.Z
-	@$(BIN)/python -m svcgen.render.source.release $(VERSION)
+	@$(BIN)/python scripts/release.py $(VERSION)
 
 clean: ## forget the environment and what was built
 	rm -rf .venv dist

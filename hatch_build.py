@@ -29,6 +29,6 @@ class TemplateVersion(BuildHookInterface[Any]):
     def _version(self) -> str:
         """Ask the code that is packaged: a release where the template is equal to it."""
         sys.path.insert(0, str(Path(self.root, "src")))
-        from svcgen.render.source.sources import template_version
+        from svcgen.templates.sources import template_version
 
         return template_version()

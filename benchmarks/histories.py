@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from tests.fleet.cases import MODEL, settings_of
-from tests.fleet.commits import export
+from tests.support.fleet.cases import MODEL, settings_of
+from tests.support.fleet.commits import export
 
 DRAWN = 6
 _PROGRAMS = {"_tasks", "_migrations"}

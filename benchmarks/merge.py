@@ -15,10 +15,10 @@ from pathlib import Path
 
 import histories
 
-from tests.fleet import cases, commits, engines, evolution, judge
-from tests.fleet.cases import ANSWERS_FILE, Answers, Case, History
-from tests.fleet.engines import Outcome
-from tests.fleet.repository import write_repository
+from tests.support.fleet import cases, commits, engines, evolution, judge
+from tests.support.fleet.cases import ANSWERS_FILE, Answers, Case, History
+from tests.support.fleet.engines import Outcome
+from tests.support.fleet.repository import write_repository
 
 SERVICES = 100
 OF_OTHERS = 10

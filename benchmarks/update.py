@@ -20,10 +20,10 @@ from statistics import median
 import psutil
 import timing
 
-from tests.fleet import cases, engines, evolution
-from tests.fleet import tree as trees
-from tests.fleet.cases import Case, History
-from tests.fleet.repository import commit_all, surroundings, write_repository
+from tests.support.fleet import cases, engines, evolution
+from tests.support.fleet import tree as trees
+from tests.support.fleet.cases import Case, History
+from tests.support.fleet.repository import commit_all, surroundings, write_repository
 
 # Services, and how often each size is measured.
 SIZES = {1: 5, 10: 3, 100: 1}

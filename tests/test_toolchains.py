@@ -11,8 +11,8 @@ import pytest
 from svcgen.commands import demo
 from svcgen.errors import SvcgenError
 from svcgen.toolchains import surroundings
-from tests.conftest import STACKS, NewService
-from tests.test_new import svcgen
+from tests.cli.test_new import svcgen
+from tests.support.repository import STACKS, NewService
 
 
 def program(folder: Path, name: str, says: str) -> Path:

@@ -1,5 +1,5 @@
 """`python -m svcgen` is `svcgen`."""
 
-from svcgen.cli import main
+from svcgen.cli.app import main
 
 main()

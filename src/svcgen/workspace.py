@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.service import Service, is_service, read_service, read_yaml
+from svcgen.service import Service, is_service, read_service
+from svcgen.yaml_files import read_yaml
 
 SETTINGS_FILE = "svcgen.yaml"
 STATE_FOLDER = ".svcgen"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from svcgen.contract.client import free_port
+from svcgen.contract.http import free_port
 
 
 class _Database(socketserver.BaseRequestHandler):

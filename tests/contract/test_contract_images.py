@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from svcgen.contract.check import DATABASE, IMAGE, Check
-from svcgen.contract.container import ImageTarget
+from svcgen.contract.check import Check
 from svcgen.contract.suite import CHECKS, run_checks
+from svcgen.contract.targets.base import DATABASE, IMAGE
+from svcgen.contract.targets.image import ImageTarget
 from svcgen.render.render import render_service
 from svcgen.service import read_service
-from tests.conftest import COPIER_YML, STACKS
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
+from tests.support.repository import COPIER_YML, STACKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("docker", "local")]
 OF_IMAGES = [check for check in CHECKS if IMAGE in check.needs]

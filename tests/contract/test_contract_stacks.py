@@ -8,10 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from svcgen.contract.check import Finding
-from svcgen.contract.process import ProcessTarget
 from svcgen.contract.suite import CHECKS, run_checks
+from svcgen.contract.targets.process import ProcessTarget
 from svcgen.render.render import render_service
-from tests.conftest import STACKS_HERE
+from tests.support.repository import STACKS_HERE
 
 # The name with a dash shows how names are spelled in variables and paths.
 ANSWERS: dict[str, dict[str, object]] = {

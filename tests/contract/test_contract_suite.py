@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from svcgen.contract.bench import set_up
-from svcgen.contract.check import IMAGE, Check, Finding
-from svcgen.contract.process import ProcessTarget
+from svcgen.contract.check import Check, Finding
+from svcgen.contract.context import set_up
 from svcgen.contract.suite import CHECKS, run_checks
-from svcgen.contract.url import UrlTarget
+from svcgen.contract.targets.base import IMAGE
+from svcgen.contract.targets.process import ProcessTarget
+from svcgen.contract.targets.url import UrlTarget
 from svcgen.errors import SvcgenError
 from svcgen.service import read_service
 from tests.contract.reference.on_disk import REPOSITORY, write_reference

@@ -77,7 +77,7 @@ def compose(
 
 
 def _written(found: Inspected, settle: Settle | None, *, refresh: bool) -> Composed:
-    from svcgen.compose.contracts import newer_documents
+    from svcgen.compose.client_copies import newer_documents
     from svcgen.compose.stitch import stitched_files
     from svcgen.compose.write import write_copies, write_stitched
     from svcgen.gateway.admin import waiting
@@ -98,7 +98,7 @@ def _composed(
     differences: Mapping[str, str] | None = None,
     refreshed: tuple[str, ...] = (),
 ) -> Composed:
-    from svcgen.compose.contracts import broken_contracts
+    from svcgen.compose.client_copies import broken_contracts
 
     return Composed(
         root=found.fleet.root,

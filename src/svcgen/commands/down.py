@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svcgen.run.engine import Replica, Report, choose_engine, silent
+from svcgen.run.choose import choose_engine
+from svcgen.run.engine import Replica, Report, silent
 from svcgen.workspace import Workspace
 
 

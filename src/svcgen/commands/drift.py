@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from svcgen.commands.repository import refuse_sparse, repository_of
-from svcgen.commands.restore import restore, unified
-from svcgen.commands.selection import Selection
-from svcgen.commands.workers import in_processes
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.render.drift import MISSING, Drifted, drifted
-from svcgen.render.patterns import matcher
-from svcgen.render.source.sources import Version, open_source
 from svcgen.render.trust import Allows, may_run, never
 from svcgen.service import Service
+from svcgen.templates.base import Version
+from svcgen.templates.patterns import matcher
+from svcgen.templates.sources import open_source
+from svcgen.update.drift import MISSING, Drifted, drifted
+from svcgen.update.pool import in_processes
+from svcgen.update.repository import refuse_sparse, repository_of
+from svcgen.update.restore import restore, unified
+from svcgen.update.selection import Selection
 from svcgen.workspace import SETTINGS_FILE, survey
 
 _FEW = 4  # services: starting processes would take longer than looking at so few
@@ -92,7 +93,7 @@ def drift(selection: Selection, how: How) -> tuple[Looked, ...]:
 
 def _allow_list(root: Path) -> Callable[[str], tuple[str, ...]]:
     """Return what gives the patterns of files that may differ in a service of this name."""
-    from svcgen.compose.settings import read_settings
+    from svcgen.settings import read_settings
 
     workspace, unreadable = survey(root)  # whole: a selection holds what the command is about
     allowed = read_settings(workspace.settings, Path(SETTINGS_FILE)).drift

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from svcgen.run.engine import LogLine, choose_engine, refuse_absent
+from svcgen.run.choose import choose_engine
+from svcgen.run.engine import LogLine, refuse_absent
 from svcgen.workspace import Workspace
 
 

@@ -9,24 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svcgen.aside import aside
 from svcgen.errors import SvcgenError, did_you_mean
+from svcgen.files import aside
 from svcgen.render.refusals import refuse_unknown
 from svcgen.render.render import (
     check_answers,
     questions,
     render_version,
 )
-from svcgen.render.source.sources import Version, open_source
 from svcgen.render.trust import Allows, may_run
-from svcgen.service import (
-    ANSWERS_FILE,
-    REGISTRATION_FILE,
-    is_service,
-    read_service,
-    read_yaml,
-)
+from svcgen.service import ANSWERS_FILE, REGISTRATION_FILE, is_service, read_service
+from svcgen.templates.base import Version
+from svcgen.templates.sources import open_source
 from svcgen.workspace import SETTINGS_FILE, Workspace, open_workspace
+from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
 

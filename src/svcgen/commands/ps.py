@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svcgen.run.engine import Replica, choose_engine
+from svcgen.run.choose import choose_engine
+from svcgen.run.engine import Replica
 from svcgen.workspace import Workspace
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from svcgen.commands.selection import Selection
-from svcgen.commands.update import Options, Outcome, jobs
-from svcgen.commands.updating import update_service
 from svcgen.render.trust import Allows, never
+from svcgen.update.jobs import jobs
+from svcgen.update.model import Options, Outcome
+from svcgen.update.selection import Selection
+from svcgen.update.worker import update_service
 
 
 def reconfigure(selection: Selection, options: Options, allows: Allows = never) -> Outcome:

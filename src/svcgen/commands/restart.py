@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from svcgen.run.engine import Replica, Report, choose_engine, refuse_absent, silent
+from svcgen.run.choose import choose_engine
+from svcgen.run.engine import Replica, Report, refuse_absent, silent
 from svcgen.workspace import Workspace
 
 

@@ -8,15 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from svcgen.errors import SvcgenError, UnsupportedError
-from svcgen.run.engine import (
-    Engine,
-    Fleet,
-    LogLine,
-    Replica,
-    Report,
-    choose_engine,
-    silent,
-)
+from svcgen.run.choose import choose_engine
+from svcgen.run.engine import Engine, Fleet, LogLine, Replica, Report, silent
 from svcgen.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svcgen.compose.documents import read_document
-from svcgen.compose.settings import Settings, read_settings
-from svcgen.compose.stack import Stack, read_stack
+from svcgen.compose.compose_file import Stack, read_stack
 from svcgen.errors import SvcgenError
-from svcgen.gateway.clusters import Upstream, upstream_of
+from svcgen.gateway.envoy.clusters import Upstream, upstream_of
 from svcgen.gateway.registration import Registration, read_registration
 from svcgen.gateway.routes import Route, route_table
-from svcgen.gateway.strict import StrictError
+from svcgen.openapi.document import read_document
 from svcgen.service import REGISTRATION_FILE, Service
+from svcgen.settings import Settings, read_settings
+from svcgen.strict import StrictError
 from svcgen.workspace import SETTINGS_FILE, Workspace
 
 WRITTEN_BY = "`make generate` there writes it"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import svcgen.gateway
 from svcgen.compose.fleet import Fleet
-from svcgen.gateway.envoy import ComposePlacement, edge_files
+from svcgen.gateway.envoy.files import ComposePlacement, edge_files
 from svcgen.workspace import COMPOSE_MARK
 
 CONTAINER_FILES = ("entrypoint.sh", "ready.sh")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from svcgen.compose.check import find_faults
-from svcgen.compose.contracts import Copy
+from svcgen.compose.checks import find_faults
+from svcgen.compose.client_copies import Copy
 from svcgen.compose.fleet import Fault, FaultsError, Fleet, Member, read_fleet
 from svcgen.compose.manifest import begin_writing, end_writing, refuse_edited
 from svcgen.gateway.apply import read_text, replace_text, steps_to, write_in_order

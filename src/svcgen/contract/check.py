@@ -7,31 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from svcgen.contract.bench import Bench
-
-# What a check can need of the target or of its service, and how to say that it is not there.
-START = "start"
-DATABASE = "database"
-CALLS = "calls"
-FOLDER = "folder"
-MAKE = "make"
-IMAGE = "image"
-MISSING = {
-    START: "a target that can be started and stopped",
-    DATABASE: "a service with a database",
-    CALLS: "a service that calls another",
-    FOLDER: "the service's folder",
-    MAKE: "a target that runs by make",
-    IMAGE: "an image",
-}
-
-
-class BrokenRuleError(Exception):
-    """A rule is not kept; the text says what was seen."""
-
-
-class NotRunError(Exception):
-    """A check could not be run here; the text says why."""
+    from svcgen.contract.context import Bench
 
 
 @dataclass(frozen=True)
@@ -56,9 +32,3 @@ class Finding:
     check: Check
     ok: bool | None
     detail: str = ""
-
-
-def expect(condition: object, detail: str) -> None:
-    """Raise BrokenRuleError with the detail unless the condition holds."""
-    if not condition:
-        raise BrokenRuleError(detail)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from svcgen.contract import (
+from svcgen.contract.check import Check, Finding
+from svcgen.contract.checks import (
     calls,
     clients,
     configuration,
@@ -20,9 +21,9 @@ from svcgen.contract import (
     stopping,
     traces,
 )
-from svcgen.contract.bench import Bench, set_up
-from svcgen.contract.check import MISSING, BrokenRuleError, Check, Finding, NotRunError
-from svcgen.contract.target import Target
+from svcgen.contract.context import Bench, set_up
+from svcgen.contract.expect import BrokenRuleError, NotRunError
+from svcgen.contract.targets.base import MISSING, Target
 from svcgen.errors import SvcgenError
 
 CHECKS: tuple[Check, ...] = (

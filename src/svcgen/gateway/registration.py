@@ -9,25 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from svcgen.gateway.paths import path_problem
-from svcgen.gateway.quantities import DURATION_PATTERN, parse_duration
-from svcgen.gateway.strict import StrictModel, Text, read_strictly
-from svcgen.service import read_yaml
+from svcgen.strict import Duration, StrictModel, Text, read_strictly
+from svcgen.yaml_files import read_yaml
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def _positive(text: str) -> str:
-    if parse_duration(text) == 0:
-        raise ValueError("must be longer than nothing")
-    return text
-
-
-Duration = Annotated[
-    Text, Field(pattern=DURATION_PATTERN, examples=["5s"]), AfterValidator(_positive)
-]
 Name = Annotated[Text, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$", examples=["orders"])]
 
 

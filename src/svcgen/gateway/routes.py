@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from svcgen.gateway.paths import covers, normal_path
-from svcgen.gateway.quantities import parse_duration
 from svcgen.gateway.registration import Registration, RouteEntry
-from svcgen.gateway.settings import GatewaySettings
+from svcgen.settings import GatewaySettings
+from svcgen.units import parse_duration
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # RFC 9110, section 9.2.2: done twice, these have the effect of once.

@@ -10,8 +10,9 @@ from typing import Any
 
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.render import check_answers, questions, render_version
-from svcgen.render.source.sources import Version
-from svcgen.service import ANSWERS_FILE, read_yaml
+from svcgen.service import ANSWERS_FILE
+from svcgen.templates.base import Version
+from svcgen.yaml_files import read_yaml
 
 # In our words, and in Copier's where an answer has the wrong type or is missing.
 _NAMED = re.compile(r"""The answer to `(\w+)`|to question "(\w+)" of type|Question "(\w+)" is""")

@@ -13,10 +13,17 @@ from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.render.compiled import compiled_once
-from svcgen.render.configuration import asked, read_configuration, trust_wanted
-from svcgen.render.seeded import patterns_text, read_patterns
-from svcgen.render.source.sources import Version, open_source
-from svcgen.service import ANSWERS_FILE, as_yaml
+from svcgen.service import ANSWERS_FILE
+from svcgen.templates.base import Version
+from svcgen.templates.copier_yml import (
+    asked,
+    patterns_text,
+    read_configuration,
+    read_patterns,
+    trust_wanted,
+)
+from svcgen.templates.sources import open_source
+from svcgen.yaml_files import as_yaml
 
 
 def questions(version: Version | None = None) -> dict[str, Mapping[str, Any]]:

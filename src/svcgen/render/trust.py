@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from svcgen.errors import SvcgenError
 from svcgen.render.render import user_trusts, wants_trust
-from svcgen.render.source.sources import Version
+from svcgen.templates.base import Version
 
 Allows = Callable[[str], bool]  # given what it would do, as a sentence
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svcgen.run.docker.cli import docker
+from svcgen.run.docker.docker import docker
 from svcgen.run.engine import Replica
 
 # Compose writes these labels; they say more than names do.

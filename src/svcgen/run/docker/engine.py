@@ -8,22 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.run.docker.bring_up import (
+from svcgen.run.docker.containers import containers
+from svcgen.run.docker.docker import Compose
+from svcgen.run.docker.lock import changing, outlast
+from svcgen.run.docker.passwords import passwords
+from svcgen.run.docker.plan import read_plan
+from svcgen.run.docker.reconcile import (
     bring_in_line,
     bring_up,
     build,
     refuse_taken_port,
+    remove_volumes,
     renew,
     start_missing,
+    take_down,
 )
-from svcgen.run.docker.cli import Compose
-from svcgen.run.docker.containers import containers
-from svcgen.run.docker.lock import changing, outlast
-from svcgen.run.docker.passwords import passwords
-from svcgen.run.docker.plan import read_plan
-from svcgen.run.docker.project import forget, project_name, refuse_namesake, sizes
 from svcgen.run.docker.rolling import replicas, roll
-from svcgen.run.docker.take_down import remove_volumes, take_down
+from svcgen.run.docker.state import forget, project_name, refuse_namesake, sizes
 from svcgen.run.engine import GATEWAY, GATEWAY_PORT, Fleet, LogLine, Replica, Report
 from svcgen.workspace import open_workspace
 

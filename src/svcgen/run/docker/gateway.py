@@ -10,8 +10,8 @@ from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.gateway.admin import acknowledged, waiting
-from svcgen.run.docker.cli import docker
 from svcgen.run.docker.containers import containers
+from svcgen.run.docker.docker import docker
 from svcgen.run.engine import GATEWAY
 
 PATIENCE = 15.0  # seconds until a ready replica must have been seen: DNS (1 s), health check (1 s)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.run.docker.cli import docker
+from svcgen.run.docker.docker import docker
 from svcgen.service import variable
 from svcgen.workspace import Workspace, state_folder
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from svcgen.run.docker.cli import Compose, docker
 from svcgen.run.docker.containers import MIGRATE, Container
+from svcgen.run.docker.docker import Compose, docker
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.run.docker.cli import Compose, docker
 from svcgen.run.docker.containers import Container, containers
+from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.gateway import wait_seen
-from svcgen.run.docker.ready import wait_ready
+from svcgen.run.docker.wait import wait_ready
 from svcgen.run.engine import Report
 
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import Fleet, LogLine, Replica, Report
-from svcgen.run.local.control import AbsentError, ask
 from svcgen.run.local.logs import last_lines, read_logs
-from svcgen.run.local.orders import order_for
-from svcgen.run.local.state import Places, forget
+from svcgen.run.local.paths import Places, forget
+from svcgen.run.local.protocol import AbsentError, ask
+from svcgen.run.local.request import order_for
 from svcgen.workspace import state_folder
 
 if TYPE_CHECKING:
@@ -107,7 +107,13 @@ class LocalEngine:
         """Start a supervisor; it goes away by itself when there is one already."""
         state_folder(self._places.root)
         self._places.logs.mkdir(exist_ok=True)
-        command = [sys.executable, "-P", "-m", "svcgen.run.local.serve", str(self._places.root)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "svcgen.run.local.supervisor.server",
+            str(self._places.root),
+        ]
         marks = _processes().marks(self._places.run, "")
         with self._places.supervisor_log.open("ab") as log:
             subprocess.run(

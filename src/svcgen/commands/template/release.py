@@ -1,0 +1,79 @@
+"""`svcgen template release`: a version of a company's template, tagged once it keeps all rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svcgen.update.repository import open_repository
+from svcgen.errors import SvcgenError
+from svcgen.git import git
+from svcgen.update.stored_answers import refuse_forgotten
+from svcgen.template_check.check import Checked, Progress, check_template
+from svcgen.templates.changelog import entries
+from svcgen.templates.base import Version
+from svcgen.templates.sources import open_source
+from svcgen.templates.versions import RELEASE, compare, ordered
+from svcgen.render.trust import Allows
+
+_TAGS = "refs/tags/"
+
+
+@dataclass(frozen=True)
+class Released:
+    """The version, and what was checked; it is tagged when no fault was found."""
+
+    version: str
+    checked: Checked
+
+
+def release(
+    folder: Path,
+    version: str,
+    given: Mapping[str, Any],
+    *,
+    allows: Allows = lambda _wish: False,
+    progress: Progress = lambda _done, _all: None,
+) -> Released:
+    """Tag the commit that is checked out as a version, with its changelog's section as message.
+
+    Raises SvcgenError when something is not committed, when the version is not higher than those
+    released, or when CHANGELOG.md does not say what it changes, or `_svcgen` what became of a
+    question that is gone.
+    """
+    root = open_repository(folder)
+    last = _refuse_not_higher(root, version)
+    text = _section(root, version, last)
+    if last:
+        refuse_forgotten(open_source(str(root)).obtain(last), Version(str(root), version, root))
+    checked = check_template(root, given, allows=allows, progress=progress)
+    if not checked.faults:
+        message = f"{version}\n\n{text}\n"
+        git("tag", "--annotate", "--cleanup=verbatim", "-m", message, version, within=root)
+    return Released(version, checked)
+
+
+def _refuse_not_higher(root: Path, version: str) -> str:
+    if not RELEASE.fullmatch(version):
+        raise SvcgenError(f"{version} is no version.", "Write vX.Y.Z, for example v1.0.0.")
+    listed = git("for-each-ref", "--format=%(refname)", _TAGS, within=root).splitlines()
+    there = ordered(line.removeprefix(_TAGS) for line in listed)
+    if there and compare(version, there[-1]) <= 0:
+        raise SvcgenError(
+            f"{version} is not higher than {there[-1]}, which is released.",
+            f"Take a higher one; these are there: {', '.join(there[-20:])}.",
+        )
+    return there[-1] if there else ""
+
+
+def _section(root: Path, version: str, last: str) -> str:
+    found = entries(Version(str(root), version, root), last or "v0.0.0.dev0")
+    texts = [entry.text for entry in found if entry.version == version]
+    if not texts:
+        raise SvcgenError(
+            f"CHANGELOG.md does not say what {version} changes.",
+            f"Write a section `## {version}`: whoever updates a service reads it. Then commit it.",
+        )
+    return texts[0]

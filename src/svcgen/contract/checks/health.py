@@ -1,0 +1,171 @@
+"""Health and migrations: what the service says of itself and of its database."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from svcgen.contract.check import Check
+from svcgen.contract.checks.problems import traces
+from svcgen.contract.context import Bench, migrated
+from svcgen.contract.expect import BrokenRuleError, expect
+from svcgen.contract.http import PATIENCE, Answer, ask, get, status, until
+from svcgen.contract.support.proxy import Door, door_to
+from svcgen.contract.targets.base import DATABASE, START, Running
+
+WARNINGS_SECONDS = 11.0  # long enough for two warnings, one each 5 s
+MIGRATION_SECONDS = 30.0
+NOTICED_SECONDS = 10.0 + 5.0  # and a busy machine
+
+
+@dataclass(frozen=True)
+class Outage:
+    """What was seen of a service that started without its database, got it, lost it, got it again.
+
+    Seconds are None when it took more than NOTICED_SECONDS.
+    """
+
+    live: int
+    ready: Answer
+    request: Answer
+    request_seconds: float
+    warnings: int
+    until_ready: float | None
+    until_lost: float | None
+    until_back: float | None
+
+
+def livez(bench: Bench) -> None:
+    answer = get(bench.address, "/livez")
+    expect(answer.status == 200, f"/livez is {answer.status}")
+
+
+def readyz(bench: Bench) -> None:
+    answer = get(bench.address, "/readyz")
+    expect(answer.status == 200, f"/readyz is {answer.status}")
+
+
+def outage(bench: Bench) -> Outage:
+    """Start a service behind a shut door and watch it."""
+    door, url = door_to(bench.database_url)
+    bench.once(migrated)
+    with bench.start(DATABASE_URL=url) as running:
+        try:
+            return watch(bench, running, door)
+        finally:
+            door.shut()
+
+
+def watch(bench: Bench, running: Running, door: Door) -> Outage:
+    """Look at each state of the database in turn."""
+    running.wait_for("/livez", bench.patience)
+    began = time.monotonic()
+    request = ask(running.address, "GET", bench.path)
+    took = time.monotonic() - began
+    live, ready = status(running.address, "/livez"), get(running.address, "/readyz")
+    time.sleep(max(0.0, began + WARNINGS_SECONDS - time.monotonic()))
+    warnings = [entry for entry in running.output.entries() if complains(entry)]
+    door.open()
+    until_ready = seconds(running, 200)
+    door.shut()
+    until_lost = seconds(running, 503)
+    door.open()
+    return Outage(
+        *(live, ready, request, took, len(warnings)),
+        *(until_ready, until_lost, seconds(running, 200)),
+    )
+
+
+def complains(entry: dict[str, object]) -> bool:
+    """Tell whether a log line is a warning about the database."""
+    return entry.get("level") == "warning" and "database" in str(entry.get("msg")).lower()
+
+
+def seconds(running: Running, wanted: int) -> float | None:
+    """Wait for a status of /readyz."""
+    try:
+        return until(
+            lambda: status(running.address, "/readyz", PATIENCE) == wanted, NOTICED_SECONDS
+        )
+    except BrokenRuleError:
+        return None
+
+
+def database_unreachable(bench: Bench) -> None:
+    seen = bench.once(outage)
+    expect(seen.live == 200, f"/livez is {seen.live}")
+    expect(seen.ready.status == 503, f"/readyz is {seen.ready.status}, not 503")
+    expect(seen.ready.kind == "application/problem+json", f"/readyz is {seen.ready.kind}")
+    expect("database" in seen.ready.json()["detail"], "its detail does not say database")
+    expect(2 <= seen.warnings <= 4, f"{seen.warnings} warnings in {WARNINGS_SECONDS:g} s")
+
+
+def database_request(bench: Bench) -> None:
+    seen = bench.once(outage)
+    expect(seen.request.status == 503, f"GET {bench.path} is {seen.request.status}, not 503")
+    expect(seen.request.kind == "application/problem+json", f"it is {seen.request.kind}")
+    expect(seen.request_seconds < 7, f"it took {seen.request_seconds:.1f} s")
+
+
+def database_returns(bench: Bench) -> None:
+    expect(bench.once(outage).until_ready is not None, "not ready 10 s after the database")
+
+
+def database_lost(bench: Bench) -> None:
+    seen = bench.once(outage)
+    expect(seen.until_lost is not None, "still ready 10 s after the database was lost")
+    expect(seen.until_back is not None, "not ready 10 s after the database came back")
+
+
+def migrate(bench: Bench) -> None:
+    bench.once(migrated)
+    again = bench.migrate()
+    code = again.exit_code(60)
+    expect(code == 0, f"the second run exits {code}: {again.last_words()}")
+
+
+def migrate_unreachable(bench: Bench) -> None:
+    url = door_to(bench.database_url)[1]
+    began = time.monotonic()
+    migration = bench.migrate(DATABASE_URL=url)
+    code = migration.exit_code(MIGRATION_SECONDS + bench.patience)
+    took = time.monotonic() - began
+    expect(code == 1, f"the exit code is {code}, not 1")
+    expect(took > MIGRATION_SECONDS - 2, f"it took {took:.0f} s, not 30")
+    last = (migration.output.entries() or [{}])[-1]
+    expect(last.get("level") == "error", f"the last line is no error: {migration.last_words()}")
+    expect("database" in str(last.get("msg")).lower(), f"it does not say database: {last}")
+    members = [str(value) for entry in migration.output.entries() for value in entry.values()]
+    everything = "\n".join([*migration.output.lines, *migration.output.errors, *members])
+    expect(not traces(everything), f"there is a stack trace: {everything[-500:]}")
+
+
+STORED = frozenset({START, DATABASE})
+CHECKS = (
+    Check("livez", "GET /livez is 200", livez),
+    Check("readyz", "GET /readyz is 200 once started", readyz),
+    Check(
+        "database-unreachable",
+        "no database: /livez 200, /readyz 503, a warning every 5 s",
+        database_unreachable,
+        STORED,
+        alone=True,
+    ),
+    Check("database-request", "no database: 503 within 5 s", database_request, STORED, alone=True),
+    Check(
+        "database-returns",
+        "started without a database, ready within 10 s of it",
+        database_returns,
+        STORED,
+        alone=True,
+    ),
+    Check("database-lost", "a lost database is noticed in 10 s", database_lost, STORED, alone=True),
+    Check("migrate", "exits 0, also a second time", migrate, frozenset({START}), alone=True),
+    Check(
+        "migrate-unreachable",
+        "no database: tries for 30 s, exits 1, one clear last line",
+        migrate_unreachable,
+        STORED,
+        alone=True,
+    ),
+)

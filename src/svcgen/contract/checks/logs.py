@@ -1,0 +1,148 @@
+"""Logs: one JSON object a line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from svcgen.contract.check import Check
+from svcgen.contract.checks.problems import problem
+from svcgen.contract.checks.resource import TIME
+from svcgen.contract.context import VERSION, Bench, marker
+from svcgen.contract.expect import BrokenRuleError, expect
+from svcgen.contract.http import ask, get, send_raw, until
+from svcgen.contract.targets.base import DATABASE, START, Output
+
+LEVELS = {"debug", "info", "warning", "error"}
+HEXADECIMAL = re.compile(r"([0-9a-f]{32} [0-9a-f]{16})| ")
+MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "http_request_method": str,
+    "url_path": str,
+    "http_route": str,
+    "http_response_status_code": int,
+    "duration_seconds": (int, float),
+}
+
+
+def requests(output: Output, path: str) -> list[dict[str, Any]]:
+    """Return the request lines of a path."""
+    lines = output.entries()
+    return [one for one in lines if one.get("msg") == "request" and one.get("url_path") == path]
+
+
+def request_line(output: Output, path: str) -> dict[str, Any]:
+    """Wait for the one request line of a path."""
+    try:
+        until(lambda: bool(requests(output, path)), 2)
+    except BrokenRuleError as error:
+        raise BrokenRuleError(f"no request line for {path} in 2 s") from error
+    found = requests(output, path)
+    expect(len(found) == 1, f"{len(found)} request lines for {path}")
+    return found[0]
+
+
+def log_lines(bench: Bench) -> None:
+    path = f"/{marker()}"
+    for hostile in (f"{path}%0A%0D%1b", f"{path}%ff%00", f'{path}"}}', f"{path}%E2%80%A8"):
+        get(bench.address, hostile, user_agent='"}\t\x7f')
+    send_raw(bench.address, b"\x00\xff nonsense\r\n\r\n")
+    get(bench.address, path)
+    request_line(bench.output, path)
+    lines = list(bench.output.lines)
+    entries = bench.output.entries()
+    expect(len(entries) == len(lines), f"no JSON objects: {strays(bench.output)}")
+    for entry in entries:
+        well_formed(bench, entry)
+    errors = [line for line in bench.output.errors if not line.startswith("make")]
+    expect(not errors, f"stderr is not empty: {errors[:3]}")
+
+
+def strays(output: Output) -> list[str]:
+    """Return lines that are not log lines."""
+    return [line for line in list(output.lines) if not line.startswith("{")][:3]
+
+
+def well_formed(bench: Bench, entry: dict[str, Any]) -> None:
+    """Expect the members that every line has."""
+    expect(TIME.fullmatch(str(entry.get("time"))), f"time: {entry}")
+    expect(entry.get("level") in LEVELS, f"level: {entry}")
+    expect(isinstance(entry.get("msg"), str), f"msg: {entry}")
+    named = (entry.get("service"), entry.get("version"))
+    expect(named == (bench.service.name, VERSION), f"service, version: {entry}")
+    ids = f"{entry.get('trace_id')} {entry.get('span_id')}"
+    expect(HEXADECIMAL.fullmatch(ids), f"trace_id, span_id: {entry}")
+
+
+def log_request(bench: Bench) -> None:
+    path = f"{bench.path}/{marker()}x"
+    status = get(bench.address, path).status
+    line = request_line(bench.output, path)
+    for member, kind in MEMBERS.items():
+        expect(isinstance(line.get(member), kind), f"{member}: {line}")
+    said = (line["http_request_method"], line["http_route"], line["http_response_status_code"])
+    wanted = ("GET", f"{bench.path}/{{id}}", status)
+    expect(said == wanted, f"the line says {said}, not {wanted}")
+    expect(line["trace_id"], f"a request line without trace_id: {line}")
+
+
+def log_probes(bench: Bench) -> None:
+    probes = ("/livez", "/readyz", "/metrics")
+    for probe in probes:
+        get(bench.address, probe)
+    path = f"/{marker()}"
+    get(bench.address, path)
+    request_line(bench.output, path)  # so that earlier lines are here too
+    logged = [probe for probe in probes if requests(bench.output, probe)]
+    expect(not logged, f"request lines for {logged}")
+
+
+def log_level(bench: Bench) -> None:
+    with bench.ready(LOG_LEVEL="ERROR", DRAIN_SECONDS="0") as running:
+        get(running.address, "/nothing")
+        running.signal(15)
+        running.exit_code(30)
+        lines = running.output.lines
+        expect(not lines, f"{len(lines)} lines with LOG_LEVEL=error: {lines[:2]}")
+
+
+def log_secrets(bench: Bench) -> None:
+    query, token, path = marker(), marker(), f"/{marker()}"
+    headers = {"Authorization": f"Bearer {token}"}
+    ask(bench.address, "GET", f"{path}?token={query}", headers=headers)
+    request_line(bench.output, path)
+    password = urlsplit(bench.database_url).password or query
+    for secret in (query, token, f":{password}@"):
+        shown = [line for line in list(bench.output.lines) if secret in line]
+        expect(not shown, f"a secret is logged: {shown[:1]}")
+
+
+def unforeseen(bench: Bench) -> None:
+    """Start on a database that has no tables, which no code has an answer to."""
+    separator = "&" if "?" in bench.database_url else "?"
+    url = f"{bench.database_url}{separator}options=-csearch_path%3Dnowhere"
+    with bench.start(DATABASE_URL=url) as running:
+        running.wait_for("/readyz", bench.patience)
+        problem(get(running.address, bench.path), 500)
+        line = request_line(running.output, bench.path)
+        said = [one for one in running.output.entries() if one.get("level") == "error"]
+        expect(len(said) == 1, f"{len(said)} log lines of level error, not one: {said}")
+        expect(said[0]["trace_id"] == line["trace_id"], f"it has another trace: {said[0]}")
+        expect(not strays(running.output), f"no log lines: {strays(running.output)}")
+
+
+WATCHED = frozenset({START})
+CHECKS = (
+    Check("log-lines", "every line is an object with all members", log_lines, WATCHED),
+    Check("log-request", "a line for each request", log_request, WATCHED),
+    Check("log-probes", "and none for probes", log_probes, WATCHED),
+    Check("log-level", "LOG_LEVEL is obeyed", log_level, WATCHED, alone=True),
+    Check("log-secrets", "no query, token or password", log_secrets, WATCHED),
+    Check(
+        "unforeseen",
+        "what nobody foresaw is 500, and one log line in its trace",
+        unforeseen,
+        WATCHED | {DATABASE},
+        alone=True,
+    ),
+)

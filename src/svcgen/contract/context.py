@@ -1,0 +1,170 @@
+"""The work bench of one run: the target, what a healthy start needs, and what checks share."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from svcgen.contract.expect import expect
+from svcgen.contract.http import Address, free_port
+from svcgen.contract.support.stub import Stub
+from svcgen.contract.targets.base import CALLS, DATABASE, START, Output, Running, Target
+from svcgen.service import Service, variable
+
+VERSION = "7.8.9-contract"  # SERVICE_VERSION of every service that the suite starts
+# Nobody listens there: whoever asks a proxy of the environment gets no answer.
+PROXIES = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": ""}
+
+Evidence = TypeVar("Evidence")
+
+
+@dataclass
+class Bench:
+    """What every check gets."""
+
+    target: Target
+    database_url: str = ""
+    patience: float = 60.0  # seconds until a started service must be ready
+    callees: dict[str, Stub] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
+    locks: dict[str, threading.Lock] = field(default_factory=dict)
+    started: list[Running] = field(default_factory=list)
+
+    @property
+    def service(self) -> Service:
+        """The service's facts."""
+        return self.target.service
+
+    @property
+    def path(self) -> str:
+        """The example resource."""
+        return f"/v1/{self.service.name}"
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """What checks may need, of the target and of its service."""
+        database = {DATABASE} if self.database_url and START in self.target.provides else set()
+        calls = {CALLS} if self.service.calls and START in self.target.provides else set()
+        return self.target.provides | database | calls
+
+    @property
+    def steady(self) -> Running:
+        """The one healthy service that most checks share."""
+        return self.once(steady)
+
+    @property
+    def address(self) -> Address:
+        """Where the shared service listens."""
+        return self.steady.address
+
+    @property
+    def output(self) -> Output:
+        """What the shared service has printed."""
+        return self.steady.output
+
+    @property
+    def callee(self) -> Stub:
+        """The first service that is called."""
+        return self.callees[self.service.calls[0]]
+
+    def environment(self, **changes: str | None) -> dict[str, str]:
+        """Return the variables of a healthy start with changes; None leaves one out."""
+        needed: dict[str, str | None] = {
+            "PORT": str(free_port()),
+            "SERVICE_VERSION": VERSION,
+            # A / at its end changes nothing.
+            **{f"{variable(name)}_URL": f"{stub.url}/" for name, stub in self.callees.items()},
+        }
+        if self.database_url:
+            needed["DATABASE_URL"] = self.database_url
+        needed |= changes
+        return {name: value for name, value in needed.items() if value is not None}
+
+    @contextlib.contextmanager
+    def start(self, **changes: str | None) -> Iterator[Running]:
+        """Start a service of a check's own, and end it whatever happens."""
+        running = self.target.start(self.environment(**changes))
+        try:
+            yield running
+        finally:
+            running.close()
+
+    @contextlib.contextmanager
+    def ready(self, **changes: str | None) -> Iterator[Running]:
+        """Start a service of a check's own and wait until it is ready."""
+        self.once(migrated)
+        with self.start(**changes) as running:
+            running.wait_for("/readyz", self.patience)
+            yield running
+
+    def once(self, gather: Callable[[Bench], Evidence]) -> Evidence:
+        """Gather evidence that several checks look at, the first time one asks for it.
+
+        Raises what the gathering raised, for each check that asks.
+        """
+        with self.locks.setdefault(gather.__qualname__, threading.Lock()):
+            if gather.__qualname__ not in self.kept:
+                self.kept[gather.__qualname__] = _outcome(gather, self)
+        kept = self.kept[gather.__qualname__]
+        if isinstance(kept, Exception):
+            raise kept
+        return cast("Evidence", kept)
+
+    def migrate(self, **changes: str | None) -> Running:
+        """Start the migration; it is ended with the bench."""
+        running = self.target.migrate(self.environment(**changes))
+        self.started.append(running)
+        return running
+
+
+def steady(bench: Bench) -> Running:
+    """Start the shared service."""
+    bench.once(migrated)
+    environment = bench.environment(**PROXIES) if START in bench.target.provides else {}
+    running = bench.target.start(environment)
+    bench.started.append(running)
+    running.wait_for("/readyz", bench.patience)
+    return running
+
+
+def migrated(bench: Bench) -> int:
+    """Bring the schema up to date, before anything is started on it."""
+    if DATABASE not in bench.provides:
+        return 0
+    migration = bench.migrate()
+    code = migration.exit_code(60)
+    expect(code == 0, f"the migration exited {code}: {migration.last_words()}")
+    return code
+
+
+@contextlib.contextmanager
+def set_up(target: Target, database_url: str, patience: float) -> Iterator[Bench]:
+    """Make a bench with its stubs, and end everything on it."""
+    stubs = {name: Stub(name) for name in target.service.calls}
+    database = database_url if target.service.database != "none" else ""
+    bench = Bench(target, database, patience, stubs)
+    try:
+        for stub in stubs.values():
+            stub.open()
+        yield bench
+    finally:
+        for running in bench.started:
+            running.close()
+        for stub in stubs.values():
+            stub.close()
+
+
+def marker() -> str:
+    """Make a text that occurs nowhere else: also a valid trace id."""
+    return uuid.uuid4().hex
+
+
+def _outcome(gather: Callable[[Bench], Evidence], bench: Bench) -> Evidence | Exception:
+    try:
+        return gather(bench)
+    except Exception as error:
+        return error

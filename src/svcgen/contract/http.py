@@ -1,0 +1,159 @@
+"""A plain HTTP client that can also send what a polite one would not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+
+from svcgen.contract.expect import BrokenRuleError, expect
+
+PATIENCE = 10.0  # seconds a service may take for one answer
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service listens."""
+
+    port: int
+    host: str = "127.0.0.1"
+    tls: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers and body of one answer."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def kind(self) -> str:
+        """The media type without its parameters."""
+        return self.headers.get_content_type() if "Content-Type" in self.headers else ""
+
+    @property
+    def allow(self) -> set[str]:
+        """The methods that the Allow header names."""
+        return {method.strip() for method in self.headers.get("Allow", "").split(",")} - {""}
+
+    def json(self) -> Any:
+        """Read the body as JSON; BrokenRuleError when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise BrokenRuleError(f"the body is not JSON: {self.body[:80]!r}") from error
+
+
+def connect(address: Address, timeout: float = PATIENCE) -> HTTPConnection:
+    """Make a connection that is opened by its first request."""
+    if address.tls:
+        context = ssl.create_default_context()
+        return HTTPSConnection(address.host, address.port, timeout=timeout, context=context)
+    return HTTPConnection(address.host, address.port, timeout=timeout)
+
+
+def answer(response: HTTPResponse) -> Answer:
+    """Read an answer to its end."""
+    return Answer(response.status, response.headers, response.read())
+
+
+def ask(  # noqa: PLR0913, PLR0917 (the parts of a request)
+    address: Address,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = PATIENCE,
+) -> Answer:
+    """Send one request on a connection of its own; BrokenRuleError when no answer comes."""
+    connection = connect(address, timeout)
+    kind = {"Content-Type": "application/json"} if body is not None else {}
+    try:
+        connection.request(method, path, body, {**kind, **(headers or {})})
+        return answer(connection.getresponse())
+    except (OSError, HTTPException) as error:
+        raise BrokenRuleError(f"{method} {path[:80]} got no answer: {error!r}") from error
+    finally:
+        connection.close()
+
+
+def get(address: Address, path: str, **headers: str) -> Answer:
+    """GET a path; `x_auth_subject="a"` sends the header x-auth-subject."""
+    return ask(address, "GET", path, headers=spelled(headers))
+
+
+def post(address: Address, path: str, value: object, **headers: str) -> Answer:
+    """POST a value as JSON."""
+    return ask(address, "POST", path, json.dumps(value).encode(), spelled(headers))
+
+
+def spelled(headers: Mapping[str, str]) -> dict[str, str]:
+    """Spell Python names as header names."""
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def status(address: Address, path: str, timeout: float = 2.0) -> int:
+    """Return the status of a GET, or 0 when no answer comes."""
+    try:
+        return ask(address, "GET", path, timeout=timeout).status
+    except BrokenRuleError:
+        return 0
+
+
+def refuses(address: Address) -> bool:
+    """Tell whether a new connection is refused, or closed before a byte was answered."""
+    try:
+        with socket.create_connection((address.host, address.port), timeout=2) as connection:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: contract\r\n\r\n")
+            return connection.recv(1) == b""
+    except (ConnectionError, TimeoutError):
+        return True
+
+
+def send_raw(address: Address, data: bytes, wait: float = 0.5) -> None:
+    """Send bytes, wait a little for whatever comes back, and break the connection off."""
+    with socket.create_connection((address.host, address.port), timeout=wait) as connection:
+        try:
+            connection.sendall(data)
+            connection.recv(4096)
+        except OSError:
+            return
+
+
+def read_raw(address: Address, method: str, path: str) -> bytes:
+    """Make one request and return all that comes back, as it comes."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: contract\r\nConnection: close\r\n\r\n"
+    with socket.create_connection((address.host, address.port), timeout=PATIENCE) as connection:
+        connection.sendall(head.encode())
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def until(condition: Callable[[], bool], seconds: float, pause: float = 0.1) -> float:
+    """Wait until a condition holds, return the seconds it took; BrokenRuleError after too many."""
+    started = time.monotonic()
+    while not condition():
+        expect(time.monotonic() - started < seconds, f"waited {seconds:g} s in vain")
+        time.sleep(pause)
+    return time.monotonic() - started
+
+
+def free_port() -> int:
+    """Find a port on which nobody listens now.
+
+    Not one of those that systems give to outgoing connections (RFC 6335, section 6, and Linux'
+    32768 and up): a thousand clients would take it before the service does.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)  # noqa: S311 (no secret)
+        with contextlib.suppress(OSError), socket.create_server(("", port)):
+            return port

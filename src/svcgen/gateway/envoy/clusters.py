@@ -1,0 +1,152 @@
+"""One cluster for each service, under the service's own name: renaming one would drop requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from svcgen.gateway.envoy.xds import Values, extension, resources, seconds
+from svcgen.units import parse_duration
+
+if TYPE_CHECKING:  # the local engine's supervisor writes endpoints and reads no registration
+    from svcgen.gateway.registration import Registration
+
+BUFFER_BYTES = 32_768
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """How the gateway reaches one service; times in milliseconds."""
+
+    service: str
+    port: int = 8080
+    health_path: str = "/readyz"
+    health_interval_ms: int = 1_000
+    timeout_ms: int = 10_000
+
+
+def upstream_of(registration: Registration, default_timeout_ms: int) -> Upstream:
+    """Return the upstream that a registration describes."""
+    settings = registration.upstream
+    written = [entry.timeout for entry in registration.routes.values()]
+    timeouts = [parse_duration(text) if text else default_timeout_ms for text in written]
+    return Upstream(
+        service=registration.service,
+        port=settings.port,
+        health_path=settings.health.http or "/readyz",
+        health_interval_ms=parse_duration(settings.health.interval),
+        timeout_ms=max(timeouts, default=default_timeout_ms),
+    )
+
+
+def named_cluster(upstream: Upstream) -> Values:
+    """Return a cluster that finds its replicas by DNS, as Docker's networks answer it."""
+    return {
+        **_cluster(upstream),
+        "type": "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "dns_refresh_rate": "1s",
+        "dns_failure_refresh_rate": {"base_interval": "0.500s", "max_interval": "2s"},
+        "load_assignment": _assignment(upstream.service, [(upstream.service, upstream.port)]),
+    }
+
+
+def listed_cluster(upstream: Upstream, folder: Path) -> Values:
+    """Return a cluster that reads its replicas from FOLDER/NAME.json."""
+    source = {"path_config_source": {"path": str(folder / f"{upstream.service}.json")}}
+    config = {"eds_config": {**source, "resource_api_version": "V3"}}
+    return {**_cluster(upstream), "type": "EDS", "eds_cluster_config": config}
+
+
+def endpoints_file(service: str, addresses: Sequence[tuple[str, int]]) -> str:
+    """Write the file of replicas that a listed cluster reads; none is allowed."""
+    return resources("endpoint.v3.ClusterLoadAssignment", [_assignment(service, addresses)])
+
+
+def _assignment(service: str, addresses: Sequence[tuple[str, int]]) -> Values:
+    endpoints = [{"endpoint": {"address": socket_address(*address)}} for address in addresses]
+    return {"cluster_name": service, "endpoints": [{"lb_endpoints": endpoints}]}
+
+
+def socket_address(host: str, port: int) -> Values:
+    """Return an address as Envoy writes it."""
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def _cluster(upstream: Upstream) -> Values:
+    return {
+        "name": upstream.service,
+        "connect_timeout": "1s",
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        "health_checks": [_health_check(upstream)],
+        # A replica taken out of the list gets no new request, even while it still says ready.
+        "ignore_health_on_host_removal": True,
+        # Below the default threshold of 50 % Envoy would also send to replicas that are not ready.
+        # A replica that is found healthy is used at once, not up to a second later.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
+        "circuit_breakers": {"thresholds": [_BREAKER]},
+        "outlier_detection": _EJECTION,
+        "load_balancing_policy": {"policies": [{"typed_extension_config": _LEAST_REQUEST}]},
+        "typed_extension_protocol_options": _protocol(),
+    }
+
+
+def _health_check(upstream: Upstream) -> Values:
+    """Ask each second, also without traffic; an answer other than 200 counts at once.
+
+    No answer counts late: with a threshold of 0 % above, a machine that is merely busy would
+    otherwise lose all replicas together. A dead one is known by its refused connections.
+    """
+    interval = seconds(upstream.health_interval_ms)
+    return {
+        "timeout": "2s",
+        "interval": interval,
+        "no_traffic_interval": interval,
+        "no_traffic_healthy_interval": interval,
+        "unhealthy_threshold": 3,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": upstream.health_path, "host": upstream.service},
+    }
+
+
+def _protocol() -> Mapping[str, Values]:
+    """HTTP/1.1; an idle connection ends here before the server (uvicorn: 5 s) ends it in a POST."""
+    kind = "upstreams.http.v3.HttpProtocolOptions"
+    name = f"envoy.extensions.{kind}"
+    options = extension(
+        name,
+        kind,
+        common_http_protocol_options={"idle_timeout": "4s"},
+        explicit_http_config={"http_protocol_options": {}},
+    )
+    return {name: options["typed_config"]}
+
+
+# A budget instead of the default of three retries at once, which turns retries off under load.
+# One of two replicas that dies takes half of all requests with it: up to 100 are tried again.
+_BREAKER: Values = {
+    "max_connections": 1024,
+    "max_pending_requests": 256,
+    "max_requests": 1024,
+    "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 100},
+    "track_remaining": True,
+}
+# Plain 500s do not eject: a caller who knows a bug could take replicas away from everyone.
+_EJECTION: Values = {
+    "enforcing_consecutive_5xx": 0,
+    "consecutive_gateway_failure": 5,
+    "enforcing_consecutive_gateway_failure": 100,
+    "split_external_local_origin_errors": True,
+    "consecutive_local_origin_failure": 3,
+    "interval": "1s",
+    "base_ejection_time": "5s",
+    "max_ejection_percent": 50,
+}
+_LEAST_REQUEST = extension(
+    "envoy.load_balancing_policies.least_request",
+    "load_balancing_policies.least_request.v3.LeastRequest",
+    choice_count=2,
+    slow_start_config={"slow_start_window": "5s", "min_weight_percent": {"value": 20}},
+)

@@ -1,1 +1,0 @@
-"""A three-way merge of trees of files that loses no edit."""

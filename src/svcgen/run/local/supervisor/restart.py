@@ -1,0 +1,158 @@
+"""A program that is kept running: started again with back-off whenever it ends by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from svcgen.errors import SvcgenError
+from svcgen.run.engine import Replica
+from svcgen.run.local.logs import last_lines
+from svcgen.run.local.net import LOOPBACK
+from svcgen.run.local.supervisor.process import Child
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 10.0
+STEADY_SECONDS = 10.0
+"""Who stayed up this long begins with the first delay again."""
+LOOK_SECONDS = 0.1
+SHOWN_LINES = 15
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to keep running, and how.
+
+    `ready` is asked until it says yes, `clean` (in a thread) ends what an ended one left behind,
+    `changed` is called whenever the state changes, and `unlucky` tells of an end before it was
+    ready that another start will mend.
+    """
+
+    name: str
+    start: Callable[[], Awaitable[Child]]
+    ready: Callable[[], Awaitable[bool]]
+    clean: Callable[[], None]
+    changed: Callable[[], None] = _nothing
+    unlucky: Callable[[], bool] = _never
+
+
+class Kept:
+    """A program and what became of it; `state` is starting, ready, restarting or exited."""
+
+    def __init__(self, program: Program) -> None:
+        self.name = program.name
+        self._program = program
+        self.state = "starting"
+        self.restarts = 0
+        self.child: Child | None = None
+        self._failures = 0
+        self._ending = False
+        self._hurry = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Start it, and keep it running from now on."""
+        self._task = asyncio.create_task(self._keep(), name=self.name)
+
+    async def wait_ready(self, seconds: float) -> None:
+        """Return when it is ready; SvcgenError with its last lines when it does not get there."""
+        self._hurry.set()
+        before = self._failures if self.restarts else 0
+        deadline = time.monotonic() + seconds
+        while self.state != "ready":
+            if self._failures > before or self.state == "exited":
+                raise self._failed(f"{self.name} ended before it was ready ({self._end()}).")
+            if time.monotonic() > deadline:
+                raise self._failed(f"{self.name} was not ready within {seconds:g} s.")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def end(self, ask: Callable[[], None], grace: float) -> None:
+        """Ask it to end, kill it with its group after `grace` seconds; it is not started again."""
+        self._ending = True
+        self._become("exited")
+        if self.child and not self.child.ended:
+            ask()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.child.wait(), grace)
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await asyncio.to_thread(self._program.clean)
+
+    def row(self, service: str, port: int) -> Replica:
+        """Return what `ps` shows of a program that answers at one port."""
+        ready = self.state == "ready" and self.child
+        address = f"{LOOPBACK}:{port}" if ready else ""
+        pid = self.child.pid if self.child and ready else 0
+        return Replica(service, 1, self.state, self.restarts, address, pid)
+
+    async def _keep(self) -> None:
+        delay = FIRST_DELAY
+        while not self._ending:
+            began = time.monotonic()
+            await self._once()
+            if time.monotonic() - began >= STEADY_SECONDS:
+                delay = FIRST_DELAY
+            self._become("restarting")
+            await asyncio.to_thread(self._program.clean)
+            await self._pause(delay)
+            delay = min(delay * 2, LONGEST_DELAY)
+            self.restarts += 1
+
+    async def _once(self) -> None:
+        """Start it and stay until it ends."""
+        self._become("starting")
+        try:
+            self.child = await self._program.start()
+        except OSError:
+            self._failures += 1
+            return
+        looking = asyncio.create_task(self._until_ready())
+        try:
+            await self.child.wait()
+        finally:
+            looking.cancel()
+        if self.state != "ready" and not self._program.unlucky():
+            self._failures += 1
+
+    async def _until_ready(self) -> None:
+        while not await self._program.ready():
+            await asyncio.sleep(LOOK_SECONDS)
+        self._become("ready")
+
+    async def _pause(self, delay: float) -> None:
+        """Wait; but who is waited for by `up` starts at once."""
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), delay)
+
+    def _become(self, state: str) -> None:
+        if self._ending:
+            state = "exited"
+        if state != self.state:
+            self.state = state
+            self._program.changed()
+
+    def _end(self) -> str:
+        return self.child.how_it_ended() if self.child else "it could not be started"
+
+    def _failed(self, problem: str) -> SvcgenError:
+        log = self.child.log if self.child else None
+        return not_ready(problem, last_lines(log, SHOWN_LINES) if log else [])
+
+
+def not_ready(problem: str, lines: list[str]) -> SvcgenError:
+    """Say what failed, with the last lines that it wrote."""
+    shown = "".join(f"\n  {line}" for line in lines)
+    return SvcgenError(problem + (f" Its last lines:{shown}" if lines else ""))

@@ -1,0 +1,143 @@
+"""Which answers a template is tried with: every choice, each with none, one and two calls."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from svcgen.template_check.source_tree import Template
+
+NAME = "orders"
+MOST = 500  # combinations: some minutes on two cores
+_WORDS = {"int": 1, "float": 1.5, "path": "orders", "json": "{}", "yaml": "{}"}
+CALLS: tuple[list[str], ...] = ([], ["catalog"], ["order-items", "catalog"])
+# Ends a text of YAML, JSON, TOML, Python, Jinja or a shell where it is not written with care.
+_HOSTILE = "{{ name }} {% raw %} \"quoted\" 'single' \\ $HOME `x` <b> # : - | % 日本 👋"
+# The longest that a question takes is the one that it is tried with.
+HOSTILE = (f"{_HOSTILE}\n- x: [", _HOSTILE, _HOSTILE[:100], _HOSTILE[:30])
+
+
+def combinations(
+    template: Template, given: Mapping[str, Any], most: int = MOST
+) -> list[dict[str, Any]]:
+    """List all answers to the questions that have choices; `given` answers are taken as they are.
+
+    What a question without choices is not given, it answers by its default. Of more than `most`
+    combinations only so many are taken as hold every pair of choices.
+    """
+    fixed = {**_needed(template), **given}
+    open_ = _open(template, given)
+    picked: Iterable[tuple[Any, ...]] = itertools.product(*open_.values())
+    if possible(template, given) > most:
+        lists = list(open_.values())
+        rows = covering([len(values) for values in lists])
+        picked = [tuple(map(list.__getitem__, lists, row)) for row in rows]
+    return [{**fixed, **dict(zip(open_, values, strict=True))} for values in picked]
+
+
+def possible(template: Template, given: Mapping[str, Any]) -> int:
+    """Count all combinations of choices."""
+    return math.prod(map(len, _open(template, given).values()))
+
+
+def _open(template: Template, given: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {
+        name: values
+        for name, question in template.asked.items()
+        if name not in given and (values := _values(name, question))
+    }
+
+
+def varied(template: Template, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the answers that are the same in all combinations."""
+    return {
+        name: answer
+        for name, answer in answers.items()
+        if len(_values(name, template.asked.get(name, {}))) > 1
+    }
+
+
+def calls_nobody(answers: Mapping[str, Any]) -> bool:
+    """Tell whether these answers are the first of those that differ by what is called."""
+    return not answers.get("calls")
+
+
+def free_texts(template: Template, given: Mapping[str, Any]) -> list[str]:
+    """Name the questions that take any text, unless their validator says otherwise."""
+    return [
+        name
+        for name, question in template.asked.items()
+        if name not in {"name", *given}
+        and question.get("type", "str") == "str"
+        and isinstance(question.get("default", ""), str)
+        and not question.get("choices")
+        and not question.get("secret")
+    ]
+
+
+def sample(number: int) -> str:
+    """Make a text that is easy to find again in what was rendered with it."""
+    return f"Sample Text{number}"
+
+
+def _needed(template: Template) -> dict[str, Any]:
+    """Answer the questions that have no default: by the placeholder, else by any word or number."""
+    needed = {
+        name: question.get("placeholder") or _WORDS.get(str(question.get("type", "str")), NAME)
+        for name, question in template.asked.items()
+        if "default" not in question
+    }
+    return {**needed, **({"name": NAME} if "name" in template.asked else {})}
+
+
+def _values(name: str, question: Mapping[str, Any]) -> list[Any]:
+    if name == "calls" and question.get("type") == "yaml":
+        return list(CALLS)
+    if question.get("type") == "bool":
+        return [False, True]
+    choices = question.get("choices") or ()
+    if isinstance(choices, str):  # a text that renders to choices: only the default is known
+        return []
+    pairs = choices.items() if isinstance(choices, dict) else map(_pair, choices)
+    values = [value["value"] if isinstance(value, dict) else value for _label, value in pairs]
+    if question.get("multiselect"):
+        return [[], values[:1], values]
+    return values
+
+
+def _pair(choice: Any) -> tuple[Any, Any]:
+    return tuple(choice) if isinstance(choice, (list, tuple)) else (choice, choice)
+
+
+Choice = tuple[int, int]  # which question, and which of its choices
+
+
+def covering(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Combine choices so that any two of different questions meet; `sizes` counts each one's.
+
+    Greedy: each combination begins with a pair that has not met, and takes of every other question
+    the choice that brings most such pairs. The same sizes give the same combinations.
+    """
+    questions = [[(at, choice) for choice in range(size)] for at, size in enumerate(sizes)]
+    apart = {
+        pair
+        for one, other in itertools.combinations(questions, 2)
+        for pair in itertools.product(one, other)
+    }
+    found = []
+    while apart:
+        row = dict(min(apart))
+        for question in questions:
+            if question[0][0] not in row:
+                best = max(question, key=lambda choice: _gain(choice, row, apart))
+                row[best[0]] = best[1]
+        apart -= set(itertools.combinations(sorted(row.items()), 2))
+        found.append(tuple(choice for _at, choice in sorted(row.items())))
+    return found
+
+
+def _gain(choice: Choice, row: Mapping[int, int], apart: set[tuple[Choice, Choice]]) -> int:
+    pairs = (sorted((choice, other)) for other in row.items())
+    return sum((one, other) in apart for one, other in pairs)

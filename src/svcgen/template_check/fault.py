@@ -1,0 +1,63 @@
+"""What a rule found, and what it looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svcgen.template_check.source_tree import Template, below
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One rule that one file does not keep.
+
+    `path` is the template's own where it is known, else the service's; `answers` says with which
+    answers it shows, and is empty for what is wrong whatever is answered.
+    """
+
+    path: str
+    rule: str
+    problem: str
+    answers: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A service that was rendered, and which path of the template wrote which of its own."""
+
+    folder: Path
+    template: Template
+    sources: Mapping[str, str]
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """All files and links by their path in the service, in order."""
+        return below(self.folder)
+
+    def source(self, path: str) -> str:
+        """Name the template path that wrote a path, where that is known."""
+        return self.sources.get(path, path)
+
+
+def spelled(answers: Mapping[str, Any]) -> str:
+    """Write answers as one would type them: `stack=go database=none calls=[]`."""
+    return " ".join(f"{name}={_plain(answer)}" for name, answer in answers.items())
+
+
+def _plain(answer: Any) -> str:
+    if isinstance(answer, bool):
+        return str(answer).lower()
+    if isinstance(answer, (list, tuple)):
+        return f"[{','.join(map(_plain, answer))}]"
+    return str(answer)
+
+
+def merged(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Name a fault once that shows with many answers, with the first of them, sorted by path."""
+    first: dict[tuple[str, str, str], Fault] = {}
+    for fault in faults:
+        first.setdefault((fault.path, fault.rule, fault.problem), fault)
+    return tuple(sorted(first.values()))

@@ -1,0 +1,196 @@
+"""The rules for what a template wrote: each looks at one rendered service, or at two of them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from svcgen.errors import SvcgenError
+from svcgen.service import ANSWERS_FILE
+from svcgen.template_check.fault import Fault, Written
+from svcgen.yaml_files import parse_documents
+
+# What a program other than Copier fills in: braces in such a file are its own.
+_OWN_BRACES = (".mustache", ".hbs", ".j2", ".jinja", ".jinja2", ".tmpl", ".gotmpl", ".tpl")
+# `${{ … }}` is what the CI fills in.
+_LEFT = re.compile(r"(?<!\$)\{\{|\{%|\{#|\bUndefined\b")
+_STATEMENT = r"\{%[-+]? *(if|elif|else|endif|for|endfor|set|raw|endraw|yield|include|macro)\b"
+_MEANT = re.compile(r"\{%[-+]? *raw\b|['\"]\{[{%#]")  # how a template writes braces on purpose
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.I)
+
+Rule = Callable[[str, str], str]  # the service's path and its text -> what is wrong, or ""
+
+
+def file_faults(written: Written) -> Iterator[Fault]:
+    """Apply each rule for a file by itself to all files of a service."""
+    for name, path in written.files.items():
+        if reason := windows_refuses(name):
+            yield Fault(written.source(name), "windows-name", reason)
+        text = _text(path)
+        if text is None:
+            continue
+        for rule, look in FILE_RULES.items():
+            if problem := look(name, text):
+                yield Fault(written.source(name), rule, problem)
+
+
+def parses(path: str, text: str) -> str:
+    """Say what keeps YAML, JSON, TOML or Python from being read as what the file's name says."""
+    try:
+        parse(path, text)
+    except ValueError as error:
+        return f"cannot be read: {error}"
+    return ""
+
+
+def rendered(written: Written) -> Iterator[Fault]:
+    """Find what is left of the template's own language, and what was written out undefined."""
+    for name, path in written.files.items():
+        text = _text(path)
+        if text is None or is_helm(name) or name.endswith(_OWN_BRACES):
+            continue
+        left = _left_over(written, name)
+        for number, line in enumerate(text.splitlines(), start=1):
+            if found := left.search(line):
+                problem = f"line {number} still has {found[0].strip()}"
+                yield Fault(written.source(name), "rendered", problem)
+                break
+
+
+def _left_over(written: Written, name: str) -> re.Pattern[str]:
+    """Any brace in what was rendered; where braces are meant, only those that name a question.
+
+    A file that is copied as it is may be Go or TypeScript, where two braces are nothing special.
+    """
+    template, source = written.template, written.source(name)
+    text = _text(template.folder / source)
+    if text is None or not source.endswith(template.suffix) or _MEANT.search(text):
+        words = "|".join(map(re.escape, sorted(template.questions))) or "(?!)"
+        return re.compile(rf"(?<!\$)\{{\{{[-+]? *({words})\b|{_STATEMENT}")
+    return _LEFT
+
+
+def newline(_path: str, text: str) -> str:
+    """Want a newline at a text's end: else a line added later changes the one before it."""
+    return "" if not text or text.endswith("\n") else "does not end with a newline"
+
+
+def windows_refuses(path: str) -> str:
+    """Say which part of a path is a name that a checkout on Windows fails at."""
+    for part in path.split("/"):
+        if re.search(r'["<>:|?*\\]', part) or part != part.rstrip(". "):
+            return f"{part} has a character that no file on Windows can have there"
+        if _DEVICES.fullmatch(part):
+            return f"{part} is a device on Windows"
+    return ""
+
+
+FILE_RULES: dict[str, Rule] = {"parses": parses, "newline": newline}
+
+
+def same_bytes(once: Written, again: Written) -> Iterator[Fault]:
+    """Want the same bytes for the same answers: an update compares what is rendered twice."""
+    first, second = once.files, again.files
+    for name in sorted(first.keys() | second.keys()):
+        if name in first and name in second and _content(first[name]) == _content(second[name]):
+            continue
+        yield Fault(once.source(name), "again", "is another file when it is rendered again")
+
+
+def executable_bits(written: Written) -> Iterator[Fault]:
+    """Want what can be run in the template to run in the service, and every script to run."""
+    for name, path in written.files.items():
+        if path.is_symlink():
+            continue
+        source = written.template.folder / written.source(name)
+        if not source.exists():
+            continue
+        if _runs(source) != _runs(path):
+            state = "lost" if _runs(source) else "got"
+            yield Fault(written.source(name), "executable", f"{state} its executable bit")
+        elif not _runs(path) and path.read_bytes().startswith(b"#!/"):
+            yield Fault(written.source(name), "executable", "begins with #! and cannot be run")
+
+
+def one_case(written: Written) -> Iterator[Fault]:
+    """Find paths that differ by capitals alone: on Windows and macOS they are one file."""
+    seen: dict[str, str] = {}
+    for name in written.files:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            problem = f"is the same file as {other} on Windows and macOS"
+            yield Fault(written.source(name), "windows-name", problem)
+
+
+def answers_file(written: Written) -> Iterator[Fault]:
+    """Want the service to remember its answers: without them there is no update."""
+    if ANSWERS_FILE not in written.files:
+        yield Fault(
+            f"{written.template.root}/{{{{_copier_conf.answers_file}}}}{written.template.suffix}",
+            "answers-file",
+            "is missing: without it no service can be updated."
+            " Its text: {{ _copier_answers|to_nice_yaml -}}",
+        )
+
+
+SERVICE_RULES: tuple[Callable[[Written], Iterator[Fault]], ...] = (
+    file_faults,
+    rendered,
+    executable_bits,
+    one_case,
+    answers_file,
+)
+
+
+def _text(path: Path) -> str | None:
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _content(path: Path) -> bytes:
+    return str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+
+
+def _runs(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o111)
+
+
+# These have suffixes of data, and another language: Helm's templates, and JSON with comments.
+_HELM = re.compile(r"(^|/)charts?(/[^/]+)?/templates/")
+_COMMENTED = re.compile(r"(^|/)\.(vscode|devcontainer)/|(^|/)tsconfig[^/]*\.json$")
+
+
+def parse(path: str, text: str) -> Any:
+    """Return what a text holds: data, Python's syntax tree, or None for other kinds of files.
+
+    Raises ValueError with the place when the text is not what the path's suffix says.
+    """
+    if is_helm(path) or _COMMENTED.search(path):
+        return None
+    try:
+        match PurePosixPath(path).suffix:
+            case ".yaml" | ".yml":
+                return parse_documents(text)
+            case ".json":
+                return json.loads(text)
+            case ".toml":
+                return tomllib.loads(text)
+            case ".py":
+                return ast.parse(text)
+    except (SvcgenError, SyntaxError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    return None
+
+
+def is_helm(path: str) -> bool:
+    """Tell whether a path is one of a chart's own templates."""
+    return _HELM.search(path) is not None

@@ -1,0 +1,135 @@
+"""One set of answers tried out: rendered in several ways, each held to its rules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from traceback import extract_tb
+from types import TracebackType
+from typing import Any
+
+from svcgen.errors import SvcgenError
+from svcgen.render.render import render_version, seeded_patterns
+from svcgen.template_check import output_rules as rules
+from svcgen.template_check.cases import calls_nobody, varied
+from svcgen.template_check.fault import Fault, Written, spelled
+from svcgen.template_check.free_text import text_stays
+from svcgen.template_check.ownership import one_owner, read_probe
+from svcgen.template_check.source_tree import QUESTIONS, Template, below
+from svcgen.templates.base import Version
+
+Answers = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A template ready to be tried: itself, and its names without texts.
+
+    `texts` are the questions that take any text, each with a sample and with a hostile answer.
+    """
+
+    template: Template
+    whole: Version
+    names: Version
+    trusted: bool
+    texts: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of one set of answers; `refused` says why the template's validators do not take it.
+
+    `paths` are the service's, `sources` the template's that wrote any, `patterns` the seeded ones.
+    """
+
+    faults: tuple[Fault, ...] = ()
+    paths: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    patterns: frozenset[str] = frozenset()
+    refused: str = ""
+
+
+def attempt(trial: Trial, answers: Answers) -> Attempt:
+    """Render a template with these answers and hold what it writes to every rule."""
+    try:
+        patterns = seeded_patterns(trial.whole, answers, trusted=trial.trusted)
+    except SvcgenError as error:
+        if error.problem.startswith("The answer to `"):  # a validator's word, not a broken template
+            return Attempt(refused=str(error))
+        return Attempt((_unrendered(error, trial, answers),))
+    with TemporaryDirectory(prefix="svcgen-") as folder:
+        return replace(_attempt(trial, answers, Path(folder)), patterns=frozenset(patterns))
+
+
+def written_paths(trial: Trial, answers: Answers) -> frozenset[str]:
+    """Name the paths that a service with these answers has, excluded ones with them."""
+    with TemporaryDirectory(prefix="svcgen-") as folder:
+        return frozenset(
+            read_probe(trial.template, _render(trial, trial.names, Path(folder), answers))
+        )
+
+
+def _unrendered(error: SvcgenError, trial: Trial, answers: Answers) -> Fault:
+    problem = " ".join(error.problem.replace(f"{trial.whole.source} ", "").split())
+    path, line = _place(error.__cause__, trial.template)
+    said = f"line {line} {problem}" if line else problem
+    return Fault(path, "renders", said, spelled(varied(trial.template, answers)))
+
+
+def _place(error: BaseException | None, template: Template) -> tuple[str, int]:
+    """Find the file and line of a template at which Jinja failed; else its questions, line 0."""
+    places = [(frame.filename, frame.lineno or 0) for frame in extract_tb(_traceback(error))]
+    places.append((str(getattr(error, "filename", "")), getattr(error, "lineno", None) or 0))
+    start = f"{template.folder}{os.sep}"
+    found = [(name.removeprefix(start), line) for name, line in places if name.startswith(start)]
+    return found[-1] if found else (QUESTIONS, 0)
+
+
+def _traceback(error: BaseException | None) -> TracebackType | None:
+    return error.__traceback__ if error else None
+
+
+def _attempt(trial: Trial, answers: Answers, folder: Path) -> Attempt:
+    said = spelled(varied(trial.template, answers))
+    names = _render(trial, trial.names, folder / "names", answers)
+    writers = read_probe(trial.template, names)
+    sources = frozenset(path for paths in writers.values() for path in paths)
+    faults = list(one_owner(writers))
+    service = Path()
+    if not faults:
+        first = {name: paths[0] for name, paths in writers.items()}
+        try:
+            service = _render(trial, trial.whole, folder / "once", answers)
+            faults += _found(trial, answers, Written(service, trial.template, first), folder)
+        except SvcgenError as error:
+            faults.append(_unrendered(error, trial, answers))
+    return Attempt(
+        faults=tuple(Fault(one.path, one.rule, one.problem, said) for one in faults),
+        paths=frozenset(below(service)) if service.name else frozenset(),
+        sources=sources,
+    )
+
+
+def _found(trial: Trial, answers: Answers, once: Written, folder: Path) -> Iterator[Fault]:
+    for rule in rules.SERVICE_RULES:
+        yield from rule(once)
+    yield from rules.same_bytes(once, _written(trial, folder / "again", answers, once))
+    if trial.texts and calls_nobody(answers):
+        texts = [{name: pair[at] for name, pair in trial.texts.items()} for at in (0, 1)]
+        sampled = _written(trial, folder / "sampled", {**answers, **texts[0]}, once)
+        if sampled.files.keys() != once.files.keys():
+            return  # a text is in a path with these answers: a validator's matter
+        hostile = _written(trial, folder / "hostile", {**answers, **texts[1]}, once)
+        yield from text_stays(sampled, hostile, dict(trial.texts.values()))
+
+
+def _written(trial: Trial, folder: Path, answers: Answers, like: Written) -> Written:
+    return Written(_render(trial, trial.whole, folder, answers), trial.template, like.sources)
+
+
+def _render(trial: Trial, version: Version, folder: Path, answers: Answers) -> Path:
+    service = folder / str(answers.get("name", "service"))
+    return render_version(version, service, answers, trusted=trial.trusted)

@@ -1,0 +1,45 @@
+"""What a template is to the rest: a source with versions, each a folder of plain files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a template as plain files; a worker process can be given it.
+
+    `source` and `name` are what a service records as `_src_path` and `_commit`; the name is empty
+    for a folder without versions. `folder` holds copier.yml, and CHANGELOG.md where there is one.
+    """
+
+    source: str
+    name: str
+    folder: Path
+
+
+class Source(Protocol):
+    """A template with its versions."""
+
+    @property
+    def source(self) -> str:
+        """What a service records as `_src_path`."""
+
+    def versions(self) -> tuple[str, ...]:
+        """Name the released versions, the oldest first."""
+
+    def obtain(self, ref: str = "") -> Version:
+        """Return a version: the newest, a released one, or what a service has recorded.
+
+        Raises SvcgenError when there is no such version.
+        """
+
+
+def expanded(source: str) -> Path:
+    """Return a template's folder; `~` and `~somebody` are homes, where there are such."""
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        return Path(source)

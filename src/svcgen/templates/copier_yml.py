@@ -1,0 +1,89 @@
+"""What a template's copier.yml says: its questions, its settings, and what it asks trust for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from svcgen.errors import SvcgenError
+from svcgen.yaml_files import read_documents
+
+# Settings that several documents of one copier.yml add to, as Copier reads them.
+_MERGED = ("_exclude", "_jinja_extensions", "_secret_questions", "_skip_if_exists")
+_TRUST = {"_tasks": "tasks", "_migrations": "migrations", "_jinja_extensions": "extensions"}
+
+
+def read_configuration(folder: Path) -> Mapping[str, Any]:
+    """Read a template's copier.yml as Copier does: documents and included files are one map.
+
+    Raises SvcgenError when the folder has none, or it is no map.
+    """
+    file = next(filter(Path.is_file, (folder / "copier.yml", folder / "copier.yaml")), None)
+    if file is None:
+        raise SvcgenError(f"{folder} is no template: it has no copier.yml.")
+    return _read(file, file.stat().st_mtime_ns)
+
+
+@cache
+def _read(file: Path, _changed: int) -> Mapping[str, Any]:
+    merged: dict[str, Any] = {}
+    for document in _flat(read_documents(file)):
+        if not isinstance(document, dict):
+            raise SvcgenError(f"{file} must be a map of settings and questions.")
+        joined = {key: [*merged.get(key, ()), *document[key]] for key in _MERGED if key in document}
+        merged |= document | joined
+    return merged
+
+
+def asked(configuration: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the questions that a user may answer, by name, in their order."""
+    whole = {
+        name: question if isinstance(question, dict) else {"default": question}
+        for name, question in configuration.items()
+        if not name.startswith("_")
+    }
+    return {name: question for name, question in whole.items() if question.get("when") is not False}
+
+
+def trust_wanted(configuration: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say what of a template would run programs of its own: tasks, migrations, extensions."""
+    return tuple(word for setting, word in _TRUST.items() if configuration.get(setting))
+
+
+def _flat(documents: Any) -> Iterator[Any]:
+    for document in documents:
+        if isinstance(document, list):
+            yield from _flat(document)
+        elif document is not None:
+            yield document
+
+
+# Stand between patterns and between lists of them; no template uses these private code points.
+_PATTERN, _LIST = "\ue000", "\ue001"
+
+
+def patterns_text(settings: Mapping[str, Any]) -> str:
+    """Write the patterns of a template as one text to render: for copy, for update, for both.
+
+    Both are those of `_skip_if_exists`; the others those of `_exclude`, whose texts may ask which
+    operation it is.
+    """
+    envops = settings.get("_envops") or {}
+    start, end = envops.get("block_start_string", "{%"), envops.get("block_end_string", "%}")
+    excluded = _PATTERN.join(map(str, settings.get("_exclude") or ()))
+    skipped = _PATTERN.join(map(str, settings.get("_skip_if_exists") or ()))
+    lists = [
+        f"{start} set _copier_operation = '{operation}' {end}{excluded}"
+        for operation in ("copy", "update")
+    ]
+    return _LIST.join([*lists, skipped])
+
+
+def read_patterns(rendered: str) -> tuple[str, ...]:
+    """Read the rendered text: what only an update leaves out, and what is skipped if it exists."""
+    made, updated, skipped = (part.split(_PATTERN) for part in rendered.split(_LIST))
+    only = [now for before, now in zip(made, updated, strict=True) if now != before]
+    lines = (line for text in [*only, *skipped] for line in text.splitlines())
+    return tuple(line for line in lines if line.strip())

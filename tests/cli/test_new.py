@@ -1,0 +1,185 @@
+"""`svcgen new`: a whole service, or a clear refusal and nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from svcgen.render.render import render_version
+from svcgen.templates.sources import open_source
+from tests.support.repository import REPOSITORY
+
+SVCGEN = str(Path(sys.executable).with_name("svcgen"))
+
+
+def svcgen(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SVCGEN, *arguments], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+def below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def answers(folder: Path) -> dict[str, object]:
+    read: dict[str, object] = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    return read
+
+
+def test_it_writes_a_service_and_says_what_to_type_next(tmp_path: Path) -> None:
+    done = svcgen("new", "orders", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("orders/\n├── ")
+    assert done.stdout.rstrip().endswith("Next: svcgen up")
+    assert {"Dockerfile", "compose.yaml", "chart/registration.yaml"} <= below(tmp_path / "orders")
+    assert [path.name for path in tmp_path.iterdir()] == ["orders"]
+
+
+def test_json_is_one_document_with_all_files(tmp_path: Path) -> None:
+    done = svcgen("new", "orders", "--database", "postgres", "--json", cwd=tmp_path)
+    made = json.loads(done.stdout)
+    files = {str(p.relative_to(tmp_path / "orders")) for p in tmp_path.rglob("*") if p.is_file()}
+    assert set(made["files"]) == files
+    assert made["folder"] == str(tmp_path / "orders")
+
+
+def test_answers_come_from_options_pairs_and_a_file(tmp_path: Path) -> None:
+    (tmp_path / "answers.yml").write_text("owner: shop\ndescription: from the file\n")
+    options = ["--calls", "catalog", "--calls", "stock", "-d", "description=from the pair"]
+    done = svcgen("new", "orders", *options, "--data-file", "answers.yml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = answers(tmp_path / "orders")
+    assert said["calls"] == ["catalog", "stock"]
+    assert (said["owner"], said["description"]) == ("shop", "from the pair")
+
+
+def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
+    (tmp_path / "svcgen.yaml").write_text("defaults: {owner: shop, registry: reg.acme.com/x}\n")
+    assert svcgen("new", "orders", cwd=tmp_path).returncode == 0
+    said = answers(tmp_path / "orders")
+    assert (said["owner"], said["registry"]) == ("shop", "reg.acme.com/x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem", "advice"),
+    [
+        (["Orders"], "`name`", "for example order-items"),
+        (["gateway"], "`name`", "for example gateway-api"),
+        (["orders", "-d", "databse=postgres"], "no question `databse`", 'Did you mean "database"?'),
+        (["orders", "-d", "python=."], "no question `python`", "There are: name"),
+        (["orders", "-d", "owner"], '"owner" is no answer', "QUESTION=ANSWER"),
+        (["orders", "--database", "oracle"], "`database`", ""),
+        (["orders", "--stack", "cobol"], "`stack`", "'typescript', 'java'"),
+        (["orders", "--data-file", "none.yml"], "no file none.yml", ""),
+        (["orders", "taken"], "taken is there already", "Choose another folder"),
+        (["used"], 'The name "used" is used by', "choose another one"),
+        (["orders", "--template", "nowhere"], "nowhere", ""),
+    ],
+)
+def test_it_refuses_and_writes_nothing(
+    tmp_path: Path, arguments: Sequence[str], problem: str, advice: str
+) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "notes.txt").write_text("mine")
+    assert svcgen("new", "used", "elsewhere", cwd=tmp_path).returncode == 0
+    before = below(tmp_path)
+    done = svcgen("new", *arguments, cwd=tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+    assert problem in done.stderr
+    assert advice in done.stderr
+    assert below(tmp_path) == before
+
+
+def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
+    assert svcgen("new", cwd=tmp_path).returncode == 2
+    assert svcgen("new", "orders", "--colour", "red", cwd=tmp_path).returncode == 2
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "orders").mkdir()
+    assert svcgen("new", "orders", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "orders" / "Makefile").is_file()
+
+
+@pytest.mark.parametrize("after", [0.05, 0.2, 0.35, 0.5, 0.65])
+def test_killed_it_leaves_all_or_nothing(tmp_path: Path, after: float) -> None:
+    made = tmp_path / "made"
+    svcgen("new", "orders", "made", cwd=tmp_path)
+    whole = below(made)
+    shutil.rmtree(made)
+    process = subprocess.Popen([SVCGEN, "new", "orders"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    time.sleep(after)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    orders = tmp_path / "orders"
+    assert not orders.exists() or below(orders) == whole
+    assert svcgen("new", "stock", cwd=tmp_path).returncode == 0
+    assert not list(tmp_path.glob(".svcgen-new-*"))
+
+
+def repository(folder: Path) -> tuple[str, str]:
+    """A clean clone of what is committed, and its template's version, with a tag if released."""
+    subprocess.run(["git", "clone", "-q", REPOSITORY, folder], check=True)
+    version = open_source().obtain().name
+    if version in open_source().versions():
+        subprocess.run(["git", "-C", str(folder), "tag", "--force", version], check=True)
+    return str(folder), version
+
+
+@pytest.mark.parametrize("version", ["4050499", "0123456", "1e10000", "v1.2.0", "v1.2.0-3-g12ab"])
+def test_the_recorded_version_stays_a_string(version: str, tmp_path: Path) -> None:
+    """One abbreviated commit in thirty is all digits."""
+    named = replace(open_source().obtain(), name=version)
+    made = render_version(named, tmp_path / "orders", {"name": "orders"})
+    assert answers(made)["_commit"] == version
+
+
+def test_plain_copier_can_update_what_it_made(tmp_path: Path) -> None:
+    """`_src_path` and `_commit` are Copier's own; git is told where the public source stands."""
+    source, version = repository(tmp_path / "svcgen")
+    done = svcgen("new", "orders", cwd=tmp_path)
+    assert done.returncode == 0
+    orders = tmp_path / "orders"
+    assert answers(orders)["_commit"] == version
+    git = ["git", "-C", str(orders), "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "new"]):
+        subprocess.run([*git, *command], check=True)
+    public = str(answers(orders)["_src_path"])
+    instead = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{source}.insteadOf",
+        "GIT_CONFIG_VALUE_0": public,
+    }
+    update = [str(Path(SVCGEN).with_name("copier")), "update", "--defaults", "--vcs-ref", "HEAD"]
+    environment = {**os.environ, **instead, "COPIER_CACHE_DIR": str(tmp_path / "cache")}
+    updated = subprocess.run(update, cwd=orders, env=environment, capture_output=True, text=True)
+    assert updated.returncode == 0, updated.stderr
+    status = subprocess.check_output([*git, "status", "--porcelain"], text=True)
+    assert status == ""
+
+
+def test_list_shows_what_is_there(tmp_path: Path) -> None:
+    svcgen("new", "orders", "--database", "postgres", cwd=tmp_path)
+    svcgen("new", "catalog", "shop/catalog", "--calls", "orders", cwd=tmp_path)
+    rows = [line.split() for line in svcgen("list", cwd=tmp_path).stdout.splitlines()]
+    assert rows[0] == ["NAME", "STACK", "KIND", "DATABASE", "TEMPLATE", "FOLDER"]
+    assert [(row[0], row[3], row[5]) for row in rows[1:]] == [
+        ("catalog", "none", "shop/catalog"),
+        ("orders", "postgres", "orders"),
+    ]
+    assert len(json.loads(svcgen("list", "--json", cwd=tmp_path).stdout)) == 2
+    assert "catalog --> orders" in svcgen("list", "--graph", cwd=tmp_path).stdout

@@ -1,0 +1,183 @@
+"""What does not fit together is all named at once, with the files to correct."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.workspaces import edit, faults, make, registration, route
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    make(tmp_path, "orders", calls=("catalog",))
+    make(tmp_path, "catalog")
+    return tmp_path
+
+
+ORDERS = "orders/chart/registration.yaml"
+CATALOG = "catalog/chart/registration.yaml"
+BOTH = f"{CATALOG} and {ORDERS}"
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            lambda root: make(root, "orders", folder="again/orders"),
+            'again/orders and orders: both are the service "orders"; rename one.',
+        ),
+        (
+            lambda root: registration(root / "orders", service="order"),
+            f'{ORDERS} and orders/.copier-answers.yml: say "order" and "orders" for one service.',
+        ),
+        (
+            lambda root: route(root / "orders", path="/v1/catalog"),
+            f"{BOTH}: routes.catalog and routes.orders both claim GET and HEAD and POST "
+            "/v1/catalog.",
+        ),
+        (
+            lambda root: route(root / "orders", path="/v1/catalog", methods=["HEAD"]),
+            f"{BOTH}: routes.catalog and routes.orders both claim HEAD /v1/catalog.",
+        ),
+        (
+            lambda root: route(root / "orders", path="/docs/orders"),
+            f'{ORDERS}: routes.orders: the path "/docs" and all below it are the gateway\'s own.',
+        ),
+        (
+            lambda root: route(root / "orders", path="/"),
+            f'{ORDERS}: routes.orders: the path "/" is the gateway\'s own.',
+        ),
+        (
+            lambda root: route(root / "orders", methods=["GET", "DELETE"]),
+            f"{ORDERS} and orders/openapi.json: routes.orders: no operation for DELETE /v1/orders;"
+            " `make generate` writes openapi.json anew.",
+        ),
+        (
+            lambda root: (root / "orders/openapi.json").unlink(),
+            "orders/openapi.json: is missing; `make generate` there writes it.",
+        ),
+        (
+            lambda root: (root / "orders/openapi.json").write_text("{"),
+            "orders/openapi.json: is no OpenAPI document; `make generate` there writes it.",
+        ),
+        (
+            lambda root: registration(root / "orders", calls=["catalog", "nobody"]),
+            f'{ORDERS}: calls "nobody", but there is no such service in this workspace.',
+        ),
+        (
+            lambda root: registration(root / "orders", calls=[]),
+            f"{ORDERS} and orders/compose.yaml: disagree: CATALOG_URL is set,"
+            ' but `calls` does not name "catalog".',
+        ),
+        (
+            lambda root: registration(root / "catalog", calls=["orders"]),
+            f'{CATALOG} and catalog/compose.yaml: disagree: "orders" is called,'
+            " but the environment has no ORDERS_URL: ${ORDERS_URL:-http://orders:8080}",
+        ),
+        (
+            lambda root: registration(root / "catalog", upstream={"port": 9000}),
+            f"{ORDERS} and orders/compose.yaml: disagree: CATALOG_URL is http://catalog:8080,"
+            " but should be http://catalog:9000",
+        ),
+        (
+            lambda root: route(root / "orders", auth={"jwt": "idp"}),
+            f"{ORDERS}: routes.orders.auth: jwt is not supported yet.",
+        ),
+        (
+            lambda root: route(root / "orders", rate_limit={"requests": 1, "per": "1s"}),
+            f"{ORDERS}: routes.orders.rate_limit is not supported yet.",
+        ),
+        (
+            lambda root: registration(root / "orders", upstream={"protocol": "grpc"}),
+            f"{ORDERS}: upstream.protocol: grpc is not supported yet.",
+        ),
+        (
+            lambda root: (root / "svcgen.yaml").write_text("compositions: {}"),
+            "svcgen.yaml: compositions is not supported yet.",
+        ),
+        (
+            lambda root: (root / "svcgen.yaml").write_text("gatway: {}"),
+            'svcgen.yaml: gatway is no known key. Did you mean "gateway"?',
+        ),
+        (
+            lambda root: (root / "svcgen.yaml").write_text("services: {ordrs: {}}"),
+            'svcgen.yaml: services.ordrs: there is no such service. Did you mean "orders"?',
+        ),
+        (
+            lambda root: edit(
+                root / "orders/compose.yaml",
+                lambda written: written["services"].update({"catalog-db": {"image": "x"}}),
+            ),
+            'catalog/compose.yaml and orders/compose.yaml: define service "catalog-db",'
+            " which Compose would merge.",
+        ),
+        (
+            lambda root: edit(
+                root / "orders/compose.yaml",
+                lambda written: written["volumes"].update({"x": {"name": "catalog-db"}}),
+            ),
+            'catalog/compose.yaml and orders/compose.yaml: define volume "catalog-db",'
+            " which Compose would merge.",
+        ),
+        (
+            lambda root: edit(
+                root / "orders/compose.yaml",
+                lambda written: written["services"]["orders"].update({"networks": []}),
+            ),
+            'orders/compose.yaml: "orders" must join the network "platform".',
+        ),
+        (
+            lambda root: edit(
+                root / "orders/compose.yaml",
+                lambda written: written["services"]["orders-db"].update({"ports": ["8000:5432"]}),
+            ),
+            "compose.yaml and orders/compose.yaml: publish port 8000; the gateway suffices.",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_files(
+    shop: Path, change: Callable[[Path], object], fault: str
+) -> None:
+    change(shop)
+    assert faults(shop) == [fault]
+
+
+def test_all_faults_are_named_at_once(shop: Path) -> None:
+    route(shop / "orders", path="/v1/catalog", timeout="soon")
+    route(shop / "catalog", path="/docs")
+    (shop / "catalog/openapi.json").unlink()
+    (shop / "svcgen.yaml").write_text("nme: x")
+    found = faults(shop)
+    assert [fault.split(":")[0] for fault in found] == [
+        "svcgen.yaml",
+        "catalog/openapi.json",
+        ORDERS,
+        CATALOG,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ("8080:80", "8080:81", True),
+        ("127.0.0.1:8080:80", "8080", False),
+        ("127.0.0.1:8080:80", "127.0.0.2:8080:80", False),
+        ("127.0.0.1:8080:80", "0.0.0.0:8080:80", True),
+        ("8080:80/udp", "8080:80", False),
+        ("${PORT:-8080}:80", "8079-8081:79-81", True),
+        ({"published": 8080, "target": 80}, "[::1]:8080:80", True),
+    ],
+)
+def test_published_ports(shop: Path, one: object, other: object, clash: bool) -> None:
+    for name, port in (("orders", one), ("catalog", other)):
+        own = shop / name / "compose.yaml"
+        edit(own, lambda w, n=name, p=port: w["services"][n].update({"ports": [p]}))  # type: ignore[misc] # mypy reads no defaults of lambdas
+    assert (clash and faults(shop)) == (
+        clash
+        and [
+            "catalog/compose.yaml and orders/compose.yaml: publish port 8080; the gateway suffices."
+        ]
+    )

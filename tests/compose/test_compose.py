@@ -1,0 +1,220 @@
+"""Stitching: what fits is written, the same bytes each time, and never over someone's edit."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+import yaml
+
+from svcgen.commands.routes import explain_route, list_routes
+from svcgen.errors import SvcgenError
+from svcgen.workspace import open_workspace
+from tests.support.workspaces import inspect, make, registration, route, stack, stitch
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    make(tmp_path, "orders", calls=("catalog",))
+    make(tmp_path, "catalog")
+    return tmp_path
+
+
+def test_what_fits_is_written(shop: Path) -> None:
+    done = stitch(shop)
+    assert done.services == ("catalog", "orders")
+    assert "compose.yaml" in done.written
+    written = yaml.safe_load((shop / "compose.yaml").read_text())
+    assert written["include"] == ["catalog/compose.yaml", "orders/compose.yaml"]
+    assert written["services"]["gateway"]["ports"] == ["127.0.0.1:${GATEWAY_PORT:-8000}:8000"]
+    assert [route.full_name for route in list_routes(open_workspace(shop))] == [
+        "catalog-catalog",
+        "orders-orders",
+    ]
+
+
+def test_a_path_is_explained(shop: Path) -> None:
+    found = explain_route(open_workspace(shop), "/v1/orders/1", "get")
+    assert found.route is not None
+    assert (found.route.service, found.route.timeout_ms) == ("orders", 10_000)
+
+
+def test_writing_again_changes_nothing(shop: Path) -> None:
+    stitch(shop)
+    assert stitch(shop).written == ()
+
+
+def test_the_gateways_user_can_read_the_files_whatever_the_umask(shop: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        stitch(shop)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((shop / "gateway").stat().st_mode) == 0o755
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (shop / "gateway").iterdir()} == {0o644}
+
+
+def test_adding_a_service_adds_one_line(shop: Path) -> None:
+    stitch(shop)
+    before = (shop / "compose.yaml").read_text().splitlines()
+    make(shop, "payments")
+    assert "gateway/cds.json" in stitch(shop).written
+    after = (shop / "compose.yaml").read_text().splitlines()
+    assert [line for line in after if line not in before] == ["  - payments/compose.yaml"]
+    assert len(after) == len(before) + 1
+
+
+def test_the_order_on_disk_means_nothing(tmp_path: Path) -> None:
+    names = ["a", "b", "c", "d", "e"]
+    texts = set()
+    for turn in range(3):
+        root = tmp_path / str(turn)
+        random.Random(turn).shuffle(names)
+        for name in names:
+            make(root, name)
+        stitch(root)
+        files = [*sorted(root.rglob("gateway/*")), root / "compose.yaml"]
+        texts.add("".join(path.read_text() for path in files))
+    assert len(texts) == 1
+
+
+def test_no_service_is_a_workspace_too(tmp_path: Path) -> None:
+    stitch(tmp_path)
+    assert yaml.safe_load((tmp_path / "compose.yaml").read_text())["include"] == []
+
+
+def test_only_pulls_in_what_is_called(shop: Path) -> None:
+    make(shop, "payments")
+    assert stitch(shop, "orders").services == ("catalog", "orders")
+    assert stitch(shop, "orders", deps=False).services == ("orders",)
+    with pytest.raises(SvcgenError, match='no service "ordrs"') as refusal:
+        stitch(shop, "ordrs")
+    assert refusal.value.advice == 'Did you mean "orders"?'
+
+
+def test_check_shows_the_difference_and_writes_nothing(shop: Path) -> None:
+    assert "compose.yaml" in inspect(shop).written
+    assert not (shop / "compose.yaml").exists()
+    stitch(shop)
+    assert inspect(shop).written == ()
+    make(shop, "payments")
+    assert "+  - payments/compose.yaml" in inspect(shop).differences["compose.yaml"]
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "gateway/rds.json", "gateway/entrypoint.sh"])
+def test_a_file_edited_by_hand_is_never_overwritten(shop: Path, name: str) -> None:
+    stitch(shop)
+    edited = (shop / name).read_text() + "\n# mine\n"
+    (shop / name).write_text(edited)
+    make(shop, "payments")
+    with pytest.raises(SvcgenError, match=name) as refusal:
+        stitch(shop)
+    assert "svcgen compose --check" in refusal.value.advice
+    assert (shop / name).read_text() == edited
+    assert "-# mine" in inspect(shop).differences[name]
+    (shop / name).unlink()
+    assert name in stitch(shop).written
+
+
+def test_a_compose_file_of_someone_else_stays(shop: Path) -> None:
+    (shop / "compose.yaml").write_text("services: {}\n")
+    with pytest.raises(SvcgenError, match=r"compose\.yaml"):
+        stitch(shop)
+
+
+@pytest.mark.parametrize("steps", range(9))
+def test_a_killed_run_is_finished_by_the_next(
+    shop: Path, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop after some writes, change the services, and go on: nothing is taken for an edit."""
+    stitch(shop)
+    make(shop, "payments")
+    shutil.rmtree(shop / "catalog")
+    registration(shop / "orders", calls=[])
+    (shop / "orders/compose.yaml").write_text(yaml.safe_dump(stack("orders", ())))
+    left = [steps]
+
+    def killed(self: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        os.replace(self, target)  # noqa: PTH105 (Path.replace is what this stands for)
+        return target
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with suppress(KeyboardInterrupt):
+            stitch(shop)
+    make(shop, "reviews")
+    assert stitch(shop).services == ("orders", "payments", "reviews")
+    manifest = json.loads((shop / "gateway/manifest.json").read_text())
+    assert list(manifest) == ["files"]
+
+
+def test_methods_of_one_path_may_be_shared_out(shop: Path) -> None:
+    route(shop / "orders", path="/v1/catalog", methods=["PUT"])
+    paths: dict[str, Any] = {"paths": {"/v1/{anything}/{id}": {"put": {}}}}
+    (shop / "orders/openapi.json").write_text(json.dumps(paths))
+    assert stitch(shop).routes == 2
+
+
+def test_the_settings_reach_the_gateway(shop: Path) -> None:
+    (shop / "svcgen.yaml").write_text(
+        "name: shop\ngateway: {port: 8800, max_body: 2MiB, timeout: 3s}\n"
+        "services: {orders: {routes: {orders: {timeout: 4s}}}}\n"
+    )
+    stitch(shop)
+    written = yaml.safe_load((shop / "compose.yaml").read_text())
+    assert written["name"] == "shop"
+    assert written["services"]["gateway"]["ports"] == ["127.0.0.1:${GATEWAY_PORT:-8800}:8000"]
+    assert "2097152" in (shop / "gateway/lds.json").read_text()
+    timeouts = {route.service: route.timeout_ms for route in list_routes(open_workspace(shop))}
+    assert timeouts == {"catalog": 3000, "orders": 4000}
+
+
+@pytest.mark.needs("docker")
+def test_compose_accepts_what_is_written(shop: Path) -> None:
+    make(shop, "odd", folder='odd $names/it\'s "one"')
+    stitch(shop)
+    done = subprocess.run(
+        ["docker", "compose", "config", "-q"], cwd=shop, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_services_of_this_template_fit_together(
+    tmp_path: Path, new_service: Callable[..., Path]
+) -> None:
+    new_service("orders", calls=["order-items"], database="postgres")
+    new_service("order-items", calls=["orders"])  # a cycle is no fault
+    assert stitch(tmp_path).services == ("order-items", "orders")
+    assert explain_route(open_workspace(tmp_path), "/v1/order-items/1").route
+    if shutil.which("docker"):
+        done = subprocess.run(
+            ["docker", "compose", "config", "-q"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_stitching_grows_with_the_number_of_services(tmp_path: Path) -> None:
+    """Twenty times the services may take thirty times as long, not four hundred."""
+
+    def seconds(size: int) -> float:
+        for number in range(size):
+            make(tmp_path / str(size), f"svc{number:03}")
+        start = perf_counter()
+        stitch(tmp_path / str(size))
+        return perf_counter() - start
+
+    few = min(seconds(10), seconds(11))
+    assert seconds(200) < 30 * few + 0.2

@@ -1,0 +1,231 @@
+"""The gateway is a real Envoy with our files: what it lets through, answers itself and survives."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from svcgen.gateway.admin import read_stats
+from tests.support.envoy_process import (
+    SETTINGS,
+    Gateway,
+    free_port,
+    problem,
+    registration,
+    send,
+    until,
+)
+from tests.support.upstream import Upstream
+
+pytestmark = pytest.mark.needs("local")
+
+REGISTRATIONS = (
+    registration(
+        "orders",
+        orders={"path": "/v1/orders", "methods": ["GET", "POST"], "timeout": "1s"},
+        once={"path": "/v1/once", "retry": {"attempts": 0}},
+    ),
+    registration(
+        "catalog", catalog={"path": "/v1/catalog"}, hidden={"path": "/h", "expose": "internal"}
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def upstreams() -> dict[str, Upstream]:
+    return {name: Upstream(name) for name in ("orders", "catalog")}
+
+
+@pytest.fixture(scope="module")
+def shop(upstreams: dict[str, Upstream]) -> Iterator[Gateway]:
+    gateway = Gateway({"catalog": free_port()})
+    try:
+        gateway.use({name: [one.port] for name, one in upstreams.items()}, REGISTRATIONS)
+        until(lambda: gateway.healthy("orders") and gateway.healthy("catalog"))
+        yield gateway
+    finally:
+        gateway.end()
+
+
+def raw(port: int, text: str, seconds: float = 5) -> str:
+    """Send bytes as they are and return the first line of the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+        connection.sendall(text.encode("latin-1"))
+        return connection.recv(4096).decode("latin-1").partition("\r\n")[0]
+
+
+def test_a_request_reaches_its_service(shop: Gateway) -> None:
+    answer = shop.send("/v1/orders/7?q=1", headers={"traceparent": "00-1-2-01"})
+    assert answer.json["service"] == "orders"
+    assert answer.json["path"] == "/v1/orders/7?q=1"
+    assert answer.json["headers"]["traceparent"] == "00-1-2-01"
+    assert answer.json["headers"]["x-request-id"]
+    assert not [name for name in answer.headers if name.startswith("x-envoy")]
+
+
+def test_an_answer_of_the_service_passes_unchanged(shop: Gateway) -> None:
+    answer = shop.send("/v1/orders?status=404")
+    assert (answer.status, answer.json["service"]) == (404, "orders")
+
+
+def test_a_method_that_nobody_takes_is_refused_with_those_that_are(shop: Gateway) -> None:
+    answer = shop.send("/v1/orders", "DELETE")
+    problem(answer, 405)
+    assert answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST"])
+def test_methods_that_follow_from_others_pass(shop: Gateway, method: str) -> None:
+    assert shop.send("/v1/orders", method).status == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/", "/v1/ordersx", "/h", "/docs", "/openapi.json"])
+def test_what_nobody_claims_is_a_problem(shop: Gateway, path: str) -> None:
+    problem(shop.send(path), 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/v1/x/%2e%2e/orders/1", "/v1/orders/1"),
+        ("/v1//orders", "/v1/orders"),
+        ("/v1/catalog/../orders", "/v1/orders"),
+        ("/v1/orders/..%2e/x", "/v1/orders/.../x"),
+        ("/v1/orders%2f..%2fcatalog", ""),
+        ("/v1/orders%5c..%5ccatalog", ""),
+        ("/v1/orders/%00", ""),
+        ("/v1/catalog/../../h", ""),
+    ],
+)
+def test_a_path_is_routed_as_the_service_sees_it(shop: Gateway, path: str, seen: str) -> None:
+    answer = shop.send(path)
+    if seen:
+        assert answer.json["path"] == seen
+    else:
+        assert answer.status in {400, 404}
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "GET /v1/orders HTTP/1.1\r\nHost: x\r\nx_auth_subject: me\r\n\r\n",
+        "GET /v1/orders HTTP/1.1\r\n\r\n",
+        "GET /v1/orders HTTP/1.0\r\n\r\n",
+        "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        "GET /v1/orders HTTP/1.1\r\nHost: x\r\nx: " + "a" * 40_000 + "\r\n\r\n",
+        "GET /v1/orders HTTP/1.1\r\nHost: x\r\n" + "a: b\r\n" * 200 + "\r\n",
+        "CONNECT /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GARBAGE\r\n\r\n",
+    ],
+    ids=lambda text: text[:60].replace("\r\n", " "),
+)
+def test_a_hostile_request_goes_nowhere(
+    shop: Gateway, upstreams: dict[str, Upstream], request_text: str
+) -> None:
+    before = len(upstreams["orders"].seen)
+    line = raw(shop.port, request_text)
+    assert line.split(" ")[1][0] == "4", line
+    assert len(upstreams["orders"].seen) == before
+
+
+def test_large_headers_are_a_problem_of_their_own(shop: Gateway) -> None:
+    assert raw(shop.port, f"GET / HTTP/1.1\r\nHost: x\r\na: {'b' * 40_000}\r\n\r\n").startswith(
+        "HTTP/1.1 431"
+    )
+
+
+def test_a_large_body_is_refused(shop: Gateway) -> None:
+    assert shop.send("/v1/orders", "POST", body=b"x" * SETTINGS.max_body_bytes).status == 200
+    problem(shop.send("/v1/orders", "POST", body=b"x" * (SETTINGS.max_body_bytes + 1)), 413)
+
+
+def test_a_large_body_of_unknown_length_is_refused(shop: Gateway) -> None:
+    chunk = f"{1 << 15:x}\r\n{'x' * (1 << 15)}\r\n"
+    head = "POST /v1/orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert raw(shop.port, head + chunk * 3 + "0\r\n\r\n").startswith("HTTP/1.1 413")
+
+
+IDENTITY = {"X-Auth-Subject": "root", "x-auth-scopes": "all", "x-auth-anything": "1"}
+
+
+def test_identity_comes_from_nobody_but_the_gateway(shop: Gateway) -> None:
+    outside = shop.send("/v1/catalog", headers={**IDENTITY, "authorization": "Bearer t"})
+    kept = outside.json["headers"]
+    assert [name for name in kept if name.startswith("x-auth-")] == []
+    assert kept["authorization"] == "Bearer t"
+
+
+def test_services_pass_identity_on_to_one_another(shop: Gateway) -> None:
+    inside = send(shop.internal["catalog"], "/h", headers=IDENTITY)
+    assert inside.json["headers"]["x-auth-subject"] == "root"
+
+
+def test_a_client_cannot_steer_the_gateway(shop: Gateway) -> None:
+    steering = {"x-envoy-upstream-rq-timeout-ms": "1", "x-envoy-max-retries": "9"}
+    assert shop.send("/v1/orders?slow=0.1", headers=steering).status == 200
+
+
+def test_a_slow_answer_is_a_timeout(shop: Gateway) -> None:
+    start = time.monotonic()
+    problem(shop.send("/v1/orders?slow=3"), 504)
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "tries"),
+    [
+        ("GET /v1/orders/a?reset=1", 200, 2),
+        ("GET /v1/orders/b?reset=2", 200, 3),
+        ("GET /v1/orders/c?reset=3", 503, 3),
+        ("GET /v1/orders/d?status=503", 503, 3),
+        ("GET /v1/orders/e?status=500", 500, 1),
+        ("POST /v1/orders/f?reset=1", 503, 1),
+        ("POST /v1/orders/g?status=503", 503, 1),
+        ("PUT /v1/catalog/h?reset=1", 200, 2),
+        ("DELETE /v1/catalog/i?reset=1", 200, 2),
+        ("PATCH /v1/catalog/j?reset=1", 503, 1),
+        ("GET /v1/once?reset=1", 503, 1),
+    ],
+)
+def test_only_what_may_be_done_twice_is_tried_again(
+    shop: Gateway, upstreams: dict[str, Upstream], request_line: str, status: int, tries: int
+) -> None:
+    method, path = request_line.split()
+    assert shop.send(path, method).status == status
+    seen = [one for upstream in upstreams.values() for one in upstream.seen]
+    assert seen.count(request_line) == tries
+
+
+def test_each_request_is_a_line_without_its_query(shop: Gateway) -> None:
+    shop.send("/v1/orders/logged?token=secret")
+    until(lambda: "/v1/orders/logged" in shop.log.read_text())
+    text = shop.log.read_text()
+    line = json.loads(next(line for line in text.splitlines() if "/v1/orders/logged" in line))
+    assert (line["method"], line["status"], line["upstream"]) == ("GET", 200, "orders")
+    assert {"time", "level", "msg", "service", "request_id", "duration_ms"} <= set(line)
+    assert "secret" not in text
+    assert "/readyz" not in text
+
+
+def test_the_admin_socket_is_the_owners_alone(shop: Gateway) -> None:
+    assert stat.S_IMODE(shop.admin.stat().st_mode) == 0o600
+    address = json.loads((shop.folder / "envoy.json").read_text())["admin"]["address"]
+    assert list(address) == ["pipe"]
+
+
+def test_a_second_gateway_does_not_share_the_port(shop: Gateway) -> None:
+    second = Gateway()
+    second.port = shop.port
+    try:
+        second.use({"orders": []})
+        until(lambda: "error" in second.log.read_text().lower())
+        assert read_stats(second.admin)["listener_manager.lds.update_rejected"] > 0
+    finally:
+        second.end()

@@ -1,0 +1,155 @@
+"""A registration says what is wrong with it: file, key and the nearest known key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.registration_schema import registration_schema
+from svcgen.errors import SvcgenError
+from svcgen.gateway.registration import Registration, read_registration
+from svcgen.units import parse_duration, parse_size, show_duration
+from tests.support.repository import REPOSITORY
+
+SCHEMA = REPOSITORY / "docs" / "registration.schema.json"
+WHOLE = """
+apiVersion: svcgen.dev/v1
+service: orders
+calls: [catalog]
+upstream: {port: 9000, protocol: http, health: {http: /healthy, interval: 500ms}}
+routes:
+  orders:
+    path: /v1/orders
+    methods: [GET, POST]
+    auth: none
+    expose: gateway
+    timeout: 5s
+    retry: {attempts: 2, per_try: 2s}
+  report: {exact: /v1/orders/report, auth: none, expose: internal}
+"""
+SMALLEST = {"apiVersion": "svcgen.dev/v1", "service": "orders"}
+ROUTE = {"path": "/v1/orders", "auth": "none"}
+
+
+def read(folder: Path, content: object, overlay: dict[str, Any] | None = None) -> Registration:
+    path = folder / "registration.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return read_registration(path, overlay, shown="orders/registration.yaml")
+
+
+def with_route(**keys: object) -> dict[str, object]:
+    route = {key: value for key, value in {**ROUTE, **keys}.items() if value is not None}
+    return {**SMALLEST, "routes": {"orders": route}}
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    found = read(tmp_path, WHOLE)
+    assert found.upstream.port == 9000
+    assert found.routes["orders"].retry.per_try == "2s"
+    assert found.routes["report"].expose == "internal"
+
+
+def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
+    found = read(tmp_path, with_route())
+    assert (found.upstream.port, found.upstream.health.interval) == (8080, "1s")
+    assert (found.routes["orders"].expose, found.routes["orders"].retry.attempts) == ("gateway", 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({**SMALLEST, "upstrem": {}}, 'upstrem is no known key. Did you mean "upstream"?'),
+        (with_route(timeot="5s"), 'routes.orders.timeot is no known key. Did you mean "timeout"?'),
+        (with_route(retry={"tries": 1}), "routes.orders.retry.tries is no known key. Known here:"),
+        (with_route(auth=None), "routes.orders.auth is mandatory: write `auth: none`"),
+        (with_route(auth="public"), "routes.orders.auth is mandatory: write `auth: none`"),
+        (with_route(auth={"jwt": "idp", "scope": []}), "routes.orders.auth is mandatory"),
+        (with_route(path=None), "needs exactly one of path and exact"),
+        (with_route(exact="/v1"), "needs exactly one of path and exact"),
+        (with_route(path="v1/orders"), 'must start with "/"'),
+        (with_route(path="/v1//orders"), 'must not hold "//"'),
+        (with_route(path="/v1/../admin"), 'must not hold the segments "." and ".."'),
+        (with_route(path="/v1/orders/"), "must not end with a slash"),
+        (with_route(path="/v1/orders?x=1"), "RFC 3986"),
+        (with_route(path="/v1/orders#top"), "RFC 3986"),
+        (with_route(path="/v1/%6frders"), "RFC 3986"),
+        (with_route(path="/v1/ördering"), "RFC 3986"),
+        (with_route(path="/v1/orders\n"), "RFC 3986"),
+        (with_route(methods=["get"]), "routes.orders.methods.0"),
+        (with_route(methods=[]), "routes.orders.methods"),
+        (with_route(methods=["CONNECT"]), "routes.orders.methods.0"),
+        (with_route(timeout=5), "routes.orders.timeout must be text, but is 5"),
+        (with_route(timeout="5"), "routes.orders.timeout"),
+        (with_route(timeout="0s"), "routes.orders.timeout must be longer than nothing"),
+        (with_route(expose="public"), "routes.orders.expose"),
+        (with_route(retry={"attempts": "2"}), "routes.orders.retry.attempts"),
+        ({**SMALLEST, "routes": [ROUTE]}, "routes"),
+        ({**SMALLEST, "calls": [False]}, "calls.0 must be text, but is False: write it in quotes"),
+        ({**SMALLEST, "service": "Orders"}, "service"),
+        ({**SMALLEST, "apiVersion": "svcgen.dev/v9"}, "apiVersion"),
+        ({"service": "orders"}, "apiVersion is missing"),
+        ("- a list", "must be a map"),
+        ("", "must be a map"),
+        ("a: 2024-99-99", "cannot be read"),
+        ("a: [", "cannot be read"),
+        ("routes: {a: 1}\nroutes: {b: 2}", 'the key "routes" is there twice'),
+    ],
+)
+def test_a_fault_is_named(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(SvcgenError) as refusal:
+        read(tmp_path, content)
+    assert "registration.yaml" in refusal.value.problem
+    assert message in refusal.value.problem
+
+
+def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SvcgenError) as refusal:
+        read(tmp_path, {**with_route(path="x", timeout="y", z=1), "service": "A"})
+    assert len(refusal.value.problem.splitlines()) == 3
+
+
+def test_an_overlay_is_laid_over_key_by_key(tmp_path: Path) -> None:
+    overlay = {"routes": {"orders": {"timeout": "9s", "retry": {"attempts": 0}}}}
+    found = read(tmp_path, WHOLE, overlay).routes["orders"]
+    assert (found.timeout, found.retry.attempts, found.retry.per_try) == ("9s", 0, "2s")
+    assert found.path == "/v1/orders"
+
+
+def test_a_fault_in_an_overlay_names_svcgen_yaml(tmp_path: Path) -> None:
+    with pytest.raises(SvcgenError, match=r"svcgen.yaml \(services.orders\): .*timeot"):
+        read(tmp_path, WHOLE, {"routes": {"orders": {"timeot": "9s"}}})
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"), [("250ms", 250), ("5s", 5000), ("1m30s", 90_000), ("1h", 3_600_000)]
+)
+def test_durations(text: str, milliseconds: int) -> None:
+    assert parse_duration(text) == milliseconds
+    assert parse_duration(show_duration(milliseconds)) == milliseconds
+
+
+def test_sizes() -> None:
+    assert (parse_size("1MiB"), parse_size("512KiB"), parse_size("7")) == (1 << 20, 1 << 19, 7)
+
+
+def test_the_example_in_docs_is_valid(tmp_path: Path) -> None:
+    page = SCHEMA.with_name("registration.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    assert list(read(tmp_path, example).routes) == ["orders", "report"]
+
+
+def test_the_schema_in_docs_is_the_model() -> None:
+    assert SCHEMA.read_text() == registration_schema(), "run `make docs`"
+
+
+def test_the_schema_takes_what_the_model_takes() -> None:
+    import jsonschema
+
+    check = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+    assert check.is_valid(yaml.safe_load(WHOLE))
+    assert not check.is_valid(with_route(timeot="5s"))
+    assert not check.is_valid(with_route(auth=None))

@@ -1,0 +1,115 @@
+"""What the Docker engine decides without a fleet: which engine, which names, which passwords."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from svcgen.errors import SvcgenError, UnsupportedError
+from svcgen.run.choose import choose_engine
+from svcgen.run.docker import state as passwords_module
+from svcgen.run.docker.gateway import _unchunked
+from svcgen.run.docker.passwords import passwords
+from svcgen.run.docker.state import project_name, sizes
+from svcgen.service import Service
+from svcgen.workspace import Workspace, state_folder
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+
+
+@pytest.mark.usefixtures("no_engine")
+@pytest.mark.parametrize(
+    ("wanted", "name", "why"),
+    [
+        (None, "local", "no Docker engine answers|docker is not on PATH"),
+        ("local", "local", "--engine local"),
+    ],
+)
+def test_without_docker_it_is_local_and_says_why(
+    tmp_path: Path, wanted: str | None, name: str, why: str
+) -> None:
+    engine, reason = choose_engine(tmp_path, wanted)
+    assert engine.name == name
+    assert any(reason.startswith(one) for one in why.split("|"))
+
+
+@pytest.mark.usefixtures("no_engine")
+@pytest.mark.parametrize(
+    ("wanted", "said"), [("docker", "no Docker|PATH"), ("podman", "docker or")]
+)
+def test_an_engine_that_is_not_there_is_refused(tmp_path: Path, wanted: str, said: str) -> None:
+    with pytest.raises(SvcgenError, match=said):
+        choose_engine(tmp_path, wanted)
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_the_local_engine_does_not_watch(tmp_path: Path) -> None:
+    from svcgen.commands.up import watch
+
+    with pytest.raises(UnsupportedError, match="does not watch"):
+        watch(Workspace(tmp_path, (), {}))
+
+
+@pytest.mark.parametrize(
+    ("folder", "compose", "name"),
+    [
+        ("shop", "", "shop"),
+        ("My Shop (2)", "", "myshop2"),
+        ("_shop", "", "shop"),
+        ("商店", "", "svcgen"),
+        ("shop", "name: other\n", "other"),
+        ("shop", "name: [", "shop"),
+    ],
+)
+def test_a_project_is_called_as_compose_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, compose: str, name: str
+) -> None:
+    monkeypatch.setattr("svcgen.run.docker.state.containers", lambda _root: ())
+    root = tmp_path / folder
+    root.mkdir()
+    if compose:
+        (root / "compose.yaml").write_text(compose)
+    assert project_name(root) == name
+
+
+def test_passwords_are_made_once_and_kept_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = {"shop_old-stock-db"}
+    monkeypatch.setattr(passwords_module, "docker", lambda *_: "\n".join(volumes))
+    names = {"orders": "postgres", "catalog": "none", "old-stock": "postgres"}
+    services = tuple(
+        Service(name, tmp_path / name, "python", "http", database, (), "", "")
+        for name, database in names.items()
+    )
+    workspace = Workspace(tmp_path, services, {})
+    made = passwords(workspace, "shop")
+    assert sorted(made) == ["OLD_STOCK_DB_PASSWORD", "ORDERS_DB_PASSWORD"]
+    assert made["OLD_STOCK_DB_PASSWORD"] == "dev", "its volume is from a start by hand"
+    assert len(made["ORDERS_DB_PASSWORD"]) == 32
+    assert passwords(workspace, "shop") == made
+    file = tmp_path / ".svcgen" / "passwords.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    monkeypatch.setenv("ORDERS_DB_PASSWORD", "mine")
+    assert passwords(workspace, "shop")["ORDERS_DB_PASSWORD"] == "mine"
+    file.write_text("{")
+    with pytest.raises(SvcgenError, match=r"passwords\.json cannot be read"):
+        passwords(workspace, "shop")
+
+
+def test_numbers_of_replicas_are_remembered(tmp_path: Path) -> None:
+    state_folder(tmp_path)
+    assert sizes(tmp_path, ["orders", "catalog"], {"orders": 3}) == {"orders": 3, "catalog": 1}
+    assert sizes(tmp_path, ["orders"], {}) == {"orders": 3}
+    (tmp_path / ".svcgen" / "docker.json").write_text("[]")
+    assert sizes(tmp_path, ["orders"], {}) == {"orders": 1}
+
+
+@pytest.mark.parametrize("body", ['{"a": 1}', '5\r\n{"a":\r\n3\r\n 1}\r\n0\r\n\r\n'])
+def test_the_gateways_admin_may_answer_in_chunks(body: str) -> None:
+    assert _unchunked(body) == '{"a": 1}'

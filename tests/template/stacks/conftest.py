@@ -1,0 +1,16 @@
+"""What the stacks' own targets are run with."""
+
+import pytest
+
+from tests.contract.conftest import postgres
+from tests.support.checkout import Checkout
+
+__all__ = ["checkout", "postgres"]
+
+
+@pytest.fixture(params=["in_memory", "with_database"])
+def checkout(request: pytest.FixtureRequest) -> Checkout:
+    """Each of a stack's two checkouts in turn."""
+    made = request.getfixturevalue(request.param)
+    assert isinstance(made, Checkout)
+    return made

@@ -1,0 +1,173 @@
+"""A service's image and its Compose file, used alone, as they are in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from svcgen.contract.http import free_port
+from svcgen.render.render import render_service
+from tests.support.repository import STACKS
+from tests.support.checkout import until, version
+from tests.template.test_template import is_source
+
+DATABASES = ("none", "postgres")
+# Bytes over the base, at most; 75 MB of Java's are its AOT cache.
+ADDED = {
+    "python": 115_000_000,
+    "go": 18_000_000,
+    "typescript": 30_000_000,
+    "java": 120_000_000,
+}
+# What a JVM notes while it runs: its order is never twice the same, and what it says is.
+RECORDED = {"java": {"app/app.aot"}}
+pytestmark = [pytest.mark.slow, pytest.mark.needs("docker")]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A service's folder, and its image."""
+
+    stack: str
+    folder: Path
+    image: str
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def built(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Built]:
+    """The larger variant of each stack, built once without any cache."""
+    name = f"image-of-{request.param}"
+    answers = {"name": name, "stack": request.param, "database": "postgres", "calls": []}
+    folder = render_service(tmp_path_factory.mktemp("image") / name, answers)
+    image = f"svcgen-test/{name}:{os.getpid()}"
+    build(folder, image)
+    yield Built(request.param, folder, image)
+    docker("image", "rm", "--force", image)
+
+
+def docker(*words: str) -> str:
+    done = subprocess.run(["docker", *words], text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def build(folder: Path, image: str) -> None:
+    docker("build", "--quiet", "--no-cache", "--tag", image, str(folder))
+
+
+def test_a_second_build_gives_the_same_files(built: Built) -> None:
+    again = f"{built.image}-again"
+    build(built.folder, again)
+    try:
+        first, second = files(built.image), files(again)
+        different = {path for path in {*first, *second} if first.get(path) != second.get(path)}
+        assert different <= RECORDED.get(built.stack, set())
+    finally:
+        docker("image", "rm", "--force", again)
+
+
+def files(image: str) -> dict[str, tuple[int, int, int, str]]:
+    """Return mode, owner, group and digest of every path in an image."""
+    container = docker("create", image)
+    try:
+        with tempfile.TemporaryFile() as archive:
+            subprocess.run(["docker", "export", container], stdout=archive, check=True)
+            archive.seek(0)
+            with tarfile.open(fileobj=archive) as members:
+                return {one.name: described(members, one) for one in members}
+    finally:
+        docker("rm", container)
+
+
+def described(members: tarfile.TarFile, one: tarfile.TarInfo) -> tuple[int, int, int, str]:
+    content = members.extractfile(one) if one.isfile() else None
+    digest = hashlib.sha256(content.read()).hexdigest() if content else one.linkname
+    return one.mode, one.uid, one.gid, digest
+
+
+def test_the_image_adds_little_to_its_base(built: Built) -> None:
+    base = next(
+        line.partition("=")[2]
+        for line in (built.folder / "Dockerfile").read_text().splitlines()
+        if line.startswith("ARG RUNTIME_IMAGE=")
+    )
+    sizes = [int(docker("inspect", "--format={{.Size}}", image)) for image in (built.image, base)]
+    assert sizes[0] - sizes[1] < ADDED[built.stack]
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A service that Docker Compose runs by itself, from its own folder."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PORT']}"
+
+    def compose(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["docker", "compose", *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def succeed(self, *words: str) -> None:
+        running = self.compose(*words)
+        said, _ = running.communicate()
+        assert running.returncode == 0, said
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[Alone]:
+    environment = {"PORT": str(free_port()), "VERSION": f"test-{os.getpid()}", "DRAIN_SECONDS": "0"}
+    service = Alone(folder, {**os.environ, **environment})
+    try:
+        service.succeed("up", "--wait")
+        yield service
+    finally:
+        service.succeed("down", "--volumes", "--rmi=local", "--timeout=5")
+
+
+@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("stack", STACKS)
+def test_alone_it_answers_and_watch_brings_in_what_was_saved(
+    stack: str, database: str, tmp_path: Path
+) -> None:
+    name = f"alone-{stack}-{database}"
+    folder = render_service(tmp_path / name, {"name": name, "stack": stack, "database": database})
+    with alone(folder) as service:
+        assert httpx.post(f"{service.url}/v1/{name}", json={"name": "x"}).status_code == 201
+        watching = service.compose("watch", "--no-up")
+        try:
+            assert watching.stdout
+            assert "enabled" in watching.stdout.readline()
+            replace_version(folder)
+            until(lambda: version(service.url) == "2.0.0", patience=240)
+        finally:
+            watching.terminate()
+            watching.communicate()
+
+
+def replace_version(folder: Path) -> None:
+    """Save a change of the API's version, wherever the stack has it, its locks and tests aside."""
+    for path in folder.rglob("*"):
+        if is_source(path.relative_to(folder)) or path.name == "openapi.json":
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace("1.0.0", "2.0.0"), encoding="utf-8")

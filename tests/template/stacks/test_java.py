@@ -1,0 +1,99 @@
+"""A Java service's own targets on a fresh checkout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.checkout import (
+    Checkout,
+    assert_dev_starts_again,
+    assert_format_and_generate_make_it_as_it_was,
+    assert_lint_finds,
+    check_out,
+    environment_of,
+    migrate_twice_at_once,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "java")]
+CALLS = ["b" * 40, "order-items"]
+LONGEST = {"name": "a" * 40, "stack": "java", "calls": CALLS, "organization": "3-new.acme.com"}
+SHORTEST = {"name": "new", "stack": "java", "database": "postgres"}  # a word of the language too
+
+
+@pytest.fixture(scope="module")
+def in_memory(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A service with the longest names."""
+    return check_out(tmp_path_factory.mktemp("java"), LONGEST, environment_of("java"))
+
+
+@pytest.fixture(scope="module")
+def with_database(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Callable[[str], str]
+) -> Checkout:
+    """A service whose name is a keyword, built by two makes at once."""
+    environment = environment_of("java", DATABASE_URL=postgres("stack-java"))
+    made = check_out(tmp_path_factory.mktemp("java"), SHORTEST, environment)
+    migrate_twice_at_once(made, patience=300)
+    return made
+
+
+def test_lint_is_silent(checkout: Checkout) -> None:
+    assert checkout.succeed("lint") == ""
+
+
+def test_lint_finds_faults_of_style_and_of_code(in_memory: Checkout) -> None:
+    (source,) = in_memory.folder.rglob("Items.java")
+    package = source.read_text().partition("\n")[0]
+    raw = f"{package}\n\nimport java.util.List;\n\nclass Raw {{\n    List all;\n}}\n"
+    code = (source.with_name("Raw.java"), raw, "Raw.java: warnings found")
+    assert_lint_finds(in_memory, (source, "\n\n\n", "Items.java"), code)
+
+
+def test_a_fresh_service_is_in_shape_and_its_generated_code_is_true(checkout: Checkout) -> None:
+    (source,) = checkout.folder.rglob("Items.java")
+    types = source.parent.glob("*Api.java")
+    assert_format_and_generate_make_it_as_it_was(checkout, source, types)
+
+
+def test_its_own_tests_pass(checkout: Checkout) -> None:
+    assert checkout.succeed("test") == ""  # Maven tells of what fails or is left out
+    run = {path.name for path in (checkout.folder / "target/surefire-reports").glob("*.txt")}
+    written = {path.stem for path in checkout.folder.glob("src/test/java/**/*Test.java")}
+    assert {name.split(".")[-2] for name in run} == written
+
+
+def test_without_a_database_its_tests_skip_with_the_reason(with_database: Checkout) -> None:
+    said = with_database.succeed("test", DATABASE_URL="", DOCKER_HOST="unix:///nowhere")
+    assert "DATABASE_URL is not set" in said
+
+
+def test_nothing_is_built_again_when_nothing_changed(in_memory: Checkout) -> None:
+    in_memory.succeed("migrate")
+    jar = in_memory.folder / "target/app.jar"
+    built = jar.stat().st_mtime_ns
+    assert in_memory.succeed("migrate") == ""
+    assert jar.stat().st_mtime_ns == built
+
+
+def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
+    source = with_database.folder / "openapi.json"
+    assert_dev_starts_again(with_database, source, patience=90)
+
+
+def test_lock_takes_releases_only(with_database: Checkout) -> None:
+    pom = with_database.folder / "pom.xml"
+    try:
+        parent = re.compile(r"(?<=-parent</artifactId>\n    <version>)[\d.]+")
+        older, changed = parent.subn("4.1.0", pom.read_text())
+        assert changed
+        pom.write_text(older)
+        with_database.succeed("lock")
+        assert parent.findall(pom.read_text()) > ["4.1.0"]
+        assert "-M" not in pom.read_text()
+        assert "-RC" not in pom.read_text()
+        assert "://repo" not in pom.read_text()
+    finally:
+        pom.write_bytes(with_database.rendered[pom])

@@ -1,0 +1,321 @@
+"""`svcgen drift`: what a service's managed files have become, and how they are put back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.templates import (
+    COPIER_YML,
+    FIRST,
+    SECOND,
+    answered,
+    commit,
+    git,
+    in_git,
+    publish,
+    svcgen,
+    write,
+)
+
+Edit = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a template whose newest version is not that of the services."""
+    folder = publish(tmp_path_factory.mktemp("company") / "template", "v1.0.0", FIRST)
+    return publish(folder, "v1.1.0", SECOND)
+
+
+@pytest.fixture(scope="module")
+def workspace(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace in git with one service, of v1.0.0."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "svcgen.yaml").touch()
+    words = ("new", "orders", "--template", template, "--ref", "v1.0.0", "--yes")
+    assert svcgen(*words, within=folder).returncode == 0
+    return in_git(folder)
+
+
+@pytest.fixture
+def orders(workspace: Path, tmp_path: Path) -> Path:
+    """Return the service, in a workspace of the test's own."""
+    shutil.copytree(workspace, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "orders"
+
+
+def drifted(folder: Path, *words: str, code: int = 3) -> dict[str, str]:
+    """Return the state of each file that differs."""
+    (looked,) = answered(svcgen("drift", *words, "--json", within=folder), code)
+    assert not looked["error"]
+    return {file["path"]: file["state"] for file in looked["files"]}
+
+
+def append(path: Path, text: str = "mine\n") -> None:
+    path.write_bytes(path.read_bytes() + text.encode())
+
+
+def to_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("Makefile")
+
+
+def to_folder(path: Path) -> None:
+    path.unlink()
+    write(path, {"own": "x"})
+
+
+def to_crlf(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def crlf_and_more(path: Path) -> None:
+    to_crlf(path)
+    append(path)
+
+
+def noted(path: Path) -> None:
+    append(path, "# note\n")
+
+
+def blocking_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+    path.parent.write_text("a file\n")
+
+
+EDITS: list[tuple[str, Edit, str]] = [
+    ("Dockerfile", append, "changed"),
+    ("Dockerfile", Path.unlink, "missing"),
+    ("Dockerfile", lambda path: path.chmod(0o755), "mode"),
+    ("Dockerfile", to_link, "changed"),
+    ("Dockerfile", to_folder, "blocked"),
+    ("Dockerfile", crlf_and_more, "changed"),
+    ("Dockerfile", to_crlf, ""),
+    ("Dockerfile", Path.touch, ""),
+    ("chart/registration.yaml", append, "changed"),
+    ("src/store.py", append, ""),  # seeded
+    ("requirements.txt", append, ""),  # a lock
+    (".copier-answers.yml", noted, ""),
+    ("src/own.py", Path.touch, ""),
+]
+
+
+def test_a_managed_file_that_differs_is_found(orders: Path) -> None:
+    """All in one run, a service each."""
+    for number, (name, edit, _state) in enumerate(EDITS):
+        edit(shutil.copytree(orders, orders.parent / f"edited-{number:02}") / name)
+    rows = answered(svcgen("drift", "--json", within=orders.parent), 3)
+    found = {Path(row["folder"]).name: row["files"] for row in rows}
+    states = [
+        [(file["path"], file["state"]) for file in found[f"edited-{number:02}"]]
+        for number in range(len(EDITS))
+    ]
+    assert states == [[(name, state)] if state else [] for name, _edit, state in EDITS]
+    assert found["orders"] == []
+
+
+def test_a_file_in_the_place_of_a_folder_blocks_what_was_there(orders: Path) -> None:
+    blocking_folder(orders / "src/health.py")
+    assert drifted(orders) == {"src/health.py": "blocked"}
+    done = svcgen("drift", "--fix", within=orders)
+    assert done.returncode == 3
+    assert "in the place of src/health.py" in done.stderr
+
+
+def test_a_diff_shows_the_users_lines_as_added(orders: Path) -> None:
+    append(orders / "Dockerfile", "USER me\n")
+    to_crlf(orders / "Dockerfile")
+    done = svcgen("drift", "--diff", within=orders)
+    assert done.returncode == 3
+    changed = [line for line in done.stdout.splitlines() if line.startswith(("+", "-"))]
+    assert changed[2:] == ["+USER me"]
+    assert svcgen("drift", within=orders).stdout.splitlines()[1:] == [
+        "orders   v1.0.0   Dockerfile  changed"
+    ]
+
+
+def test_committed_edits_are_put_back_with_the_line_ends_that_a_file_has(orders: Path) -> None:
+    before = {path: path.read_bytes() for path in (orders / "Makefile", orders / "Dockerfile")}
+    append(orders / "Makefile")
+    append(orders / "Dockerfile")
+    to_crlf(orders / "Dockerfile")
+    (orders / "src/health.py").unlink()
+    commit(orders.parent)
+    done = svcgen("drift", "--fix", within=orders)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("restored") == 3
+    assert (orders / "Makefile").read_bytes() == before[orders / "Makefile"]
+    crlf = before[orders / "Dockerfile"].replace(b"\n", b"\r\n")
+    assert (orders / "Dockerfile").read_bytes() == crlf
+    assert (orders / "src/health.py").is_file()
+    assert drifted(orders, code=0) == {}
+    assert not list(orders.glob(".svcgen-*"))
+
+
+def staged(path: Path) -> None:
+    append(path)
+    git("add", path, within=path.parent)
+
+
+def untracked(path: Path) -> None:
+    git("rm", "--quiet", "--cached", path.name, within=path.parent)
+    commit(path.parent)
+    append(path)
+
+
+def ignored(path: Path) -> None:
+    write(path.parent, {".gitignore": f"{path.name}\n"})
+    untracked(path)
+
+
+@pytest.mark.parametrize("edit", [append, staged, untracked, ignored], ids=lambda e: e.__name__)
+def test_what_no_commit_has_is_replaced_by_force_only(orders: Path, edit: Edit) -> None:
+    edit(orders / "Dockerfile")
+    (orders / "Makefile").unlink()
+    edited = (orders / "Dockerfile").read_bytes()
+    done = svcgen("drift", "--fix", within=orders)
+    assert done.returncode == 3
+    assert "Dockerfile would be replaced, and is in no commit" in done.stderr
+    assert (orders / "Dockerfile").read_bytes() == edited
+    assert not (orders / "Makefile").exists(), "nothing is half-done"
+    assert svcgen("drift", "--fix", "--force", within=orders).returncode == 0
+    assert drifted(orders, code=0) == {}
+
+
+def test_without_git_only_what_is_gone_is_put_back_without_force(orders: Path) -> None:
+    shutil.rmtree(orders.parent / ".git")
+    (orders / "Makefile").unlink()
+    assert svcgen("drift", "--fix", within=orders).returncode == 0
+    append(orders / "Makefile")
+    done = svcgen("drift", "--fix", within=orders)
+    assert done.returncode == 3
+    assert "in no git repository" in done.stderr
+    assert "--force" in done.stderr
+    assert svcgen("drift", "--fix", "--force", within=orders).returncode == 0
+    assert drifted(orders, code=0) == {}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "left"),
+    [
+        ("{allow: [Dockerfile]}", {"src/health.py"}),
+        ("{allow: ['src/*.py', Dockerfile]}", set()),
+        ("{services: {orders: [/src/]}}", {"Dockerfile"}),
+        ("{allow: [Dockerfile], services: {orders: [health.py]}}", set()),
+        ("{allow: [Docker]}", {"Dockerfile", "src/health.py"}),
+    ],
+)
+def test_svcgen_yaml_allows_files_to_differ(orders: Path, allowed: str, left: set[str]) -> None:
+    write(orders.parent, {"svcgen.yaml": f"drift: {allowed}\n"})
+    append(orders / "Dockerfile")
+    append(orders / "src/health.py")
+    (looked,) = answered(svcgen("drift", "--json", within=orders), 3 if left else 0)
+    assert {file["path"] for file in looked["files"]} == left
+    assert set(looked["allowed"]) == {"Dockerfile", "src/health.py"} - left
+    commit(orders.parent)
+    assert svcgen("drift", "--fix", within=orders).returncode == 0
+    assert (orders / "Dockerfile").read_text().endswith("mine\n") == ("Dockerfile" not in left)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ("drift: {alow: [x]}", 'Did you mean "allow"?'),
+        ("drift: {allow: Dockerfile}", "drift.allow"),
+        ("drift: {services: {order: [x]}}", 'Did you mean "orders"?'),
+        ("drift: {allow: ['!']}", "pattern"),
+    ],
+)
+def test_a_faulty_allow_list_is_refused(orders: Path, settings: str, problem: str) -> None:
+    write(orders.parent, {"svcgen.yaml": f"{settings}\n"})
+    done = svcgen("drift", within=orders)
+    assert done.returncode == 1
+    assert "svcgen.yaml" in done.stderr
+    assert problem in done.stderr
+
+
+def unknown_version(folder: Path) -> None:
+    file = folder / ".copier-answers.yml"
+    file.write_text(file.read_text().replace("v1.0.0", "v7.0.0"))
+
+
+def plain_folder(folder: Path) -> None:
+    file = folder / ".copier-answers.yml"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.startswith("_commit")))
+
+
+def broken(folder: Path) -> None:
+    write(folder, {".copier-answers.yml": "name: ["})
+
+
+def rejected(folder: Path) -> None:
+    file = folder / ".copier-answers.yml"
+    file.write_text(file.read_text().replace("database: none", "database: oracle"))
+
+
+SPOILED = [
+    (unknown_version, "v7.0.0"),
+    (plain_folder, "without versions"),
+    (broken, "cannot be read"),
+    (rejected, "`database`"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "problem"), SPOILED, ids=lambda it: getattr(it, "__name__", ""))
+def test_a_service_that_cannot_be_compared_does_not_end_the_rest(
+    orders: Path, spoil: Edit, problem: str
+) -> None:
+    shutil.copytree(orders, orders.parent / "broken")
+    answers = orders.parent / "broken/.copier-answers.yml"
+    answers.write_text(answers.read_text().replace("name: orders", "name: broken"))
+    spoil(orders.parent / "broken")
+    rows: list[dict[str, Any]] = answered(svcgen("drift", "--json", within=orders.parent), 1)
+    errors = {row["service"]: row["error"] for row in rows}
+    assert problem in errors.pop("broken")
+    assert errors == {"orders": ""}
+    append(orders / "Dockerfile")
+    done = svcgen("drift", within=orders.parent)
+    assert done.returncode == 3
+    assert "Dockerfile" in done.stdout
+    assert problem in done.stderr
+
+
+@pytest.mark.parametrize("words", [("drift",), ("reconfigure", "orders", "-d", "database=none")])
+def test_programs_of_a_template_run_only_when_somebody_says_so(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    tasks = {**FIRST, "copier.yml": f"_tasks: ['echo ran >> {tmp_path / 'ran'}']\n{COPIER_YML}"}
+    template = publish(tmp_path / "template", "v1.0.0", tasks)
+    new = ("new", "orders", "--template", template, "--trust", "--yes")
+    assert svcgen(*new, within=tmp_path).returncode == 0
+    orders = in_git(tmp_path / "orders")
+    (tmp_path / "ran").unlink()
+    refused = svcgen(*words, within=orders)
+    assert refused.returncode == 1
+    assert "--trust" in refused.stderr
+    assert not (tmp_path / "ran").exists()
+    assert svcgen(*words, "--trust", within=orders).returncode == 0
+    assert (tmp_path / "ran").exists()
+
+
+def test_only_the_named_services_are_looked_at(orders: Path) -> None:
+    append(orders / "Dockerfile")
+    assert drifted(orders.parent, "orders") == {"Dockerfile": "changed"}
+    done = svcgen("drift", "order", within=orders.parent)
+    assert done.returncode == 1
+    assert 'Did you mean "orders"?' in done.stderr
+
+
+def test_a_service_of_this_template_has_no_drift(tmp_path: Path) -> None:
+    """Of the whole template: every stack, as `svcgen new` writes it."""
+    for stack in ("python", "go", "typescript", "java"):
+        words = ("new", f"{stack}-one", "--stack", stack, "--calls", "stock")
+        assert svcgen(*words, within=tmp_path).returncode == 0
+    done = svcgen("drift", within=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "No drift in 4 services.\n"), done.stderr
