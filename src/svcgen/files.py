@@ -1,4 +1,8 @@
-"""A folder to make things in, so that what is not whole is never seen."""
+"""How files get to their place: staging directories, atomic writes and locks.
+
+A reader sees the old file or the new one, never half of one. Nothing else in svcgen renames into
+place or locks a file.
+"""
 
 from __future__ import annotations
 
@@ -8,61 +12,152 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
 
-_ASIDE = ".svcgen-new-"
+_PREFIX = ".svcgen-new-"
 
 
 @contextmanager
-def aside(parent: Path, advice: str = "") -> Iterator[Path]:
-    """Give a new folder below `parent`, where what is made moves to its place by one rename.
+def staged(parent: Path, advice: str = "") -> Iterator[Path]:
+    """Yield a new staging directory below `parent`; `move_into_place` takes what is made in it.
 
-    It is removed in the end, and so are the folders that were made for it and hold nothing. What a
-    killed run left goes now. Raises SvcgenError with the advice when nothing can be written there.
+    The directory is removed at the end, and so are the parents that were made for it and are
+    empty. Staging directories that a killed process left are removed first. Raises SvcgenError
+    with the advice when `parent` cannot be written.
     """
     try:
         missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
         parent.mkdir(parents=True, exist_ok=True)
-        _clear_stale(parent)
-        place, handle = _locked_folder(parent)
+        _remove_stale_directories(parent)
+        staging, handle = _locked_directory(parent)
     except OSError as error:
         problem = f"Nothing can be written to {parent}: {error.strerror}."
         raise SvcgenError(problem, advice) from error
     try:
-        yield place
+        yield staging
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         os.close(handle)
-        with suppress(OSError):  # all that were made here and hold nothing
+        with suppress(OSError):  # the first parent that is not empty
             for folder in missing:
                 folder.rmdir()
 
 
-def _locked_folder(parent: Path) -> tuple[Path, int]:
-    """Make a folder and hold its lock; anew when another process took it for a dead one's."""
+def move_into_place(made: Path, target: Path) -> None:
+    """Rename a finished file or directory to its final path, in one step.
+
+    A directory replaces nothing, or an empty directory (rename(2)). Raises OSError.
+    """
+    os.rename(made, target)  # noqa: PTH104 (Path.rename documents no rule for an empty directory)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; the file made there replaces `path` at the end.
+
+    When the block raises, the temporary file is removed and `path` stays as it was.
+    """
+    remove_stale(path)
+    temporary = path.with_name(f"{_temporary_prefix(path)}{os.getpid()}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_atomic(path: Path, content: str | bytes, mode: int | None = None) -> None:
+    """Write a file in one step: readers see the old content or the new one.
+
+    `mode` is the exact permission, whatever the umask; None leaves it to the umask, and to the
+    file that is replaced. Raises OSError.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as temporary:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        descriptor = os.open(temporary, flags, 0o666 if mode is None else mode & 0o700)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            if mode is not None:
+                os.fchmod(stream.fileno(), mode)
+
+
+def remove_stale(path: Path) -> None:
+    """Remove the temporary files of `path` that killed processes left."""
+    prefix = _temporary_prefix(path)
+    for stale in path.parent.glob(f"{prefix}*"):
+        number = stale.name.removeprefix(prefix)
+        if not number.isdecimal() or int(number) == os.getpid() or not _is_running(int(number)):
+            stale.unlink(missing_ok=True)
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of a file; None when the file does not exist."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[int]:
+    """Hold the lock (flock(2)) of a file or directory; yield its open file descriptor.
+
+    A file that does not exist is made, readable to its owner. The kernel frees the lock when the
+    last process that has the descriptor open ends. Raises BlockingIOError when another process
+    holds it and `wait` is false, else OSError.
+    """
+    is_directory = path.is_dir()
+    flags = os.O_RDONLY if is_directory else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(descriptor, how if wait else how | fcntl.LOCK_NB)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _locked_directory(parent: Path) -> tuple[Path, int]:
+    """Make a directory and lock it; try again when another process removed it as stale."""
     while True:
-        place = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=parent))
+        staging = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         with suppress(FileNotFoundError):
-            handle = os.open(place, os.O_RDONLY)
+            handle = os.open(staging, os.O_RDONLY)
             fcntl.flock(handle, fcntl.LOCK_EX)
-            if place.exists():
-                return place, handle
+            if staging.exists():
+                return staging, handle
             os.close(handle)
 
 
-def _clear_stale(parent: Path) -> None:
-    """Remove what a killed process left: nobody holds its lock any more."""
-    for left in parent.glob(_ASIDE + "*"):
-        with suppress(OSError):  # it still writes, ends just now, or is another user's
-            _remove_dead(left)
+def _remove_stale_directories(parent: Path) -> None:
+    """Remove the staging directories of killed processes: no process holds their lock."""
+    for stale in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # in use, removed by another process, of another user, or a file
+            handle = os.open(stale, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(stale, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
-def _remove_dead(left: Path) -> None:
-    handle = os.open(left, os.O_RDONLY)
+def _temporary_prefix(path: Path) -> str:
+    """Return what the temporary names of a file begin with: short, however long its name is."""
+    digest = sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return f"{_PREFIX}{digest}-"
+
+
+def _is_running(process: int) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(left, ignore_errors=True)
-    finally:
-        os.close(handle)
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from tests.support.envoy_process import Answer, free_port, send, until
+from tests.support.repository import REPOSITORY
 from tests.support.workspaces import edit, make, stitch
 
 pytestmark = pytest.mark.needs("docker")
 
-UPSTREAM = Path(__file__).with_name("upstream.py")
+UPSTREAM = REPOSITORY / "tests" / "support" / "upstream.py"
 PROJECT = f"gatewaytest{os.getpid()}"
 
 

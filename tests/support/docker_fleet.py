@@ -15,8 +15,9 @@ from typing import Any
 from svcgen.commands.up import UpResult, up
 from svcgen.run.docker.engine import DockerEngine
 from svcgen.workspace import Workspace, open_workspace, state_folder
+from tests.support.repository import REPOSITORY
 
-TINY = Path(__file__).parent / "data" / "tiny_image"
+TINY = REPOSITORY / "tests" / "data" / "tiny_image"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import yaml
 Object = Mapping[str, Any]
 
 KUBERNETES = ("1.30", "1.37")  # the chart's kubeVersion, and the newest whose schemas are here
-HTTP_ROUTE = Path(__file__).parent / "data" / "httproutes.yaml"
+HTTP_ROUTE = REPOSITORY / "tests" / "data" / "httproutes.yaml"
 VOLUMES = {
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"),
     *("persistentVolumeClaim", "projected", "secret"),

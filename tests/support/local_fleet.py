@@ -20,8 +20,9 @@ from svcgen.run.local import processes
 from svcgen.run.local.engine import LocalEngine
 from svcgen.run.local.paths import Places
 from svcgen.workspace import open_workspace
+from tests.support.repository import REPOSITORY
 
-TINY = Path(__file__).parent / "data" / "tiny"
+TINY = REPOSITORY / "tests" / "data" / "tiny"
 
 
 def tiny(root: Path, name: str, *, database: str = "none", calls: Sequence[str] = ()) -> Path:

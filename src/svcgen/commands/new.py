@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.files import aside
+from svcgen.files import staged
 from svcgen.render.refusals import refuse_unknown
 from svcgen.render.render import (
     check_answers,
@@ -74,7 +74,7 @@ def new_service(
     _refuse_used(str(answers["name"]), workspace)
     defaults = _defaults(workspace, version)
     trusted = may_run(version, template.trusts)
-    with aside(folder.parent) as place:
+    with staged(folder.parent) as place:
         made = render_version(
             version, place / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
         )

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.files import aside
+from svcgen.files import staged
 from svcgen.git import git
 
 _ADVICE = "Name another folder: SVCGEN_CACHE_DIR=FOLDER"
@@ -59,7 +59,7 @@ def exported(source: str, commit: str, write: Callable[[Path], None]) -> Path:
     if has_template(final):
         return final
     try:
-        with aside(final.parent, _ADVICE) as place:
+        with staged(final.parent, _ADVICE) as place:
             files = place / "files"
             files.mkdir()
             write(place)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.files import aside
+from svcgen.files import staged
 from svcgen.git import complaint, git, run
 from svcgen.templates.base import Version, expanded
 from svcgen.templates.cache import closed, exported, folder_of, made_folder_of, write_files
@@ -112,7 +112,7 @@ def _mirror(url: str) -> Path:
 
 def _create(mirror: Path, url: str) -> str:
     """Make a mirror aside, and rename it when it is whole; return what went wrong."""
-    with aside(mirror.parent) as place:
+    with staged(mirror.parent) as place:
         made = place / _NAME
         problem = _begin(made, url, "sha1")
         if "mismatched algorithms" in problem:

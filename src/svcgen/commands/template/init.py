@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcgen.files import aside
+from svcgen.files import staged
 from svcgen.update.repository import refuse_nobody
 from svcgen.errors import SvcgenError
 from svcgen.git import git
@@ -54,7 +54,7 @@ def init(folder: Path, ref: str = "") -> NewTemplate:
     if not version:
         raise SvcgenError("No version of svcgen's template was released yet.")
     try:
-        with aside(folder.parent) as place:
+        with staged(folder.parent) as place:
             made = place / folder.name
             _write(made, version)
             os.rename(made, folder)  # noqa: PTH104 (over an empty folder, or not at all)
