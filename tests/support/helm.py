@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from tests.support.repository import REPOSITORY
+
 Object = Mapping[str, Any]
 
 KUBERNETES = ("1.30", "1.37")  # the chart's kubeVersion, and the newest whose schemas are here
