@@ -22,7 +22,7 @@ class _Database(socketserver.BaseRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def stand_in_database() -> Iterator[str]:
+def fake_database() -> Iterator[str]:
     """Start what the reference service takes for a database."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Database) as server:
         server.daemon_threads = True
