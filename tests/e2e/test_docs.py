@@ -27,7 +27,7 @@ ELSEWHERE = {
 }
 PAGES = sorted(
     str(page.relative_to(REPOSITORY))
-    for page in (REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"))
+    for page in (REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("**/*.md"))
     if BLOCK.search(page.read_text()) and page.name not in ELSEWHERE
 )
 END = "--- end of output"
@@ -110,7 +110,9 @@ def test_the_reference_is_what_the_program_says() -> None:
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
-@pytest.mark.parametrize("page", [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")], ids=str)
+@pytest.mark.parametrize(
+    "page", [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")], ids=str
+)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text()):
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
