@@ -29,7 +29,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """Status, headers and body of one response."""
 
     status: int
@@ -62,9 +62,9 @@ def connect(address: Address, timeout: float = PATIENCE) -> HTTPConnection:
     return HTTPConnection(address.host, address.port, timeout=timeout)
 
 
-def answer(response: HTTPResponse) -> Answer:
+def read_response(response: HTTPResponse) -> Response:
     """Read a whole response."""
-    return Answer(response.status, response.headers, response.read())
+    return Response(response.status, response.headers, response.read())
 
 
 def ask(  # noqa: PLR0913, PLR0917 (the parts of a request)
@@ -74,25 +74,25 @@ def ask(  # noqa: PLR0913, PLR0917 (the parts of a request)
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = PATIENCE,
-) -> Answer:
+) -> Response:
     """Send one request on a new connection; BrokenRuleError when no response comes."""
     connection = connect(address, timeout)
     kind = {"Content-Type": "application/json"} if body is not None else {}
     try:
         connection.request(method, path, body, {**kind, **(headers or {})})
-        return answer(connection.getresponse())
+        return read_response(connection.getresponse())
     except (OSError, HTTPException) as error:
         raise BrokenRuleError(f"{method} {path[:80]} got no response: {error!r}") from error
     finally:
         connection.close()
 
 
-def get(address: Address, path: str, **headers: str) -> Answer:
+def get(address: Address, path: str, **headers: str) -> Response:
     """GET a path; `x_auth_subject="a"` sends the header x-auth-subject."""
     return ask(address, "GET", path, headers=header_names(headers))
 
 
-def post(address: Address, path: str, value: object, **headers: str) -> Answer:
+def post(address: Address, path: str, value: object, **headers: str) -> Response:
     """POST a value as JSON."""
     return ask(address, "POST", path, json.dumps(value).encode(), header_names(headers))
 

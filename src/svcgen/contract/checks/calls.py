@@ -9,7 +9,7 @@ from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import problem
 from svcgen.contract.context import CheckContext, marker
 from svcgen.contract.expect import expect
-from svcgen.contract.http import Answer, ask
+from svcgen.contract.http import Response, ask
 from svcgen.contract.support.stub import ANSWER, FAIL, HANG, NONSENSE, RESET, UNAVAILABLE, Received
 from svcgen.contract.targets.base import CALLS, START
 
@@ -23,7 +23,7 @@ IDENTITY = {
 
 def summarize(
     context: CheckContext, depth: int = 1, headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> Response:
     """GET the summary, which calls the callees' summaries."""
     return ask(context.address, "GET", f"{context.path}/summary?depth={depth}", headers=headers)
 

@@ -9,7 +9,7 @@ from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import traces
 from svcgen.contract.context import CheckContext, migrated
 from svcgen.contract.expect import BrokenRuleError, expect
-from svcgen.contract.http import PATIENCE, Answer, ask, get, status, until
+from svcgen.contract.http import PATIENCE, Response, ask, get, status, until
 from svcgen.contract.support.proxy import TcpProxy, proxy_to
 from svcgen.contract.targets.base import DATABASE, START, Running
 
@@ -26,8 +26,8 @@ class Outage:
     """
 
     live: int
-    ready: Answer
-    request: Answer
+    ready: Response
+    request: Response
     request_seconds: float
     warnings: int
     until_ready: float | None

@@ -10,7 +10,7 @@ from typing import Any
 from svcgen.contract.check import Check
 from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import BrokenRuleError, expect
-from svcgen.contract.http import Answer, answer, ask, connect, get, post, send_raw
+from svcgen.contract.http import Response, ask, connect, get, post, read_response, send_raw
 
 LIMIT = 1_048_576  # bytes of a body
 LARGE = 10 * LIMIT  # bytes of a body that is refused
@@ -31,7 +31,7 @@ TITLES = {
 TRACES = ("traceback", "goroutine ", "\tat ", "    at ", 'file "', "select ", "insert ")
 
 
-def problem(seen: Answer, status: int) -> dict[str, Any]:
+def problem(seen: Response, status: int) -> dict[str, Any]:
     """Expect a problem document of this status and return its members."""
     expect(seen.status == status, f"the status is {seen.status}, not {status}: {seen.body[:200]!r}")
     expect(seen.kind == "application/problem+json", f"the type is {seen.kind}")
@@ -115,7 +115,7 @@ def body_too_large_chunked(context: CheckContext) -> None:
     problem(send_large_body(context, ("Transfer-Encoding", "chunked"), CHUNK), 413)
 
 
-def send_large_body(context: CheckContext, header: tuple[str, str], piece: bytes) -> Answer:
+def send_large_body(context: CheckContext, header: tuple[str, str], piece: bytes) -> Response:
     """Send a large body until the response comes."""
     connection = begin_post(context, header)
     with contextlib.suppress(OSError):  # the server may respond early and close
@@ -136,10 +136,10 @@ def begin_post(context: CheckContext, header: tuple[str, str]) -> HTTPConnection
     return connection
 
 
-def last(connection: HTTPConnection) -> Answer:
+def last(connection: HTTPConnection) -> Response:
     """Read the response of a connection and close it."""
     try:
-        return answer(connection.getresponse())
+        return read_response(connection.getresponse())
     except (OSError, HTTPException) as error:
         raise BrokenRuleError(f"no response: {error!r}") from error
     finally:

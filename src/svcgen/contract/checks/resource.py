@@ -12,14 +12,14 @@ from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import problem
 from svcgen.contract.context import CheckContext, marker
 from svcgen.contract.expect import expect
-from svcgen.contract.http import Answer, ask, get, post
+from svcgen.contract.http import Response, ask, get, post
 
 PAGED = 101  # one more than the largest page
 SHIFT = 300  # seconds of difference between the service's clock and this one
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 
 
-def made(context: CheckContext, name: str) -> Answer:
+def made(context: CheckContext, name: str) -> Response:
     """Create an item."""
     answer = post(context.address, context.path, {"name": name})
     expect(answer.status == 201, f"POST {context.path} is {answer.status}: {answer.body[:200]!r}")
@@ -135,7 +135,7 @@ def summary_depth(context: CheckContext) -> None:
         expect_invalid(get(context.address, f"{context.path}/summary?depth={depth}"), "depth")
 
 
-def expect_invalid(answer: Answer, parameter: str) -> None:
+def expect_invalid(answer: Response, parameter: str) -> None:
     """Expect a 422 that names a parameter."""
     errors = problem(answer, 422).get("errors", [])
     named = [error.get("parameter") for error in errors]

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from svcgen.contract.check import Check
 from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import expect
-from svcgen.contract.http import Address, answer, connect, get, refuses, status
+from svcgen.contract.http import Address, connect, get, read_response, refuses, status
 from svcgen.contract.targets.base import MAKE, START, Running
 from svcgen.contract.targets.process import below
 
@@ -84,7 +84,7 @@ def finish(running: Running, flight: HTTPConnection, seen: Drain) -> None:
     seen.refused_later = refuses(running.address)
     try:
         flight.send(PIECES[1])
-        seen.finished = answer(flight.getresponse()).status
+        seen.finished = read_response(flight.getresponse()).status
     except OSError:
         seen.finished = 0
     began = time.monotonic()
