@@ -66,7 +66,7 @@ def test_commands_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
 def play(page: str, folder: Path, at_the_end: str = "") -> None:
     """Type what a page shows, in a folder, and compare what is printed with what is shown."""
     path = f"{BIN}:{os.environ['PATH']}"
-    shell = subprocess.Popen(
+    with subprocess.Popen(
         ["bash"],
         cwd=folder,
         env={**os.environ, **SOMEBODY, "PATH": path, "TERM": "dumb", "CI": "true"},
@@ -74,16 +74,16 @@ def play(page: str, folder: Path, at_the_end: str = "") -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-    )
-    try:
-        for step in typed(page):
-            printed = run(shell, step.command)
-            assert re.fullmatch(pattern(step.output), printed, re.DOTALL), (
-                f"$ {step.command}\n--- the page shows\n{step.output}\n--- it prints\n{printed}"
-            )
-    finally:
-        run(shell, at_the_end)
-        shell.kill()
+    ) as shell:
+        try:
+            for step in typed(page):
+                printed = run(shell, step.command)
+                assert re.fullmatch(pattern(step.output), printed, re.DOTALL), (
+                    f"$ {step.command}\n--- the page shows\n{step.output}\n--- it prints\n{printed}"
+                )
+        finally:
+            run(shell, at_the_end)
+            shell.kill()
 
 
 def run(shell: subprocess.Popen[str], command: str) -> str:

@@ -41,6 +41,8 @@ class Output:
     def follow(self, process: subprocess.Popen[str]) -> None:
         """Read both streams of a process until they end."""
         for stream, lines in ((process.stdout, self.lines), (process.stderr, self.errors)):
+            if stream is None:
+                continue
             reader = threading.Thread(target=_read, args=(stream, lines), daemon=True)
             reader.start()
             self.readers.append(reader)
@@ -108,9 +110,10 @@ class Target(Protocol):
         """Start the migration."""
 
 
-def _read(stream: IO[str] | None, lines: list[str]) -> None:
-    for line in stream or ():
-        lines.append(line.rstrip("\n"))  # noqa: PERF401 (other threads read the list)
+def _read(stream: IO[str], lines: list[str]) -> None:
+    with stream:
+        for line in stream:
+            lines.append(line.rstrip("\n"))  # noqa: PERF401 (other threads read the list)
 
 
 def _entry(line: str) -> dict[str, Any]:

@@ -96,26 +96,24 @@ class DockerEngine:
         """Yield what the containers wrote, oldest first within each."""
         options = ["--no-color", "--tail", str(tail), *(["--follow"] if follow else [])]
         compose = Compose(self.root, project_name(self.root))
-        process = compose.lines("logs", *options, *names)
-        try:
-            for line in process.stdout or ():
-                match = PREFIX.match(line.rstrip("\r\n"))
-                if match:
-                    yield LogLine(match["service"], int(match["number"]), match["text"])
-        finally:
-            process.terminate()
-            process.wait()
+        with compose.lines("logs", *options, *names) as process:
+            try:
+                for line in process.stdout or ():
+                    match = PREFIX.match(line.rstrip("\r\n"))
+                    if match:
+                        yield LogLine(match["service"], int(match["number"]), match["text"])
+            finally:
+                process.terminate()
 
     def watch(self, report: Report) -> None:
         """Sync or rebuild on every save, as each compose.yaml says, until it is interrupted."""
         fleet = Fleet(open_workspace(self.root), self.port() or GATEWAY_PORT)
-        process = self._compose(fleet).lines("watch", "--no-up")
-        try:
-            for line in process.stdout or ():
-                report("watch", line.strip())
-        finally:
-            process.terminate()
-            process.wait()
+        with self._compose(fleet).lines("watch", "--no-up") as process:
+            try:
+                for line in process.stdout or ():
+                    report("watch", line.strip())
+            finally:
+                process.terminate()
 
     @contextmanager
     def _changing(self, fleet: Fleet) -> Iterator[Compose]:

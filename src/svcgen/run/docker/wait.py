@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from svcgen.errors import SvcgenError
@@ -49,13 +50,13 @@ def wait_ready(look: Look, report: Report, starting: subprocess.Popen[str] | Non
     `starting` has ended then, too.
     """
     progress = _Progress(report)
-    try:
-        while not _done(look, progress, starting):
-            time.sleep(LOOK)
-    finally:
-        if starting and starting.poll() is None:
-            starting.terminate()
-            starting.wait()
+    with starting or nullcontext():
+        try:
+            while not _done(look, progress, starting):
+                time.sleep(LOOK)
+        finally:
+            if starting and starting.poll() is None:
+                starting.terminate()
 
 
 def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | None) -> bool:
