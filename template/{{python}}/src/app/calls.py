@@ -19,7 +19,7 @@ UNREACHED = (httpx2.ConnectTimeout, httpx2.NetworkError, httpx2.RemoteProtocolEr
 IDENTITY = ("authorization", "x-auth-subject", "x-auth-scopes")
 
 tracer = trace.get_tracer(__name__)
-Answer = TypeVar("Answer", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 async def read_identity(request: Request) -> dict[str, str]:  # async: needs no worker thread
@@ -39,8 +39,8 @@ class Callee:
     client: httpx2.AsyncClient
 
     async def call(
-        self, method: str, path: str, answer: type[Answer], caller: Caller, body: object = None
-    ) -> Answer:
+        self, method: str, path: str, model: type[Model], caller: Caller, body: object = None
+    ) -> Model:
         """Call and parse the response. A failed call raises 502, an exceeded deadline 504."""
         with tracer.start_as_current_span(f"{method} {self.name}", kind=SpanKind.CLIENT):
             headers = dict(caller)
@@ -56,7 +56,7 @@ class Callee:
         if not response.is_success:
             raise HTTPException(502, f"{self.name} returned status {response.status_code}.")
         try:
-            return answer.model_validate_json(response.content)
+            return model.model_validate_json(response.content)
         except ValidationError as error:
             raise HTTPException(502, f"{self.name} returned an unexpected body.") from error
 
