@@ -19,7 +19,7 @@ const itemsPath = "/v1/" + service
 
 var (
 	errUnknown = errors.New("no item has this id")
-	errCursor  = invalid(Fault{Detail: "must be a cursor from this service", Parameter: "cursor"})
+	errCursor  = invalid(Fault{Detail: "unknown cursor", Parameter: "cursor"})
 )
 
 // NewItem is what a client sends to create an item.

@@ -55,7 +55,7 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
         const { limit = LIMIT, cursor } = request.query;
         const page = cursor === null ? undefined : await store.page(limit + 1, cursor);
         if (!page) {
-          throw wrong("cursor", "Unknown cursor");
+          throw wrong("cursor", "unknown cursor");
         }
         const next = page.length > limit ? (page[limit - 1]?.id ?? null) : null;
         return { items: page.slice(0, limit), next };
