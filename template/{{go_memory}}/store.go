@@ -64,5 +64,5 @@ func (s *store) count(context.Context) (int, error) {
 	return len(s.items), nil
 }
 
-// migrate does nothing, as there is no database.
+// migrate does nothing: a service without a database has no migrations.
 func migrate() error { return nil }

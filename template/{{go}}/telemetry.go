@@ -60,7 +60,7 @@ func logAsJSON(level slog.Level) {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn(err.Error()) }))
 }
 
-// replaceAttr formats time and level as in the other stacks.
+// replaceAttr formats time as UTC and level as a lower-case name.
 func replaceAttr(groups []string, attr slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return attr

@@ -1,4 +1,4 @@
-/** `node src/main.ts` serves; `node src/main.ts migrate` does nothing, as there is no database. */
+/** `node src/main.ts` serves; `node src/main.ts migrate` does nothing without a database. */
 
 import { ConfigurationError } from "./config.ts";
 import { serve } from "./server.ts";

@@ -1,4 +1,4 @@
-"""`python -m app` serves; `python -m app migrate` does nothing, as there is no database."""
+"""`python -m app` serves; `python -m app migrate` does nothing without a database."""
 
 import sys
 

@@ -15,7 +15,7 @@ DEADLINE = 2.0  # seconds for a whole call, including the retry
 PAUSE = 0.05  # seconds before the retry: a killed replica closes its connections one by one
 TIMEOUT = httpx2.Timeout(DEADLINE, connect=0.5)
 IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")  # RFC 9110, 9.2.2
-UNREACHED = (httpx2.ConnectTimeout, httpx2.NetworkError, httpx2.RemoteProtocolError)
+UNREACHABLE = (httpx2.ConnectTimeout, httpx2.NetworkError, httpx2.RemoteProtocolError)
 IDENTITY = ("authorization", "x-auth-subject", "x-auth-scopes")
 
 tracer = trace.get_tracer(__name__)
@@ -49,7 +49,7 @@ class Callee:
             try:
                 async with asyncio.timeout(DEADLINE):
                     response = await self._send(request)
-            except UNREACHED as error:
+            except UNREACHABLE as error:
                 raise HTTPException(502, f"{self.name} is unreachable.") from error
             except (TimeoutError, httpx2.TimeoutException) as error:
                 raise HTTPException(504, f"{self.name} timed out.") from error
@@ -67,7 +67,7 @@ class Callee:
                 response = await self.client.send(request)
                 if response.status_code != 503:
                     return response
-            except UNREACHED:
+            except UNREACHABLE:
                 pass
             await asyncio.sleep(PAUSE)
         return await self.client.send(request)
