@@ -1,8 +1,7 @@
-"""The gateway's own settings: the key `gateway` of svcgen.yaml."""
+"""svcgen.yaml: the one module that reads it, strictly, for every command."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,35 +9,37 @@ from pydantic import AfterValidator, Field
 
 from svcgen.strict import Duration, StrictModel, Text, read_strictly
 from svcgen.units import SIZE_PATTERN, parse_duration, parse_size
+from svcgen.yaml_files import read_yaml
 
-Size = Annotated[Text, Field(pattern=SIZE_PATTERN, examples=["1MiB"])]
+SETTINGS_FILE = "svcgen.yaml"
 
 
-def _some(text: str) -> str:
+def _not_zero(text: str) -> str:
     if parse_size(text) == 0:
-        raise ValueError("must be larger than nothing")
+        raise ValueError("must be larger than 0")
     return text
 
 
+Size = Annotated[Text, Field(pattern=SIZE_PATTERN, examples=["1MiB"]), AfterValidator(_not_zero)]
+
+
 class GatewaySettings(StrictModel):
-    """What holds for every route that does not say otherwise, and for the listener."""
+    """The key `gateway`: the port, and the limits of routes that set none."""
 
     port: Annotated[
         int, Field(strict=True, ge=1, le=65535, description="Port of this machine.")
     ] = 8000
-    timeout: Annotated[Duration, Field(description="Of a route that names none.")] = "10s"
-    max_body: Annotated[
-        Size, AfterValidator(_some), Field(description="Larger requests get 413.")
-    ] = "1MiB"
+    timeout: Annotated[Duration, Field(description="Of a route that sets none.")] = "10s"
+    max_body: Annotated[Size, Field(description="Larger requests get 413.")] = "1MiB"
 
     @property
     def timeout_ms(self) -> int:
-        """Milliseconds until a route without a timeout of its own answers 504."""
+        """Milliseconds until a route without its own timeout answers 504."""
         return parse_duration(self.timeout)
 
     @property
     def max_body_bytes(self) -> int:
-        """Bytes of the largest request body that is let through."""
+        """Bytes of the largest request body that the gateway passes on."""
         return parse_size(self.max_body)
 
 
@@ -49,30 +50,38 @@ class DriftSettings(StrictModel):
         tuple[Text, ...], Field(description="Patterns as in .gitignore, for every service.")
     ] = ()
     services: Annotated[
-        dict[Text, tuple[Text, ...]], Field(description="More of them, by service.")
+        dict[Text, tuple[Text, ...]], Field(description="Further patterns, by service.")
     ] = Field(default_factory=dict)
 
 
 class Settings(StrictModel):
-    """The keys of svcgen.yaml; all may be absent, and so may the file."""
+    """The settings of a workspace: all keys of svcgen.yaml, each with its default."""
 
     name: Annotated[
         Text | None,
         Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Compose project; default: folder."),
     ] = None
     folders: Annotated[tuple[Text, ...], Field(description="The services; default: found.")] = ()
-    defaults: Annotated[dict[str, Any], Field(description="Answers of the company.")] = Field(
-        default_factory=dict
+    defaults: Annotated[dict[Text, Any], Field(description="Default answers of new services.")] = (
+        Field(default_factory=dict)
     )
     gateway: GatewaySettings = GatewaySettings()
     services: Annotated[
-        dict[str, dict[str, Any]], Field(description="Laid over registrations, by service.")
+        dict[Text, dict[str, Any]], Field(description="Merged over registrations, by service.")
     ] = Field(default_factory=dict)
     drift: DriftSettings = DriftSettings()
     compositions: Annotated[Any, Field(description="A later version.")] = None
     external: Annotated[Any, Field(description="A later version.")] = None
 
 
-def read_settings(written: Mapping[str, Any], file: Path) -> Settings:
-    """Read what svcgen.yaml holds; StrictError names every key that is unknown or wrong."""
-    return read_strictly(Settings, dict(written), str(file))
+def read_settings(root: Path) -> Settings:
+    """Read the svcgen.yaml of a workspace; without the file every setting is its default.
+
+    Raises StrictError that names each key that is unknown or wrong, and SvcgenError for a file
+    that is not YAML.
+    """
+    path = root / SETTINGS_FILE
+    if not path.is_file():
+        return Settings()
+    content = read_yaml(path)
+    return read_strictly(Settings, {} if content is None else content, str(path))

@@ -1,8 +1,8 @@
-"""Reading what people write: an unknown key or a wrong value is an error that helps."""
+"""Strict models of hand-written YAML: unknown keys and wrong values are errors that help."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 Text = Annotated[str, Field(strict=True)]
 
 
-def _positive(text: str) -> str:
+def _not_zero(text: str) -> str:
     if parse_duration(text) == 0:
-        raise ValueError("must be longer than nothing")
+        raise ValueError("must be longer than 0")
     return text
 
 
 Duration = Annotated[
-    Text, Field(pattern=DURATION_PATTERN, examples=["5s"]), AfterValidator(_positive)
+    Text, Field(pattern=DURATION_PATTERN, examples=["5s"]), AfterValidator(_not_zero)
 ]
-
-SETTINGS = "svcgen.yaml"
 
 
 class StrictModel(BaseModel):
@@ -36,7 +34,7 @@ class StrictModel(BaseModel):
 
 
 class StrictError(SvcgenError):
-    """A file that does not say what it should; `problems` has each fault with its file."""
+    """A file with unknown keys or wrong values; `problems` has each one with its file."""
 
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         lines = "\n".join(f"{file}: {problem}" for file, problem in problems)
@@ -49,72 +47,78 @@ Model = TypeVar("Model", bound=StrictModel)
 
 def read_strictly(
     model: type[Model],
-    written: object,
+    content: object,
     file: str,
     overlay: Mapping[str, Any] | None = None,
-    place: str = "",
+    overlay_source: str = "",
 ) -> Model:
-    """Make the model from what a file holds, with the overlay at `place` of svcgen.yaml over it.
+    """Validate the content of a file, with an overlay from another file merged over it.
 
-    Raises StrictError with a line for every fault.
+    `file` and `overlay_source` are what messages call the two. Raises StrictError with a line for
+    every problem.
     """
-    if not isinstance(written, dict):
+    if not isinstance(content, dict):
         raise StrictError([(file, "must be a map of keys.")])
     try:
-        return model.model_validate(merge(written, overlay) if overlay else written)
+        return model.model_validate(merge(content, overlay) if overlay else content)
     except ValidationError as error:
         problems = [
-            (_origin(file, fault["loc"], overlay, place), line)
-            for fault, line in _lines(model, error)
+            (overlay_source if _is_in(overlay, fault["loc"]) else file, _problem(model, fault))
+            for fault in error.errors(include_url=False, include_context=False)
         ]
         raise StrictError(list(dict.fromkeys(problems))) from error
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one map over another, key by key; lists and single values are replaced whole."""
+    """Merge one map over another, key by key; lists and single values are replaced whole."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
-        both = isinstance(under, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(under, value) if both else value  # type: ignore[arg-type] # both says so
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(under, value)
+        else:
+            merged[key] = value
     return merged
 
 
-def _lines(model: type[BaseModel], error: ValidationError) -> Iterator[tuple[ErrorDetails, str]]:
-    for fault in error.errors(include_url=False, include_context=False):
-        yield fault, _line(model, fault)
+def _is_in(overlay: Mapping[str, Any] | None, keys: Sequence[object]) -> bool:
+    """Report whether the overlay has a value at these keys."""
+    value: object = overlay or {}
+    for key in keys:
+        if not isinstance(value, Mapping) or key not in value:
+            return False
+        value = value[key]
+    return True
 
 
-def _line(model: type[BaseModel], fault: ErrorDetails) -> str:
+def _problem(model: type[BaseModel], fault: ErrorDetails) -> str:
+    """Return one error of pydantic as a sentence that names the key."""
     keys = [str(part) for part in fault["loc"]]
-    if "auth" in keys:
-        return _auth_line(keys[: keys.index("auth") + 1])
+    if keys[:1] == ["routes"] and keys[2:3] == ["auth"]:
+        return (
+            f"{'.'.join(keys[:3])} is mandatory: write `auth: none` for a route that is open to "
+            "everyone, or `auth: {jwt: PROVIDER, scopes: [...]}`."
+        )
     key = ".".join(part for part in keys if part != "[key]")
+    message, value = fault["msg"], fault["input"]
     match fault["type"]:
         case "extra_forbidden":
-            return f"{key} is no known key.{_nearest(model, keys)}"
+            known = _known_keys(model, keys[:-1])
+            hint = did_you_mean(keys[-1], known, f"Known keys: {', '.join(known)}.")
+            problem = f"is not a known key. {hint}"
         case "missing":
-            return f"{key} is missing."
+            problem = "is missing."
         case "value_error":
-            return f"{key} {fault['msg'].removeprefix('Value error, ')}."
+            problem = f"{message.removeprefix('Value error, ')}."
+        case "dict_type" | "model_type":
+            problem = f"must be a map, but is {value!r}."
+        case "tuple_type":
+            problem = f"must be a list, but is {value!r}."
         case "string_type":
-            return f"{key} must be text, but is {fault['input']!r}: write it in quotes."
+            problem = f"must be text, but is {value!r}: write it in quotes."
         case _:
-            return (
-                f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}, but it is {fault['input']!r}."
-            )
-
-
-def _auth_line(keys: Sequence[str]) -> str:
-    return (
-        f"{'.'.join(keys)} is mandatory: write `auth: none` for a route that is open to everyone, "
-        "or `auth: {jwt: PROVIDER, scopes: [...]}`."
-    )
-
-
-def _nearest(model: type[BaseModel], keys: Sequence[str]) -> str:
-    known = _known_keys(model, keys[:-1])
-    return " " + did_you_mean(keys[-1], known, f"Known here: {', '.join(known)}.")
+            return f"{key}: {message[0].lower()}{message[1:]}, but it is {value!r}."
+    return f"{key} {problem}"
 
 
 def _known_keys(model: type[BaseModel], keys: Sequence[str]) -> list[str]:
@@ -123,24 +127,13 @@ def _known_keys(model: type[BaseModel], keys: Sequence[str]) -> list[str]:
     for key in keys:
         names = {field.alias or name: field for name, field in current.model_fields.items()}
         if key in names:
-            inner = _model_in(names[key].annotation)
-            current = inner or current
+            current = _model_in(names[key].annotation) or current
     return [field.alias or name for name, field in current.model_fields.items()]
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
-    """Find the model within `Model | None`, `dict[str, Model]` and the like."""
+    """Return the model within `Model | None`, `dict[str, Model]` and the like."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     found = (_model_in(part) for part in get_args(annotation))
     return next((model for model in found if model), None)
-
-
-def _origin(file: str, loc: Sequence[object], overlay: Mapping[str, Any] | None, place: str) -> str:
-    """Name the file that the faulty value was written in."""
-    value: object = overlay or {}
-    for key in loc:
-        if not isinstance(value, Mapping) or key not in value:
-            return file
-        value = value[key]
-    return f"{SETTINGS} ({place})"

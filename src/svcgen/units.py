@@ -26,9 +26,3 @@ def parse_size(text: str) -> int:
     if not found:
         raise ValueError("must be a size such as 512KiB or 1MiB")
     return int(found[1]) * _BYTES[found[2] or ""]
-
-
-def show_duration(milliseconds: int) -> str:
-    """Write milliseconds the short way: 5000 is `5s`, 1500 is `1500ms`."""
-    whole, rest = divmod(milliseconds, 1000)
-    return f"{milliseconds}ms" if rest else f"{whole}s"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.service import Service, is_service, read_service
-from svcgen.yaml_files import read_yaml
+from svcgen.settings import SETTINGS_FILE, Settings, read_settings
 
-SETTINGS_FILE = "svcgen.yaml"
 STATE_FOLDER = ".svcgen"
 COMPOSE_MARK = "# Written by `svcgen compose`"
 LEVELS = 3
@@ -25,11 +23,11 @@ Unreadable = tuple[Path, SvcgenError]
 
 @dataclass(frozen=True)
 class Workspace:
-    """The services found below a root, sorted by name, and what `svcgen.yaml` sets for them."""
+    """The services found below a root, sorted by name, and the settings of `svcgen.yaml`."""
 
     root: Path
     services: tuple[Service, ...]
-    settings: Mapping[str, Any]
+    settings: Settings
 
     @property
     def state(self) -> Path:
@@ -63,14 +61,27 @@ def survey(start: Path) -> tuple[Workspace, tuple[Unreadable, ...]]:
     Raises SvcgenError when `svcgen.yaml` cannot be read.
     """
     root = find_root(start.resolve())
-    settings = _read_settings(root)
+    settings = read_settings(root)
+    services, unreadable = find_services(root, settings)
+    return Workspace(root, services, settings), unreadable
+
+
+def find_services(
+    root: Path, settings: Settings
+) -> tuple[tuple[Service, ...], tuple[Unreadable, ...]]:
+    """Return the services of a workspace sorted by name, and those that cannot be read.
+
+    They are the `folders` of the settings, or all that are found at most LEVELS folders down.
+    Raises SvcgenError when one of `folders` is not a service.
+    """
     services, unreadable = [], []
-    for folder in _listed(root, settings) or _found(root, LEVELS):
+    for folder in _listed(root, settings.folders) or _found(root, LEVELS):
         try:
             services.append(read_service(folder))
         except SvcgenError as error:
             unreadable.append((folder, error))
-    return Workspace(root, tuple(sorted(services, key=_by_name)), settings), tuple(unreadable)
+    services.sort(key=lambda service: (service.name, str(service.folder)))
+    return tuple(services), tuple(unreadable)
 
 
 def require_services(workspace: Workspace) -> None:
@@ -107,21 +118,13 @@ def _is_root(folder: Path) -> bool:
         return file.readline().startswith(COMPOSE_MARK)
 
 
-def _read_settings(root: Path) -> Mapping[str, Any]:
-    path = root / SETTINGS_FILE
-    settings = read_yaml(path) if path.is_file() else {}
-    if settings is not None and not isinstance(settings, dict):
-        raise SvcgenError(f"{path} must be a map of settings.", "See docs/registration.md.")
-    return settings or {}
-
-
-def _listed(root: Path, settings: Mapping[str, Any]) -> list[Path]:
-    folders = [root / str(folder) for folder in settings.get("folders") or ()]
+def _listed(root: Path, names: Iterable[str]) -> list[Path]:
+    folders = [root / name for name in names]
     for folder in folders:
         if not is_service(folder):
             raise SvcgenError(
-                f"{root / SETTINGS_FILE} lists {folder}, which is no service.",
-                "Correct `folders`, or remove it: services are found by themselves.",
+                f"{root / SETTINGS_FILE} lists {folder}, which is not a service.",
+                "Correct `folders`, or remove the key: svcgen finds services below the root.",
             )
     return folders
 
@@ -145,7 +148,3 @@ def _folders(root: Path) -> list[os.DirEntry[str]]:
             return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
-
-
-def _by_name(service: Service) -> tuple[str, str]:
-    return service.name, str(service.folder)

@@ -99,10 +99,6 @@ BOTH = f"{CATALOG} and {ORDERS}"
             "svcgen.yaml: compositions is not supported yet.",
         ),
         (
-            lambda root: (root / "svcgen.yaml").write_text("gatway: {}"),
-            'svcgen.yaml: gatway is no known key. Did you mean "gateway"?',
-        ),
-        (
             lambda root: (root / "svcgen.yaml").write_text("services: {ordrs: {}}"),
             'svcgen.yaml: services.ordrs: there is no such service. Did you mean "orders"?',
         ),
@@ -149,12 +145,12 @@ def test_all_faults_are_named_at_once(shop: Path) -> None:
     route(shop / "orders", path="/v1/catalog", timeout="soon")
     route(shop / "catalog", path="/docs")
     (shop / "catalog/openapi.json").unlink()
-    (shop / "svcgen.yaml").write_text("nme: x")
+    (shop / "svcgen.yaml").write_text("services: {stock: {}}")
     found = faults(shop)
     assert [fault.split(":")[0] for fault in found] == [
-        "svcgen.yaml",
         "catalog/openapi.json",
         ORDERS,
+        "svcgen.yaml",
         CATALOG,
     ]
 

@@ -102,7 +102,7 @@ def test_a_template_that_tells_nothing_changes_nothing(tmp_path: Path) -> None:
 
 FAULTY = [
     ([], "must be a map"),
-    ({"answer": []}, '`_svcgen.answer` is no known key. Did you mean "answers"?'),
+    ({"answer": []}, '`_svcgen.answer` is not a known key. Did you mean "answers"?'),
     ({"answers": "all"}, "must be a list"),
     ({"answers": [{"version": "v1.1.0", "rename": {}}]}, 'Did you mean "renamed"?'),
     ({"answers": [{"version": "next"}]}, "'next', which is none"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.trust import Allows, may_run, never
 from svcgen.service import Service
+from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.patterns import matcher
 from svcgen.templates.sources import open_source
@@ -18,7 +19,7 @@ from svcgen.update.pool import in_processes
 from svcgen.update.repository import refuse_sparse, repository_of
 from svcgen.update.restore import restore, unified
 from svcgen.update.selection import Selection
-from svcgen.workspace import SETTINGS_FILE, survey
+from svcgen.workspace import Workspace, find_services
 
 _FEW = 4  # services: starting processes would take longer than looking at so few
 
@@ -79,7 +80,7 @@ def drift(selection: Selection, how: How) -> tuple[Looked, ...]:
     A service that cannot be compared or restored says why, and the others go on. Raises
     SvcgenError when svcgen.yaml is faulty.
     """
-    allow = _allow_list(selection.workspace.root)
+    allow = _allow_list(selection.workspace)
     found = [_failed(folder.name, folder, error) for folder, error in selection.unreadable]
     jobs = []
     for service in selection.services:
@@ -91,14 +92,13 @@ def drift(selection: Selection, how: How) -> tuple[Looked, ...]:
     return tuple(sorted(found, key=lambda one: (one.service, str(one.folder))))
 
 
-def _allow_list(root: Path) -> Callable[[str], tuple[str, ...]]:
+def _allow_list(workspace: Workspace) -> Callable[[str], tuple[str, ...]]:
     """Return what gives the patterns of files that may differ in a service of this name."""
-    from svcgen.settings import read_settings
-
-    workspace, unreadable = survey(root)  # whole: a selection holds what the command is about
-    allowed = read_settings(workspace.settings, Path(SETTINGS_FILE)).drift
+    allowed = workspace.settings.drift
+    # The workspace of a selection may have only the service that the command is about.
+    services, unreadable = find_services(workspace.root, workspace.settings)
     if not unreadable:
-        _refuse_unknown(allowed.services, [service.name for service in workspace.services])
+        _refuse_unknown(allowed.services, [service.name for service in services])
     try:
         matcher([*allowed.allow, *chain(*allowed.services.values())])
     except SvcgenError as error:

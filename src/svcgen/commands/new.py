@@ -19,9 +19,10 @@ from svcgen.render.render import (
 )
 from svcgen.render.trust import Allows, may_run
 from svcgen.service import ANSWERS_FILE, REGISTRATION_FILE, is_service, read_service
+from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
-from svcgen.workspace import SETTINGS_FILE, Workspace, open_workspace
+from svcgen.workspace import Workspace, open_workspace
 from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
@@ -112,17 +113,16 @@ def _refuse_taken(folder: Path) -> None:
 
 
 def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
-    """Return what the company sets for all its services; a question of another template is none."""
-    defaults = workspace.settings.get("defaults") or {}
+    """Return the `defaults` of svcgen.yaml; they may answer questions of other templates too."""
+    defaults = workspace.settings.defaults
     file = workspace.root / SETTINGS_FILE
-    if not isinstance(defaults, dict):
-        raise SvcgenError(f"`defaults` in {file} must be a map.", "For example: {owner: shop}")
     known = list(questions(version))
     for question in defaults:
-        meant = did_you_mean(str(question), known)
+        meant = did_you_mean(question, known)
         if question not in known and meant:
             raise SvcgenError(
-                f"`defaults` in {file} names a question `{question}`, which there is not.", meant
+                f"`defaults` in {file} names the unknown question `{question}`.",
+                meant,
             )
     return defaults
 

@@ -17,7 +17,7 @@ from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.compose.routing import routing_faults
 from svcgen.errors import did_you_mean
 from svcgen.service import REGISTRATION_FILE, variable
-from svcgen.workspace import SETTINGS_FILE
+from svcgen.settings import SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"

@@ -15,9 +15,9 @@ from svcgen.gateway.registration import Registration, read_registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.openapi.document import read_document
 from svcgen.service import REGISTRATION_FILE, Service
-from svcgen.settings import Settings, read_settings
+from svcgen.settings import Settings
 from svcgen.strict import StrictError
-from svcgen.workspace import SETTINGS_FILE, Workspace
+from svcgen.workspace import Workspace
 
 WRITTEN_BY = "`make generate` there writes it"
 
@@ -104,17 +104,9 @@ class Fleet:
 def read_fleet(workspace: Workspace) -> tuple[Fleet, tuple[Fault, ...]]:
     """Read all services of a workspace, and say what of it cannot be read."""
     faults: list[Fault] = []
-    settings = _settings(workspace, faults)
+    settings = workspace.settings
     members = [_member(workspace.root, each, settings, faults) for each in workspace.services]
     return Fleet(workspace.root, tuple(members), settings), tuple(faults)
-
-
-def _settings(workspace: Workspace, faults: list[Fault]) -> Settings:
-    try:
-        return read_settings(workspace.settings, Path(SETTINGS_FILE))
-    except StrictError as error:
-        faults.extend(Fault((file,), problem) for file, problem in error.problems)
-        return Settings()
 
 
 def _member(root: Path, service: Service, settings: Settings, faults: list[Fault]) -> Member:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from svcgen.gateway.paths import path_problem
+from svcgen.settings import SETTINGS_FILE
 from svcgen.strict import Duration, StrictModel, Text, read_strictly
 from svcgen.yaml_files import read_yaml
 
@@ -152,5 +153,5 @@ def read_registration(
     """
     written = read_yaml(path)
     service = written.get("service") if isinstance(written, dict) else ""
-    place = f"services.{service}"
+    place = f"{SETTINGS_FILE} (services.{service})"
     return read_strictly(Registration, written, shown or str(path), overlay, place)

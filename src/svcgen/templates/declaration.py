@@ -97,8 +97,8 @@ def _keys(written: object, place: str, known: tuple[str, ...]) -> Mapping[str, A
     keys = _map(written, place)
     for key in keys:
         if key not in known:
-            hint = did_you_mean(key, known, f"Known here: {', '.join(known)}.")
-            raise _FaultError(f"`{place}.{key}` is no known key. {hint}")
+            hint = did_you_mean(key, known, f"Known keys: {', '.join(known)}.")
+            raise _FaultError(f"`{place}.{key}` is not a known key. {hint}")
     return keys
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from svcgen.errors import BusyError, SvcgenError
 from svcgen.service import Service, is_service, read_service
+from svcgen.settings import read_settings
 from svcgen.update.journal import STATE, opened_update
 from svcgen.update.repository import is_clean, is_committing, repository_of, unstage
 from svcgen.update.transaction import locked, recover
@@ -66,12 +67,14 @@ def select(
 
 
 def _only(start: Path, folder: Path, *, recovering: bool, reading: bool) -> Selection:
+    root = find_root(folder)
+    settings = read_settings(root)
     service = read_service(folder)
     killed = _killed([service]) if recovering else []
     for _folder, error in _recover(killed, reading=reading):
         raise error
     service = read_service(folder) if killed else service
-    workspace = Workspace(find_root(folder), (service,), {})
+    workspace = Workspace(root, (service,), settings)
     return Selection(workspace, (service,), (), start, everything=False)
 
 

@@ -14,6 +14,7 @@ from svcgen.run.docker.gateway import _unchunked
 from svcgen.run.docker.passwords import passwords
 from svcgen.run.docker.state import project_name, sizes
 from svcgen.service import Service
+from svcgen.settings import Settings
 from svcgen.workspace import Workspace, state_folder
 
 
@@ -52,7 +53,7 @@ def test_the_local_engine_does_not_watch(tmp_path: Path) -> None:
     from svcgen.commands.up import watch
 
     with pytest.raises(UnsupportedError, match="does not watch"):
-        watch(Workspace(tmp_path, (), {}))
+        watch(Workspace(tmp_path, (), Settings()))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_passwords_are_made_once_and_kept_from_others(
         Service(name, tmp_path / name, "python", "http", database, (), "", "")
         for name, database in names.items()
     )
-    workspace = Workspace(tmp_path, services, {})
+    workspace = Workspace(tmp_path, services, Settings())
     made = passwords(workspace, "shop")
     assert sorted(made) == ["OLD_STOCK_DB_PASSWORD", "ORDERS_DB_PASSWORD"]
     assert made["OLD_STOCK_DB_PASSWORD"] == "dev", "its volume is from a start by hand"
