@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.templates import FIRST, SECOND, answered, commit, git, publish, svcgen
+from tests.support.run import answered, svcgen, svcgen_process
+from tests.support.templates import FIRST, SECOND, commit, git, publish
 
 ANSWERS = ".copier-answers.yml"
 
@@ -124,7 +125,7 @@ def test_a_hundred_services_take_less_than_a_second_of_cpu(workspace: Path) -> N
         record(copy, "name: of-1-0", f"name: copy-{number}")
     outdated(workspace)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = svcgen("list", "--outdated", within=workspace)
+    done = svcgen_process("list", "--outdated", within=workspace)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
     assert len(done.stdout.splitlines()) > 100

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +13,9 @@ import pytest
 
 from scripts.release import cut_release
 from tests.e2e.test_docs import play
+from tests.support import run
 from tests.template_check.test_rules import COPIER, FILES
 
-SVCGEN = str(Path(sys.executable).with_name("svcgen"))
 MAKEFILE = "template/Makefile.jinja"
 TARGETS = "run:\n\t./run\n\ntest:\n\t./test\n\nlint:\n\t./lint\n\nbuild:\n\t./build\n"
 
@@ -84,7 +84,9 @@ def typed(*words: str, within: Path, code: int = 0) -> Done:
 
 
 def svcgen(*words: str, within: Path, code: int = 0) -> Done:
-    return typed(SVCGEN, *words, within=within, code=code)
+    done = run.svcgen(*words, within=within, GIT_CONFIG_GLOBAL=os.environ["GIT_CONFIG_GLOBAL"])
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
 
 
 def git(*words: str, within: Path) -> str:

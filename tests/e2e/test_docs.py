@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.repository import REPOSITORY
-from tests.support.templates import SOMEBODY
+from tests.support.run import SOMEBODY
 
 BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.templates import FIRST, SECOND, publish, svcgen
+from tests.support.run import svcgen
+from tests.support.templates import FIRST, SECOND, publish
 
 __all__ = ["Make", "made", "own_cache", "text", "versions"]
 

@@ -20,7 +20,8 @@ from svcgen.templates.base import Version
 from svcgen.templates.declaration import read_declaration
 from svcgen.update.stored_answers import carried, refuse_forgotten
 from tests.support.repository import REPOSITORY, NewService
-from tests.support.templates import ANSWERS, in_git, publish, svcgen
+from tests.support.run import svcgen
+from tests.support.templates import ANSWERS, in_git, publish
 
 Asked = Mapping[str, object]
 

@@ -9,18 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.templates import (
-    COPIER_YML,
-    FIRST,
-    SECOND,
-    answered,
-    commit,
-    git,
-    in_git,
-    publish,
-    svcgen,
-    write,
-)
+from tests.support.run import answered, svcgen
+from tests.support.templates import COPIER_YML, FIRST, SECOND, commit, git, in_git, publish, write
 
 Edit = Callable[[Path], object]
 

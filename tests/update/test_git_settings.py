@@ -13,17 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.templates import (
-    FIRST,
-    SECOND,
-    SOMEBODY,
-    answered,
-    commit,
-    git,
-    in_git,
-    publish,
-    svcgen,
-)
+from tests.support.run import SOMEBODY, answered, svcgen, svcgen_process
+from tests.support.templates import FIRST, SECOND, commit, git, in_git, publish
 from tests.support.templates import write as put
 from tests.support.updates import own_cache, text, versions
 
@@ -280,7 +271,7 @@ def without_home(shop: Path) -> subprocess.CompletedProcess[str]:
         "os.environ.pop('HOME', None)\n"
     )
     variables = {"PYTHONPATH": str(shop), "SVCGEN_CACHE_DIR": "", "XDG_CACHE_HOME": ""}
-    return svcgen("new", "stock", "--yes", within=shop, **variables)
+    return svcgen_process("new", "stock", "--yes", within=shop, **variables)
 
 
 def in_a_folder_that_is_gone(shop: Path) -> subprocess.CompletedProcess[str]:

@@ -20,17 +20,16 @@ from svcgen.update.model import Options
 from svcgen.update.selection import select
 from svcgen.update.transaction import locked
 from svcgen.update.worker import update_service
+from tests.support.run import answered, svcgen
 from tests.support.templates import (
     COPIER_YML,
     FIRST,
     SECOND,
     Files,
-    answered,
     commit,
     git,
     in_git,
     publish,
-    svcgen,
     write,
 )
 from tests.support.updates import Make, made, own_cache, text, versions

@@ -13,7 +13,8 @@ from svcgen.update.jobs import jobs
 from svcgen.update.model import Options
 from svcgen.update.selection import select
 from svcgen.update.worker import update_service
-from tests.support.templates import answered, commit, git, in_git, svcgen, write
+from tests.support.run import answered, svcgen
+from tests.support.templates import commit, git, in_git, write
 from tests.support.terminal import at_terminal
 from tests.support.updates import Make, made, own_cache, text, versions
 
