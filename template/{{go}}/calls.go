@@ -108,8 +108,7 @@ func complete(kind reflect.Type, text []byte) bool {
 	return true
 }
 
-// send sends the request. It retries once if the method is idempotent and another replica may
-// succeed.
+// send sends the request. It retries an idempotent one once if another replica may succeed.
 func (c client) send(
 	ctx context.Context, method, path string, caller http.Header, body []byte,
 ) (int, []byte, error) {

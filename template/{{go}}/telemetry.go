@@ -55,7 +55,7 @@ var (
 func logAsJSON(level slog.Level) {
 	jsonHandler := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level, ReplaceAttr: replaceAttr})
 	attrs := []slog.Attr{slog.String("service", service), slog.String("version", version())}
-	slog.SetDefault(slog.New(tracedHandler{jsonHandler.WithAttrs(attrs)}))
+	slog.SetDefault(slog.New(traceHandler{jsonHandler.WithAttrs(attrs)}))
 	otel.SetLogger(logr.FromSlogHandler(slog.Default().Handler()))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn(err.Error()) }))
 }
@@ -74,10 +74,10 @@ func replaceAttr(groups []string, attr slog.Attr) slog.Attr {
 	return attr
 }
 
-// tracedHandler adds the trace and span IDs of the context to a record.
-type tracedHandler struct{ slog.Handler }
+// traceHandler adds the trace and span IDs of the context to a record.
+type traceHandler struct{ slog.Handler }
 
-func (t tracedHandler) Handle(ctx context.Context, record slog.Record) error {
+func (t traceHandler) Handle(ctx context.Context, record slog.Record) error {
 	var traceID, spanID string
 	if context := trace.SpanContextFromContext(ctx); context.IsValid() {
 		traceID, spanID = context.TraceID().String(), context.SpanID().String()
@@ -86,12 +86,12 @@ func (t tracedHandler) Handle(ctx context.Context, record slog.Record) error {
 	return t.Handler.Handle(ctx, record)
 }
 
-func (t tracedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return tracedHandler{t.Handler.WithAttrs(attrs)}
+func (t traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traceHandler{t.Handler.WithAttrs(attrs)}
 }
 
-func (t tracedHandler) WithGroup(name string) slog.Handler {
-	return tracedHandler{t.Handler.WithGroup(name)}
+func (t traceHandler) WithGroup(name string) slog.Handler {
+	return traceHandler{t.Handler.WithGroup(name)}
 }
 
 // startTracing creates a trace for every request and exports it only if a collector is configured.
@@ -137,8 +137,7 @@ func (r *recorder) Write(body []byte) (int, error) {
 
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// observe records a span, a metric and a log line per request, limits its body, and maps a panic to
-// a problem.
+// observe records a span, a metric and a log line per request, limits its body and recovers panics.
 func observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, method := time.Now(), r.Method
