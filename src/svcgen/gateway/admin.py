@@ -125,22 +125,22 @@ def active_requests(admin_socket: Path) -> int:
 
 
 def acknowledged(stats: Stats, patience: float = PATIENCE) -> Callable[[str], None]:
-    """Return a `Settle` that waits until Envoy uses the file, by its own counters.
+    """Return a `WaitApplied` that waits until Envoy uses the file, by its own counters.
 
     Make it before the first file is written. It raises SvcgenError when Envoy refuses a file or
     does not take it in within `patience` seconds.
     """
     before = dict(stats())
 
-    def settle(name: str) -> None:
+    def wait_applied(name: str) -> None:
         now = _wait(stats, name, before, patience)
         before.update(now)
 
-    return settle
+    return wait_applied
 
 
 def waiting(pause: float) -> Callable[[str], None]:
-    """Return a `Settle` that waits `pause` seconds: for an Envoy whose admin cannot be reached."""
+    """Return a `WaitApplied` that waits `pause` seconds, for an Envoy without a reachable admin."""
     return lambda _name: time.sleep(pause)
 
 
