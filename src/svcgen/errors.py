@@ -1,8 +1,8 @@
-"""What can go wrong and can be put right by the user; everything else is a bug.
+"""Errors that the user can fix, and the words of their messages; every other exception is a bug.
 
 SvcgenError          a message and what to type next; exit 1
-├── UnsupportedError  written down correctly, but only a later version can do it
-└── BusyError         another svcgen is at work there, and ends by itself
+├── UnsupportedError  a valid declaration that only a later version supports
+└── BusyError         another svcgen works on the same service; it ends without help
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 
 class SvcgenError(Exception):
-    """Something the user can fix: says what is wrong (`problem`) and what to do (`advice`)."""
+    """An error that the user can fix: what is wrong (`problem`) and what to do (`advice`)."""
 
     def __init__(self, problem: str, advice: str = "") -> None:
         super().__init__(f"{problem}\n{advice}" if advice else problem)
@@ -25,16 +25,21 @@ class SvcgenError(Exception):
 
 
 class UnsupportedError(SvcgenError):
-    """A declaration that this version understands but cannot keep; it is refused, never ignored."""
+    """A declaration that this version reads but does not support; it is refused, never ignored."""
 
 
 class BusyError(SvcgenError):
-    """Another svcgen is at work on the same service; what only reads it need not wait."""
+    """Another svcgen works on the same service; a command that only reads need not wait."""
 
 
-def did_you_mean(written: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Ask whether the nearest of what is known was meant; say `otherwise` where none is near."""
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return `Did you mean ...?` with the nearest known word; `otherwise` when none is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(written, list(known), n=1)
+    near = get_close_matches(word, list(known), n=1)
     return f'Did you mean "{near[0]}"?' if near else otherwise
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "no faults", "1 fault", "2 faults"."""
+    return f"1 {noun}" if number == 1 else f"{number or 'no'} {noun}s"

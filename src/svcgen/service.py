@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from svcgen.yaml_files import read_yaml
 
 ANSWERS_FILE = ".copier-answers.yml"
 REGISTRATION_FILE = "chart/registration.yaml"
+COMPOSE_FILE = "compose.yaml"  # of a service, and of the workspace
+OPENAPI_FILE = "openapi.json"
 
 
 @dataclass(frozen=True)
 class Service:
-    """What the answers file of one service says: facts of the time it was made or last updated."""
+    """The answers of one service, as of the time it was made or last updated."""
 
     name: str
     folder: Path
@@ -28,17 +31,17 @@ class Service:
 
     @property
     def registration(self) -> Path:
-        """The file with the facts of run time: routes, auth, limits, timeouts, calls."""
+        """The file with the routes, auth, limits, timeouts and calls."""
         return self.folder / REGISTRATION_FILE
 
     @property
     def openapi(self) -> Path:
-        """The committed copy of what `/openapi.json` answers."""
-        return self.folder / "openapi.json"
+        """The committed copy of the response of `/openapi.json`."""
+        return self.folder / OPENAPI_FILE
 
 
 def is_service(folder: Path) -> bool:
-    """Tell whether a folder holds a service of ours; one that is closed to us does not."""
+    """Report whether a folder holds a service; a folder without read permission does not."""
     try:
         return (folder / ANSWERS_FILE).is_file() and (folder / REGISTRATION_FILE).is_file()
     except PermissionError:
@@ -70,32 +73,25 @@ def read_service(folder: Path) -> Service:
 
 
 def variable(name: str) -> str:
-    """Spell a service's name as environment variables do: `order-items` is `ORDER_ITEMS`."""
+    """Return a service's name as environment variables spell it: `order-items` is `ORDER_ITEMS`."""
     return name.upper().replace("-", "_")
 
 
 def read_answers(path: Path) -> dict[str, Any]:
-    """Read an answers file; SvcgenError when it holds no map of answers."""
-    _refuse_markers(path)
-    answers = read_yaml(path)
-    if not isinstance(answers, dict):
-        raise SvcgenError(f"{path} holds no answers.", "Restore the file from version control.")
-    return answers
+    """Read an answers file.
 
-
-def _refuse_markers(path: Path) -> None:
-    """Tell a merge by git that stopped here from a file that somebody broke."""
-    lines = _lines(path)
+    Raises SvcgenError when it does not hold a map of answers, or has git's conflict markers.
+    """
+    lines: list[bytes] = []
+    with suppress(OSError):  # read_yaml reports it
+        lines = path.read_bytes().splitlines()
     for number, line in enumerate(lines, 1):
         if line.startswith((b"<<<<<<< ", b">>>>>>> ")):
             raise SvcgenError(
                 f"{path} has the conflict markers of a merge, from line {number} on.",
                 "Keep the side with the newer `_commit`, then `svcgen update` the service.",
             )
-
-
-def _lines(path: Path) -> list[bytes]:
-    try:
-        return path.read_bytes().splitlines()
-    except OSError:  # whoever reads the answers says so
-        return []
+    answers = read_yaml(path)
+    if not isinstance(answers, dict):
+        raise SvcgenError(f"{path} holds no answers.", "Restore the file from version control.")
+    return answers

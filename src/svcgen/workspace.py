@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.service import Service, is_service, read_service
+from svcgen.service import COMPOSE_FILE, Service, is_service, read_service
 from svcgen.settings import SETTINGS_FILE, Settings, read_settings
 
 STATE_FOLDER = ".svcgen"
@@ -111,7 +111,7 @@ def state_folder(root: Path) -> Path:
 def _is_root(folder: Path) -> bool:
     if (folder / SETTINGS_FILE).is_file() or (folder / STATE_FOLDER).is_dir():
         return True
-    compose = folder / "compose.yaml"
+    compose = folder / COMPOSE_FILE
     if not compose.is_file():
         return False
     with compose.open(encoding="utf-8", errors="replace") as file:

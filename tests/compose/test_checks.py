@@ -31,7 +31,7 @@ BOTH = f"{CATALOG} and {ORDERS}"
         ),
         (
             lambda root: registration(root / "orders", service="order"),
-            f'{ORDERS} and orders/.copier-answers.yml: say "order" and "orders" for one service.',
+            f'{ORDERS} and orders/.copier-answers.yml: name one service "order" and "orders".',
         ),
         (
             lambda root: route(root / "orders", path="/v1/catalog"),
@@ -53,15 +53,16 @@ BOTH = f"{CATALOG} and {ORDERS}"
         (
             lambda root: route(root / "orders", methods=["GET", "DELETE"]),
             f"{ORDERS} and orders/openapi.json: routes.orders: no operation for DELETE /v1/orders;"
-            " `make generate` writes openapi.json anew.",
+            " `make generate` writes openapi.json again.",
         ),
         (
             lambda root: (root / "orders/openapi.json").unlink(),
-            "orders/openapi.json: is missing; `make generate` there writes it.",
+            "orders/openapi.json: is missing; write it with `make generate` in that service.",
         ),
         (
             lambda root: (root / "orders/openapi.json").write_text("{"),
-            "orders/openapi.json: is no OpenAPI document; `make generate` there writes it.",
+            "orders/openapi.json: is not an OpenAPI document;"
+            " write it with `make generate` in that service.",
         ),
         (
             lambda root: registration(root / "orders", calls=["catalog", "nobody"]),

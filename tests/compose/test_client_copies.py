@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from svcgen.errors import SvcgenError
-from svcgen.openapi.breaking import broken_promises
+from svcgen.openapi.breaking import breaking_changes
 from svcgen.render.render import render_service
 from tests.support.run import svcgen
 from tests.support.workspaces import inspect, make, registration, stitch
@@ -88,7 +88,7 @@ NEW, SUMMARY = "POST /v1/catalog (createItem)", "GET /v1/catalog/summary (getSum
         ),
         (
             lambda now: operation(now, "")["parameters"].pop(0),
-            [f"{LIST}: parameter limit is taken no more."],
+            [f"{LIST}: parameter limit is no longer accepted."],
         ),
         (
             lambda now: operation(now, "")["parameters"][0]["schema"].update(maximum=50),
@@ -100,7 +100,7 @@ NEW, SUMMARY = "POST /v1/catalog (createItem)", "GET /v1/catalog/summary (getSum
         ),
         (
             lambda now: operation(now, "")["parameters"][1].update(schema={"type": "string"}),
-            [f"{LIST}: parameter cursor: null is taken no more."],
+            [f"{LIST}: parameter cursor: null is no longer accepted."],
         ),
         (
             lambda now: operation(now, "")["parameters"][1].update(required=True),
@@ -126,7 +126,7 @@ NEW, SUMMARY = "POST /v1/catalog (createItem)", "GET /v1/catalog/summary (getSum
                 )
                 or schema(now, "NewItem").update(required=["title"])
             ),
-            [f"{NEW}: body: title is required now.", f"{NEW}: body: name is taken no more."],
+            [f"{NEW}: body: title is required now.", f"{NEW}: body: name is no longer accepted."],
         ),
         (
             lambda now: member(now, "NewItem", "name").update(maxLength=20),
@@ -138,7 +138,7 @@ NEW, SUMMARY = "POST /v1/catalog (createItem)", "GET /v1/catalog/summary (getSum
         ),
         (
             lambda now: operation(now, "", "post").pop("requestBody"),
-            [f"{NEW}: a body is taken no more."],
+            [f"{NEW}: a body is no longer accepted."],
         ),
         (
             lambda now: operation(now, "").update(requestBody={"required": True}),
@@ -148,13 +148,13 @@ NEW, SUMMARY = "POST /v1/catalog (createItem)", "GET /v1/catalog/summary (getSum
             lambda now: operation(now, "", "post")["responses"].update(
                 {"200": operation(now, "", "post")["responses"].pop("201")}
             ),
-            [f"{NEW}: is not answered by 201 any more."],
+            [f"{NEW}: is no longer answered by 201."],
         ),
         (
             lambda now: operation(now, "/summary")["responses"]["200"].update(
                 content={"text/plain": {}}
             ),
-            [f"{SUMMARY}: answer 200 has no application/json any more."],
+            [f"{SUMMARY}: answer 200 no longer has application/json."],
         ),
         (
             lambda now: (
@@ -260,9 +260,9 @@ def test_any_two_documents_are_compared_and_none_breaks_itself(
     for document in (one, other):
         holder, key = data.draw(st.sampled_from(places(document)))
         holder[key] = data.draw(JUNK)
-    for _operation, problem in broken_promises(one, other):
+    for _operation, problem in breaking_changes(one, other):
         assert problem
-    assert list(broken_promises(one, deepcopy(one))) == []
+    assert list(breaking_changes(one, deepcopy(one))) == []
 
 
 def places(within: Any) -> list[tuple[Any, Any]]:
@@ -299,17 +299,20 @@ def call_parts(shop: Path) -> None:
     [
         (
             lambda shop: (shop / COPY).write_text("{"),
-            [f"{COPY}: is no OpenAPI document; `svcgen compose --refresh` writes it anew."],
+            [
+                f"{COPY}: is not an OpenAPI document;"
+                " write it again with `svcgen compose --refresh`."
+            ],
         ),
         (
             lose_the_document,
-            [f"{CALLEE}: is missing; `make generate` there writes it."],
+            [f"{CALLEE}: is missing; write it with `make generate` in that service."],
         ),
         (
             lambda shop: (shop / COPY).rename(shop / "orders/clients/parts.openapi.json"),
             [
                 "orders/clients/parts.openapi.json and orders/chart/registration.yaml: disagree:"
-                ' a copy is there, but `calls` does not name "parts".'
+                ' there is a copy, but `calls` does not name "parts".'
             ],
         ),
         (
@@ -347,10 +350,10 @@ def test_check_names_all_at_once_and_exits_with_3(shop: Path, known: Document) -
     assert done.stderr == (
         "3 faults:\n"
         "  orders/chart/registration.yaml and orders/openapi.json: routes.lost: no operation for"
-        " any method of /lost/here; `make generate` writes openapi.json anew.\n"
+        " any method of /lost/here; `make generate` writes openapi.json again.\n"
         f"  {FILES}{SUMMARY}: is gone; no service has it.\n"
         f"  {FILES}{ONE}: is gone; no service has it.\n"
-        "Mend the callee, or let the caller follow it: svcgen compose --refresh\n"
+        "Fix the callee, or accept its API: svcgen compose --refresh\n"
     )
     said = json.loads(svcgen("compose", "--check", "--json", within=shop).stdout)
     assert said["broken"][0]["files"] == [COPY, CALLEE]
@@ -390,7 +393,7 @@ def test_refresh_writes_nothing_when_a_callee_has_no_document(shop: Path) -> Non
     registration(shop / "catalog", routes={})
     before = (shop / COPY).read_text()
     (shop / CALLEE).write_text("[]")
-    with pytest.raises(SvcgenError, match="is no OpenAPI document"):
+    with pytest.raises(SvcgenError, match="is not an OpenAPI document"):
         stitch(shop, refresh=True)
     assert (shop / COPY).read_text() == before
     assert not (shop / "compose.yaml").exists()

@@ -96,7 +96,7 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
         ({**SMALLEST, "routes": [ROUTE]}, "routes must be a map"),
         (
             {**SMALLEST, "routes": {"auth": ROUTE | {"methods": "GET"}}},
-            "routes.auth.methods must be",
+            "routes.auth.methods must",
         ),
         ({**SMALLEST, "calls": [False]}, "calls.0 must be text, but is False: write it in quotes"),
         ({**SMALLEST, "service": "Orders"}, "service"),

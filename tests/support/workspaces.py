@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from svcgen.commands.compose import Composed, check, compose
+from svcgen.commands.compose import ComposeResult, check, compose
 from svcgen.compose.fleet import FaultsError
 from svcgen.service import variable
 from svcgen.workspace import open_workspace
@@ -71,12 +71,12 @@ def route(folder: Path, **keys: Any) -> None:
     )
 
 
-def stitch(root: Path, *only: str, **options: bool) -> Composed:
+def stitch(root: Path, *only: str, **options: bool) -> ComposeResult:
     (root / "svcgen.yaml").touch()
-    return compose(open_workspace(root), only, settle=lambda _name: None, **options)
+    return compose(open_workspace(root), only, wait_applied=lambda _name: None, **options)
 
 
-def inspect(root: Path, *only: str) -> Composed:
+def inspect(root: Path, *only: str) -> ComposeResult:
     (root / "svcgen.yaml").touch()
     return check(open_workspace(root), only)
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svcgen.template_check.cases import combinations, covering, possible
-from svcgen.template_check.check import Checked, check_template
+from svcgen.template_check.check import CheckResult, check_template
 from svcgen.template_check.source_tree import read_template
 
 COPIER = """\
@@ -53,7 +53,7 @@ def template(tmp_path: Path) -> Path:
 def test_a_sound_template_has_no_faults(template: Path) -> None:
     declare("calls: {type: yaml, default: []}\nstrict: {type: bool, default: true}")(template)
     checked = check_template(template)
-    assert checked == Checked(tried=12, possible=12, refused=0, faults=())
+    assert checked == CheckResult(tried=12, possible=12, refused=0, faults=())
 
 
 Break = Callable[[Path], object]

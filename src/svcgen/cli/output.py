@@ -8,15 +8,17 @@ from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from svcgen.errors import counted
+
 if TYPE_CHECKING:
-    from svcgen.commands.compose import Composed
+    from svcgen.commands.compose import ComposeResult
     from svcgen.commands.demo import Demo
-    from svcgen.commands.template.init import NewTemplate
-    from svcgen.commands.template.release import Released
-    from svcgen.commands.template.upgrade import Upgraded
+    from svcgen.commands.template.init import InitResult
+    from svcgen.commands.template.release import ReleaseResult
+    from svcgen.commands.template.upgrade import UpgradeResult
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import LogLine, Replica
-    from svcgen.template_check.check import Checked
+    from svcgen.template_check.check import CheckResult
 
 
 def document(value: Any) -> str:
@@ -38,7 +40,7 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     return "\n".join(_padded(line, widths) for line in lines)
 
 
-def composed(done: Composed) -> str:
+def composed(done: ComposeResult) -> str:
     """Say what was stitched, which files were written, and what is to be made of them."""
     lines = [f"{len(done.services)} services, {done.routes} routes at the gateway"]
     lines += [f"  wrote {file}" for file in done.written] or ["  all was current"]
@@ -47,22 +49,22 @@ def composed(done: Composed) -> str:
     return "\n".join(lines)
 
 
-def checked(done: Composed) -> str:
+def checked(done: ComposeResult) -> str:
     """Show how the files differ from what would be written, if that can be said."""
     if done.faults:
         return "Nothing to compare: the services do not fit together."
     return "".join(done.differences.values()) or "compose.yaml and gateway/ are current"
 
 
-def complaints(done: Composed) -> str:
+def complaints(done: ComposeResult) -> str:
     """List what does not fit, a line each; empty when all does."""
     found = [*done.faults, *done.broken]
     if not found:
         return ""
-    lines = ["1 fault:" if len(found) == 1 else f"{len(found)} faults:"]
+    lines = [f"{counted(len(found), 'fault')}:"]
     lines += [f"  {fault}" for fault in found]
     if done.broken:
-        lines.append("Mend the callee, or let the caller follow it: svcgen compose --refresh")
+        lines.append("Fix the callee, or accept its API: svcgen compose --refresh")
     return "\n".join(lines) + "\n"
 
 
@@ -156,7 +158,7 @@ def _branches(branches: dict[str, Any], indent: str) -> Iterable[str]:
         yield from _branches(branches[name], indent + ("    " if last else "│   "))
 
 
-def template_faults(checked: Checked) -> str:
+def template_faults(checked: CheckResult) -> str:
     """List what breaks a rule, a line each, with the answers that show it."""
     lines = [
         f"{fault.path}: {fault.rule}: {fault.problem}"
@@ -164,14 +166,14 @@ def template_faults(checked: Checked) -> str:
         for fault in checked.faults
     ]
     refused = f", {checked.refused} of them refused by its validators" if checked.refused else ""
-    count = "1 fault" if len(lines) == 1 else f"{len(lines) or 'no'} faults"
+    count = counted(len(lines), "fault")
     tried = f"{checked.tried} combinations of answers"
     if checked.tried < checked.possible:
         tried = f"{checked.tried} of {checked.possible} combinations, with every pair of choices"
     return "\n".join([*lines, f"{tried}{refused}: {count}"])
 
 
-def template_begun(made: NewTemplate, folder: str) -> str:
+def template_begun(made: InitResult, folder: str) -> str:
     """Say what was begun, and what to type next."""
     return (
         f"{folder} holds svcgen's template {made.version}, on main and on {made.upstream}.\n"
@@ -179,7 +181,7 @@ def template_begun(made: NewTemplate, folder: str) -> str:
     )
 
 
-def template_upgraded(done: Upgraded) -> str:
+def template_upgraded(done: UpgradeResult) -> str:
     """Say that a release was merged, or what there is to decide."""
     if not done.conflicts:
         return f"{done.branch} has svcgen's {done.version} now.\nNext: svcgen template check"
@@ -193,7 +195,7 @@ def template_upgraded(done: Upgraded) -> str:
     )
 
 
-def template_released(done: Released) -> str:
+def template_released(done: ReleaseResult) -> str:
     """Say that a version was tagged, or why it was not."""
     said = template_faults(done.checked)
     if done.checked.faults:

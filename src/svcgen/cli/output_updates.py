@@ -11,7 +11,7 @@ from svcgen.cli.output import table
 
 if TYPE_CHECKING:
     from svcgen.commands.drift import Looked
-    from svcgen.commands.list import Outdated
+    from svcgen.commands.list import OutdatedService
     from svcgen.update.model import Job, Outcome
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,7 +72,7 @@ def _needs(outcome: Outcome, *, dry_run: bool) -> list[str]:
     return list(filter(None, lines))
 
 
-def outdated(behind: Sequence[Outdated]) -> str:
+def outdated(behind: Sequence[OutdatedService]) -> str:
     """Show which services are behind, and what their templates changed since the oldest of them."""
     known = [one for one in behind if not one.error]
     if not known:
@@ -81,8 +81,8 @@ def outdated(behind: Sequence[Outdated]) -> str:
     return "\n".join([table(rows), *_changelogs(known), "\nNext: svcgen update --all"])
 
 
-def _changelogs(behind: Iterable[Outdated]) -> Iterable[str]:
-    longest: dict[str, Outdated] = {}
+def _changelogs(behind: Iterable[OutdatedService]) -> Iterable[str]:
+    longest: dict[str, OutdatedService] = {}
     for one in behind:
         if one.template not in longest or len(one.entries) > len(longest[one.template].entries):
             longest[one.template] = one
@@ -109,7 +109,7 @@ def drift(looked: Sequence[Looked]) -> str:
     return "\n".join([table(rows), *diffs]).rstrip()
 
 
-def errors(results: Iterable[Looked] | Iterable[Outdated]) -> str:
+def errors(results: Iterable[Looked] | Iterable[OutdatedService]) -> str:
     """Say what could not be looked at, a line each; empty when there is nothing."""
     return "".join(f"{one.folder}: {one.error}\n" for one in results if one.error)
 

@@ -11,20 +11,20 @@ from svcgen.workspace import Workspace, require_services
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault
-    from svcgen.compose.write import Inspected
-    from svcgen.gateway.apply import Settle
+    from svcgen.compose.write import InspectedFleet
+    from svcgen.gateway.apply import WaitApplied
 
-# A running gateway takes a file in within 20 ms; files follow one another more slowly than that.
+# A running gateway loads a file within 20 ms; svcgen waits longer than that between two files.
 PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
-class Composed:
-    """What was written, or by `check` would be; `differences` has a unified diff of each then.
+class ComposeResult:
+    """What was written, or by `check` would be; `differences` then has a unified diff of each.
 
-    `broken` is what callers rely on and their callees do not keep; `faults`, only of `check`, is
-    all that else does not fit together. `refreshed` are the services with newer copies of their
-    callees' documents.
+    `broken` are callees that no longer keep what their callers rely on. `faults`, only of `check`,
+    is everything else that does not fit together. `refreshed` are the services with newer copies
+    of their callees' documents.
     """
 
     root: Path
@@ -37,8 +37,8 @@ class Composed:
     refreshed: tuple[str, ...] = ()
 
 
-def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> Composed:
-    """Find all that does not fit together, and what `compose` would write; nothing is written.
+def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> ComposeResult:
+    """Find all that does not fit together, and what `compose` would write; write nothing.
 
     Raises SvcgenError without services, and for an unknown name in `only`.
     """
@@ -50,7 +50,7 @@ def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) 
     found = inspect_fleet(workspace, only, deps=deps)
     fleet = found.fleet
     diffs = {} if found.faults else differences(fleet.root, stitched_files(fleet))
-    return _composed(found, written=tuple(diffs), differences=diffs)
+    return _result(found, written=tuple(diffs), differences=diffs)
 
 
 def compose(
@@ -59,50 +59,49 @@ def compose(
     *,
     deps: bool = True,
     refresh: bool = False,
-    settle: Settle | None = None,
-) -> Composed:
+    wait_applied: WaitApplied | None = None,
+) -> ComposeResult:
     """Write compose.yaml and gateway/ for a workspace.
 
-    `only` names services, which pull in what they call unless `deps` is false. With `refresh` the
-    callers' copies of OpenAPI documents become those of the callees. `settle` waits for a running
-    gateway between two files. Raises FaultsError with all faults of services that do not fit
-    together, SvcgenError without services and for a file edited by hand; nothing is written then.
+    `only` names services, with those they call unless `deps` is false. With `refresh` the callers'
+    copies of OpenAPI documents become those of the callees. `wait_applied` waits for a running
+    gateway between two files.
+
+    Raises FaultsError with all faults of services that do not fit together, SvcgenError without
+    services and for a file edited by hand; nothing is written then.
     """
+    from svcgen.compose.client_copies import outdated_copies, write_copies
     from svcgen.compose.fleet import FaultsError
-    from svcgen.compose.write import inspect_fleet
+    from svcgen.compose.stitch import stitched_files
+    from svcgen.compose.write import inspect_fleet, write_stitched
+    from svcgen.gateway.admin import waiting
 
     require_services(workspace)
     found = inspect_fleet(workspace, only, deps=deps)
     if found.faults:
         raise FaultsError(found.faults)
-    return _written(found, settle, refresh=refresh)
-
-
-def _written(found: Inspected, settle: Settle | None, *, refresh: bool) -> Composed:
-    from svcgen.compose.client_copies import newer_documents
-    from svcgen.compose.stitch import stitched_files
-    from svcgen.compose.write import write_copies, write_stitched
-    from svcgen.gateway.admin import waiting
-
     fleet = found.fleet
-    newer = newer_documents(fleet, found.everyone) if refresh else []
-    written = write_stitched(fleet.root, stitched_files(fleet), settle or waiting(PAUSE_S))
-    write_copies(newer)
-    callers = dict.fromkeys(copy.caller.name for copy, _text in newer)
-    files = (*written, *(copy.file for copy, _text in newer))
-    return _composed(found, written=files, refreshed=tuple(callers))
+    outdated = outdated_copies(fleet, found.everyone) if refresh else []
+    wait = wait_applied or waiting(PAUSE_S)
+    files = write_stitched(fleet.root, stitched_files(fleet), wait)
+    write_copies(outdated)
+    return _result(
+        found,
+        written=(*files, *(copy.file for copy, _text in outdated)),
+        refreshed=tuple(dict.fromkeys(copy.caller.name for copy, _text in outdated)),
+    )
 
 
-def _composed(
-    found: Inspected,
+def _result(
+    found: InspectedFleet,
     *,
     written: tuple[str, ...],
     differences: Mapping[str, str] | None = None,
     refreshed: tuple[str, ...] = (),
-) -> Composed:
+) -> ComposeResult:
     from svcgen.compose.client_copies import broken_contracts
 
-    return Composed(
+    return ComposeResult(
         root=found.fleet.root,
         services=tuple(service.name for service in found.fleet.services),
         routes=0 if found.faults else len(found.fleet.table),

@@ -52,7 +52,7 @@ _PLAIN = "It was made from a folder without versions, so nothing can be newer."
 
 
 @dataclass(frozen=True)
-class Outdated:
+class OutdatedService:
     """A service that is behind, with the changelog entries between; or why that is not known."""
 
     name: str
@@ -64,7 +64,9 @@ class Outdated:
     error: str = ""
 
 
-def outdated(workspace: Workspace, unreadable: Iterable[Unreadable] = ()) -> tuple[Outdated, ...]:
+def outdated(
+    workspace: Workspace, unreadable: Iterable[Unreadable] = ()
+) -> tuple[OutdatedService, ...]:
     """Return the services that are behind and those that cannot be compared; nothing is rendered.
 
     A company's template is fetched once, however many services were made from it.
@@ -76,24 +78,28 @@ def outdated(workspace: Workspace, unreadable: Iterable[Unreadable] = ()) -> tup
 
     found = [_compared(service, workspace.root, newest) for service in workspace.services]
     broken = [
-        Outdated(folder.name, _below(folder, workspace.root), "", "", error=error.problem)
+        OutdatedService(folder.name, _below(folder, workspace.root), "", "", error=error.problem)
         for folder, error in unreadable
     ]
     return (*filter(None, found), *broken)
 
 
-def _compared(service: Service, root: Path, newest: Callable[[str], Version]) -> Outdated | None:
+def _compared(
+    service: Service, root: Path, newest: Callable[[str], Version]
+) -> OutdatedService | None:
     about = (service.name, _below(service.folder, root), service.template, service.version)
     try:
         if not service.version:
-            return Outdated(*about, error=_PLAIN)
+            return OutdatedService(*about, error=_PLAIN)
         there = newest(service.template)
         place = compare(service.version, there.name)
         if place > 0:
             open_source(service.template).obtain(service.version)  # says so when it is not there
     except SvcgenError as error:
-        return Outdated(*about, error=error.sentence)
-    return Outdated(*about, there.name, _missed(there, service.version)) if place < 0 else None
+        return OutdatedService(*about, error=error.sentence)
+    return (
+        OutdatedService(*about, there.name, _missed(there, service.version)) if place < 0 else None
+    )
 
 
 _missed = cache(entries)  # most of a fleet has one version

@@ -29,7 +29,7 @@ _PLAIN = re.compile("[a-z][-a-z0-9]*")
 
 
 @dataclass(frozen=True)
-class NewService:
+class NewResult:
     """What was made: the service's folder and its files, relative to it, sorted."""
 
     name: str
@@ -59,7 +59,7 @@ def new_service(
     template: Template = OURS,
     *,
     ask: bool = False,
-) -> NewService:
+) -> NewResult:
     """Render a service beside its place, then move it there in one step.
 
     Raises SvcgenError, with nothing written, when the place is taken, the name is used in the
@@ -156,11 +156,11 @@ def _give_modes(made: Path) -> None:
             path.chmod((0o777 if path.stat().st_mode & 0o100 else 0o666) & ~umask)
 
 
-def _moved(made: Path, folder: Path) -> NewService:
+def _moved(made: Path, folder: Path) -> NewResult:
     service = read_service(made)
     files = sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file())
     try:
         os.rename(made, folder)  # noqa: PTH104 (over an empty folder, or not at all)
     except OSError as error:
         raise SvcgenError(f"{folder} cannot be made: {error.strerror}.") from error
-    return NewService(service.name, folder, service.version, tuple(files))
+    return NewResult(service.name, folder, service.version, tuple(files))

@@ -1,4 +1,4 @@
-"""`svcgen routes`: the gateway's table, and what becomes of one request."""
+"""`svcgen routes`: the gateway's table, and how it handles one request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def list_routes(workspace: Workspace) -> tuple[Route, ...]:
 
 
 def explain_route(workspace: Workspace, path: str, method: str = "GET") -> Explanation:
-    """Say which route wins a request and why, and what the gateway does with it."""
+    """Return which route wins a request and why, and how the gateway handles it."""
     from svcgen.gateway.routes import explain
 
     return explain(list_routes(workspace), path, method.upper())

@@ -139,7 +139,7 @@ def _write(runner: Engine, workspace: Workspace, stitched: Stitched) -> None:
     from svcgen.run.docker.gateway import settle
 
     names = [service.name for service in stitched.services]
-    compose(workspace, names, deps=False, settle=settle(workspace.root))
+    compose(workspace, names, deps=False, wait_applied=settle(workspace.root))
 
 
 def _services(runner: Engine) -> frozenset[str]:

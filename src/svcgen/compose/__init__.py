@@ -1,1 +1,4 @@
-"""The stitched compose file and the checks before it is written."""
+"""Stitching: read all services, check that they fit together, write compose.yaml and gateway/.
+
+In this order: fleet, checks, client_copies, stitch, manifest, write.
+"""

@@ -1,169 +1,256 @@
 """What must hold before services are stitched together; every fault is found, not the first.
 
-Compose itself merges two services, volumes or networks of one name without a word, and Envoy
-takes the first of two equal routes: so it is looked for here.
+Compose merges two services, volumes or networks of one name without a warning, and Envoy takes the
+first of two equal routes: so svcgen looks for them.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import Fault, Fleet, Member
-from svcgen.compose.routing import routing_faults
 from svcgen.errors import did_you_mean
-from svcgen.service import REGISTRATION_FILE, variable
+from svcgen.gateway.paths import reserved_problem
+from svcgen.gateway.registration import RouteEntry
+from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, variable
 from svcgen.settings import SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"
-ROOT_FILE = "compose.yaml"
-STACK_FILE = "compose.yaml"
+_DOCUMENTED = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class ExposedRoute(NamedTuple):
+    """A route of one service that the gateway exposes, as its registration has it."""
+
+    member: Member
+    name: str
+    entry: RouteEntry
+    path: str  # exact path or prefix
+    methods: frozenset[str]  # with HEAD where GET is; empty: every method
+
+    @property
+    def file(self) -> str:
+        """The registration, relative to the root."""
+        return self.member.file(REGISTRATION_FILE)
 
 
 def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
     """Return every fault of a fleet; `known` are the names of all services of the workspace."""
     names = frozenset(known)
-    once = replace(fleet, members=tuple({each.name: each for each in fleet.members}.values()))
+    unique = replace(fleet, members=tuple({each.name: each for each in fleet.members}.values()))
+    exposed = _exposed_routes(unique)
     found = chain(
-        _names(fleet),
-        _overlays(fleet, names),
-        *(check(once) for check in (_stacks, _ports, _joined, _later, routing_faults)),
-        _calls(once, names),
+        _check_names(fleet),
+        _check_overlays(fleet, names),
+        _check_compose_files(unique),
+        _check_ports(unique),
+        _check_supported(unique),
+        _check_paths(exposed),
+        _check_documented(exposed),
+        _check_calls(unique, names),
     )
     return list(dict.fromkeys(found))
 
 
-def _names(fleet: Fleet) -> Iterator[Fault]:
+def _check_names(fleet: Fleet) -> Iterator[Fault]:
     by_name: dict[str, list[Member]] = defaultdict(list)
     for member in fleet.members:
         by_name[member.name].append(member)
-        written = member.registration
-        if written and written.service != member.name:
-            files = (member.file(REGISTRATION_FILE), member.file(".copier-answers.yml"))
-            yield Fault(files, f'say "{written.service}" and "{member.name}" for one service.')
+        registration = member.registration
+        if registration and registration.service != member.name:
+            files = (member.file(REGISTRATION_FILE), member.file(ANSWERS_FILE))
+            problem = f'name one service "{registration.service}" and "{member.name}".'
+            yield Fault(files, problem)
     for name, members in by_name.items():
         if len(members) > 1:
             folders = tuple(member.folder for member in members)
             yield Fault(folders, f'both are the service "{name}"; rename one.')
 
 
-def _overlays(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
+def _check_overlays(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
     for name in fleet.settings.services:
         if name not in known:
             problem = f"services.{name}: there is no such service. {did_you_mean(name, known)}"
             yield Fault((SETTINGS_FILE,), problem.strip())
 
 
-def _stacks(fleet: Fleet) -> Iterator[Fault]:
-    """Find what has one name in two included files."""
+def _check_compose_files(fleet: Fleet) -> Iterator[Fault]:
+    """Find names that two included files define, and services that do not join the network."""
     owners: dict[tuple[str, str], list[str]] = defaultdict(list)
-    owners["services", GATEWAY].append(ROOT_FILE)
+    owners["services", GATEWAY].append(COMPOSE_FILE)
     for member in fleet.members:
-        for kind, name in _definitions(member):
-            owners[kind, name].append(member.file(STACK_FILE))
+        if member.compose_file is None:
+            continue
+        file, content = member.file(COMPOSE_FILE), member.compose_file
+        for kind, names in {"services": content.services, **content.named}.items():
+            for name in names:
+                if (kind, name) != ("networks", SHARED_NETWORK):
+                    owners[kind, name].append(file)
+        if member.name not in content.services:
+            yield Fault((file,), f'defines no service "{member.name}".')
+        elif SHARED_NETWORK not in content.joined:
+            yield Fault((file,), f'"{member.name}" must join the network "{SHARED_NETWORK}".')
     for (kind, name), files in owners.items():
         if len(files) > 1:
             yield Fault(tuple(files), f'define {kind[:-1]} "{name}", which Compose would merge.')
 
 
-def _definitions(member: Member) -> Iterator[tuple[str, str]]:
-    if member.stack:
-        yield from (("services", name) for name in member.stack.services)
-        for kind, names in member.stack.named.items():
-            for name in names:
-                if (kind, name) != ("networks", SHARED_NETWORK):
-                    yield kind, name
-
-
-def _ports(fleet: Fleet) -> Iterator[Fault]:
-    taken: dict[tuple[int, str], list[tuple[Port, str]]] = defaultdict(list)
-    own = Port("127.0.0.1", fleet.settings.gateway.port, "tcp")
-    taken[own.number, own.protocol].append((own, ROOT_FILE))
+def _check_ports(fleet: Fleet) -> Iterator[Fault]:
+    """Find ports of this machine that two containers publish."""
+    published: dict[tuple[int, str], list[tuple[Port, str]]] = defaultdict(list)
+    gateway = Port("127.0.0.1", fleet.settings.gateway.port, "tcp")
+    published[gateway.number, gateway.protocol].append((gateway, COMPOSE_FILE))
     for member in fleet.members:
-        for port in member.stack.ports if member.stack else ():
-            taken[port.number, port.protocol].append((port, member.file(STACK_FILE)))
-    for ports in taken.values():
-        for (one, file), (other, other_file) in combinations(ports, 2):
-            if one.clashes(other):
-                yield Fault((file, other_file), f"publish port {one.number}; the gateway suffices.")
+        for port in member.compose_file.ports if member.compose_file else ():
+            published[port.number, port.protocol].append((port, member.file(COMPOSE_FILE)))
+    for ports in published.values():
+        for (port, file), (other, other_file) in combinations(ports, 2):
+            if port.clashes(other):
+                problem = f"publish port {port.number}; the gateway suffices."
+                yield Fault((file, other_file), problem)
 
 
-def _joined(fleet: Fleet) -> Iterator[Fault]:
-    for member in fleet.members:
-        if member.stack is None:
-            continue
-        file = (member.file(STACK_FILE),)
-        if member.name not in member.stack.services:
-            yield Fault(file, f'defines no service "{member.name}".')
-        elif SHARED_NETWORK not in member.stack.joined:
-            yield Fault(file, f'"{member.name}" must join the network "{SHARED_NETWORK}".')
-
-
-def _calls(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
-    ports = {each.service: each.port for each in fleet.upstreams}
-    variables = {f"{variable(name)}_URL": name for name in known}
+def _check_supported(fleet: Fleet) -> Iterator[Fault]:
+    """Refuse what only a later version supports: ignoring it would open what was closed."""
+    later = {
+        (SETTINGS_FILE, key): getattr(fleet.settings, key) is not None
+        for key in ("compositions", "external")
+    }
     for member in fleet.members:
         if member.registration is None:
             continue
-        calls = member.registration.calls
-        for name in calls:
+        file, upstream = member.file(REGISTRATION_FILE), member.registration.upstream
+        later[file, f"upstream.protocol: {upstream.protocol}"] = upstream.protocol != "http"
+        later[file, "upstream.health.grpc"] = upstream.health.grpc is not None
+        for name, route in member.registration.routes.items():
+            later[file, f"routes.{name}.auth: jwt"] = route.auth != "none"
+            for key in ("regex", "grpc", "rate_limit", "cors", "transcode"):
+                later[file, f"routes.{name}.{key}"] = getattr(route, key) is not None
+    for (file, key), used in later.items():
+        if used:
+            yield Fault((file,), f"{key} is not supported yet.")
+
+
+def _exposed_routes(fleet: Fleet) -> list[ExposedRoute]:
+    routes = []
+    for member in fleet.members:
+        for name, entry in member.registration.routes.items() if member.registration else ():
+            path, methods = entry.exact or entry.path, frozenset(entry.methods)
+            if entry.expose == "gateway" and path:
+                head = {"HEAD"} if "GET" in methods else set()
+                routes.append(ExposedRoute(member, name, entry, path, methods | head))
+    return routes
+
+
+def _check_paths(routes: Sequence[ExposedRoute]) -> Iterator[Fault]:
+    """Find paths of the gateway itself, and paths that two routes claim.
+
+    Prefixes are whole segments, so two of them are equally specific only when they are equal.
+    Between such routes the order of precedence has only the alphabet to decide.
+    """
+    equal: dict[tuple[bool, str], list[ExposedRoute]] = defaultdict(list)
+    for route in routes:
+        equal[route.entry.exact is not None, route.path].append(route)
+        if problem := reserved_problem(route.path):
+            yield Fault((route.file,), f"routes.{route.name}: {problem}.")
+    for group in equal.values():
+        for route, other in combinations(group, 2):
+            common = " and ".join(sorted(route.methods & other.methods))
+            if not route.methods and not other.methods:
+                common = "every method of"
+            if common:
+                names = f"routes.{route.name} and routes.{other.name}"
+                files = tuple(dict.fromkeys((route.file, other.file)))
+                yield Fault(files, f"{names} both claim {common} {route.path}.")
+
+
+def _check_documented(routes: Sequence[ExposedRoute]) -> Iterator[Fault]:
+    """Find methods of routes for which openapi.json has no operation."""
+    for route in routes:
+        operations = route.member.operations
+        if operations is None or reserved_problem(route.path):
+            continue  # there is a fault for it already
+        if missing := _undocumented_methods(route.entry, operations):
+            files = (route.file, route.member.file(OPENAPI_FILE))
+            problem = f"routes.{route.name}: no operation for {missing} {route.path}"
+            yield Fault(files, f"{problem}; `make generate` writes openapi.json again.")
+
+
+def _undocumented_methods(route: RouteEntry, operations: Mapping[str, Any]) -> str:
+    found = {
+        method.upper()
+        for path, item in operations.items()
+        if isinstance(item, dict) and _leads_to(route, str(path))
+        for method in item
+    }
+    if "GET" in found:
+        found.add("HEAD")
+    if not route.methods:
+        return "" if found & _DOCUMENTED else "any method of"
+    return " and ".join(
+        method for method in route.methods if method != "OPTIONS" and method not in found
+    )
+
+
+def _leads_to(route: RouteEntry, template: str) -> bool:
+    """Report whether the route passes on some path of an OpenAPI path template.
+
+    `{id}` matches any text but the empty one.
+    """
+    documented = template.split("/")
+    claimed = (route.exact or route.path or "").split("/")
+    if len(documented) < len(claimed) or (route.exact and len(documented) != len(claimed)):
+        return False
+    for segment, pattern in zip(claimed, documented, strict=False):
+        parts = re.split(r"\{[^}]*\}", pattern)
+        if not re.fullmatch("[^/]+".join(map(re.escape, parts)), segment):
+            return False
+    return True
+
+
+def _check_calls(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
+    """Find calls to unknown services, and addresses in compose.yaml that differ from `calls`."""
+    ports = {each.service: each.port for each in fleet.upstreams}
+    for member in fleet.members:
+        for name in member.calls:
             if name not in known:
                 problem = f'calls "{name}", but there is no such service in this workspace.'
                 yield Fault((member.file(REGISTRATION_FILE),), problem)
-        if member.stack and member.name in member.stack.services:
-            there = [name for name in calls if name in known]
-            yield from _addresses(member, there, variables, ports)
+        content = member.compose_file
+        if member.registration and content and member.name in content.services:
+            files = (member.file(REGISTRATION_FILE), member.file(COMPOSE_FILE))
+            for problem in _call_problems(member.calls, content.environment, known, ports):
+                yield Fault(files, f"disagree: {problem}")
 
 
-def _addresses(
-    member: Member, calls: Sequence[str], variables: Mapping[str, str], ports: Mapping[str, int]
-) -> Iterator[Fault]:
-    """Hold the addresses in compose.yaml against `calls`: Compose lets nobody else set them."""
-    files = (member.file(REGISTRATION_FILE), member.file(STACK_FILE))
-    environment = member.stack.environment if member.stack else {}
+def _call_problems(
+    calls: Sequence[str],
+    environment: Mapping[str, str],
+    known: frozenset[str],
+    ports: Mapping[str, int],
+) -> Iterator[str]:
+    """Compare the addresses in the environment of a service with its calls."""
     for name in calls:
-        key, wanted = f"{variable(name)}_URL", f"http://{name}:{ports.get(name, 8080)}"
+        key, url = f"{variable(name)}_URL", f"http://{name}:{ports.get(name, 8080)}"
+        if name not in known:
+            continue
         if key not in environment:
-            line = f"{key}: ${{{key}:-{wanted}}}"
-            yield Fault(files, f'disagree: "{name}" is called, but the environment has no {line}')
-        elif _address(environment[key]) != _address(wanted):
-            yield Fault(files, f"disagree: {key} is {environment[key]}, but should be {wanted}")
-    for key, name in variables.items():
-        if key in environment and name not in calls:
-            yield Fault(files, f'disagree: {key} is set, but `calls` does not name "{name}".')
+            yield f'"{name}" is called, but the environment has no {key}: ${{{key}:-{url}}}'
+        elif _address(environment[key]) != _address(url):
+            yield f"{key} is {environment[key]}, but should be {url}"
+    for name in sorted(known.difference(calls)):
+        if (key := f"{variable(name)}_URL") in environment:
+            yield f'{key} is set, but `calls` does not name "{name}".'
 
 
 def _address(url: str) -> tuple[str | None, str]:
     host = urlsplit(url).netloc.rpartition("@")[2]
     return urlsplit(url).hostname, host.rpartition(":")[2]
-
-
-def _later(fleet: Fleet) -> Iterator[Fault]:
-    """Refuse what only a later version can keep: ignoring it would open what was closed."""
-    for key in ("compositions", "external"):
-        if getattr(fleet.settings, key) is not None:
-            yield Fault((SETTINGS_FILE,), f"{key} is not supported yet.")
-    for member in fleet.members:
-        for key in _later_keys(member):
-            yield Fault((member.file(REGISTRATION_FILE),), f"{key} is not supported yet.")
-
-
-def _later_keys(member: Member) -> Iterator[str]:
-    if member.registration is None:
-        return
-    upstream = member.registration.upstream
-    if upstream.protocol != "http":
-        yield f"upstream.protocol: {upstream.protocol}"
-    if upstream.health.grpc is not None:
-        yield "upstream.health.grpc"
-    for name, route in member.registration.routes.items():
-        if route.auth != "none":
-            yield f"routes.{name}.auth: jwt"
-        for key in ("regex", "grpc", "rate_limit", "cors", "transcode"):
-            if getattr(route, key) is not None:
-                yield f"routes.{name}.{key}"

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
-from svcgen.compose.fleet import WRITTEN_BY, Fault, FaultsError, Fleet, Member
+from svcgen.compose.fleet import WRITE_DOCUMENT, Fault, FaultsError, Fleet, Member
 from svcgen.errors import SvcgenError
-from svcgen.openapi.breaking import GONE, Operation, broken_promises, operations
-from svcgen.openapi.document import read_document
+from svcgen.files import read_text
+from svcgen.gateway.apply import replace_text
+from svcgen.openapi.breaking import GONE, breaking_changes
+from svcgen.openapi.document import Operation, operations, read_document
 from svcgen.openapi.schemas import Document
-from svcgen.service import REGISTRATION_FILE
+from svcgen.service import OPENAPI_FILE, REGISTRATION_FILE
 
-FOLDER, ENDING = "clients", ".openapi.json"
-DOCUMENT = "openapi.json"
+FOLDER, SUFFIX = "clients", ".openapi.json"
 
 
 @dataclass(frozen=True)
-class Copy:
-    """What a caller knows of a callee's API, and where the callee's own document is."""
+class SpecCopy:
+    """A caller's copy of a callee's OpenAPI document; `callee` is None for an unknown service."""
 
     caller: Member
     name: str
@@ -29,60 +29,70 @@ class Copy:
     @property
     def file(self) -> str:
         """The copy, relative to the root."""
-        return self.caller.file(f"{FOLDER}/{self.name}{ENDING}")
+        return self.caller.file(f"{FOLDER}/{self.name}{SUFFIX}")
 
     @property
     def path(self) -> Path:
         """The copy on disk."""
-        return self.caller.service.folder / FOLDER / f"{self.name}{ENDING}"
+        return self.caller.service.folder / FOLDER / f"{self.name}{SUFFIX}"
 
 
 def broken_contracts(fleet: Fleet, everyone: Sequence[Member]) -> list[Fault]:
-    """Return what callers of the fleet rely on and their callees, out of everyone, do not keep.
+    """Return each break between the copies of a fleet's callers and the callees' own documents.
 
-    A callee without a copy is passed over: nothing is known of what its caller relies on.
+    The callees are out of everyone. A callee without a copy is ignored: nothing states what its
+    caller relies on.
     """
-    copies = [copy for member in fleet.members for copy in _copies(member, everyone)]
-    return list(dict.fromkeys(chain.from_iterable(_faults(copy, everyone) for copy in copies)))
+    by_name = {member.name: member for member in everyone}
+    faults: list[Fault] = []
+    for caller in fleet.members:
+        for path in sorted((caller.service.folder / FOLDER).glob(f"*{SUFFIX}")):
+            name = path.name.removesuffix(SUFFIX)
+            faults += _faults(SpecCopy(caller, name, by_name.get(name)), everyone)
+    return list(dict.fromkeys(faults))
 
 
-def newer_documents(fleet: Fleet, everyone: Sequence[Member]) -> list[tuple[Copy, str]]:
-    """Return each copy that is not its callee's document, or is missing, with that document.
+def outdated_copies(fleet: Fleet, everyone: Sequence[Member]) -> list[tuple[SpecCopy, str]]:
+    """Return each copy that is missing or differs from its callee's document, with that document.
 
-    Raises FaultsError when one of these is none.
+    Raises FaultsError when the document of a callee is missing or invalid.
     """
-    called = [copy for member in fleet.members for copy in _called(member, everyone)]
-    own = [_own_document(copy.callee) for copy in called if copy.callee]
-    faults = [fault for fault in own if isinstance(fault, Fault)]
+    by_name = {member.name: member for member in everyone}
+    outdated, faults = [], []
+    for caller in fleet.members:
+        for name in sorted(caller.calls):
+            copy = SpecCopy(caller, name, by_name.get(name))
+            if copy.callee is None:
+                continue
+            document = _own_document(copy.callee)
+            if isinstance(document, Fault):
+                faults.append(document)
+            else:
+                text = copy.callee.service.openapi.read_text(encoding="utf-8")
+                if _text(copy.path) != text:
+                    outdated.append((copy, text))
     if faults:
         raise FaultsError(list(dict.fromkeys(faults)))
-    texts = [(copy, _text(copy.callee.service.openapi)) for copy in called if copy.callee]
-    return [(copy, text) for copy, text in texts if text and _text(copy.path) != text]
+    return outdated
 
 
-def _copies(caller: Member, everyone: Sequence[Member]) -> Iterator[Copy]:
-    by_name = {member.name: member for member in everyone}
-    for path in sorted((caller.service.folder / FOLDER).glob(f"*{ENDING}")):
-        name = path.name.removesuffix(ENDING)
-        yield Copy(caller, name, by_name.get(name))
+def write_copies(outdated: Iterable[tuple[SpecCopy, str]]) -> None:
+    """Replace the callers' copies by the callees' documents."""
+    for copy, text in outdated:
+        replace_text(copy.path, text)
 
 
-def _called(caller: Member, everyone: Sequence[Member]) -> Iterator[Copy]:
-    by_name = {member.name: member for member in everyone}
-    for name in sorted(caller.registration.calls if caller.registration else ()):
-        yield Copy(caller, name, by_name.get(name))
-
-
-def _faults(copy: Copy, everyone: Sequence[Member]) -> Iterator[Fault]:
+def _faults(copy: SpecCopy, everyone: Sequence[Member]) -> Iterator[Fault]:
     registration = copy.caller.registration
     if registration and copy.name not in registration.calls:
         files = (copy.file, copy.caller.file(REGISTRATION_FILE))
-        yield Fault(files, f'disagree: a copy is there, but `calls` does not name "{copy.name}".')
+        yield Fault(files, f'disagree: there is a copy, but `calls` does not name "{copy.name}".')
         return
     try:
         document = read_document(copy.path)
     except SvcgenError as error:
-        yield Fault((copy.file,), f"{error.problem}; `svcgen compose --refresh` writes it anew.")
+        problem = f"{error.problem}; write it again with `svcgen compose --refresh`."
+        yield Fault((copy.file,), problem)
         return
     if copy.callee is None:
         every = ", ".join(map(str, operations(document).values()))
@@ -92,44 +102,36 @@ def _faults(copy: Copy, everyone: Sequence[Member]) -> Iterator[Fault]:
     if isinstance(own, Fault):
         yield own
         return
-    files = (copy.file, copy.callee.file(DOCUMENT))
-    yield from _compared(files, document, own, everyone)
+    files = (copy.file, copy.callee.file(OPENAPI_FILE))
+    try:
+        for operation, problem in list(breaking_changes(document, own)):
+            owner = f"; {_owner_of(operation, everyone)}" if problem == GONE else ""
+            yield Fault(files, f"{operation}: {problem}{owner}.")
+    except RecursionError:
+        yield Fault(files, "are nested too deeply to be compared.")
 
 
 def _own_document(callee: Member) -> Document | Fault:
-    """Read what a callee says of itself, or say why that cannot be."""
+    """Return a callee's own document, or the fault that it is missing or invalid."""
     try:
         return read_document(callee.service.openapi)
     except SvcgenError as error:
-        return Fault((callee.file(DOCUMENT),), f"{error.problem}; {WRITTEN_BY}.")
+        return Fault((callee.file(OPENAPI_FILE),), f"{error.problem}; {WRITE_DOCUMENT}.")
 
 
-def _compared(
-    files: tuple[str, str], document: Document, own: Document, everyone: Sequence[Member]
-) -> Iterator[Fault]:
-    try:
-        found = list(broken_promises(document, own))
-    except RecursionError:
-        yield Fault(files, "are nested too deeply to be compared.")
-        return
-    for operation, problem in found:
-        there = f"; {_who_has(operation, everyone)}" if problem == GONE else ""
-        yield Fault(files, f"{operation}: {problem}{there}.")
-
-
-def _who_has(operation: Operation, everyone: Sequence[Member]) -> str:
-    """Look for an operation elsewhere: it may have moved to another service."""
+def _owner_of(operation: Operation, everyone: Sequence[Member]) -> str:
+    """Look for an operation in other services: it may have moved."""
     for member in everyone:
         try:
             if operation.key in operations(read_document(member.service.openapi)):
                 return f"{member.name} has it"
         except SvcgenError:
-            continue  # what cannot be read has nothing
+            continue  # an unreadable document has no operations
     return "no service has it"
 
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, ValueError):
         return None

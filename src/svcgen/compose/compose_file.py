@@ -1,4 +1,4 @@
-"""What one service's compose.yaml brings into the common project."""
+"""The compose.yaml of one service: what it brings into the common Compose project."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from typing import Any
 from svcgen.errors import SvcgenError
 from svcgen.yaml_files import read_yaml
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?[^}]*\}")
-
-
 NAMED = ("volumes", "networks", "configs", "secrets")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?[^}]*\}")
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port of this machine that a container takes; the empty host means every address."""
+    """A port of this machine that a container publishes; the empty host means every address."""
 
     host: str
     number: int
     protocol: str
 
     def clashes(self, other: Port) -> bool:
-        """Tell whether both cannot be taken at the same time."""
+        """Report whether both cannot be published at the same time."""
         everywhere = {"", "0.0.0.0", "::"}  # noqa: S104 (names what is compared, binds nothing)
         hosts = {self.host, other.host}
         same_host = len(hosts) == 1 or bool(hosts & everywhere)
@@ -34,7 +32,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Stack:
+class ComposeFile:
     """Names and ports of one compose.yaml, and the environment of the service itself.
 
     `named` has, for each of NAMED, the real names of what is not external; `joined` the networks
@@ -48,69 +46,63 @@ class Stack:
     joined: tuple[str, ...]
 
 
-def read_stack(path: Path, name: str) -> Stack:
-    """Read the compose.yaml of the service `name`; SvcgenError when it is not one."""
-    written = read_yaml(path)
-    services = _map(written, "services")
+def read_compose_file(path: Path, name: str) -> ComposeFile:
+    """Read the compose.yaml of the service `name`.
+
+    Raises SvcgenError when the file is not YAML or defines no services.
+    """
+    content = read_yaml(path)
+    services = _map(content, "services")
     if not services:
         raise SvcgenError(f"{path} defines no services.")
-    own = services.get(name)
-    own = own if isinstance(own, dict) else {}
-    return Stack(
+    named = {}
+    for kind in NAMED:
+        definitions = {key: _map(_map(content, kind), key) for key in _map(content, kind)}
+        own = {key: each for key, each in definitions.items() if not each.get("external")}
+        named[kind] = tuple(str(each.get("name") or key) for key, each in own.items())
+    service = _map(services, name)
+    return ComposeFile(
         services=tuple(services),
-        named={kind: tuple(_names(_map(written, kind))) for kind in NAMED},
+        named=named,
         ports=tuple(port for each in services.values() for port in _ports(each)),
-        environment=_environment(own.get("environment")),
-        joined=tuple(own.get("networks") or ()),
+        environment=_environment(service.get("environment")),
+        joined=tuple(service.get("networks") or ()),
     )
 
 
 def with_defaults(text: str) -> str:
-    """Put in the defaults of Compose's variables: `${PORT:-8080}` becomes `8080`."""
+    """Replace Compose's variables by their defaults: `${PORT:-8080}` becomes `8080`."""
     return _VARIABLE.sub(lambda found: found[2] or "", text)
 
 
-def _map(written: object, key: str) -> dict[str, Any]:
-    value = written.get(key) if isinstance(written, dict) else None
+def _map(content: object, key: str) -> dict[str, Any]:
+    value = content.get(key) if isinstance(content, dict) else None
     return value if isinstance(value, dict) else {}
 
 
-def _names(definitions: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in definitions.items():
-        definition = value if isinstance(value, dict) else {}
-        if not definition.get("external"):
-            yield str(definition.get("name") or key)
-
-
-def _environment(written: object) -> dict[str, str]:
-    if isinstance(written, dict):
-        return {str(key): with_defaults(str(value)) for key, value in written.items()}
-    entries = written if isinstance(written, list) else ()
+def _environment(content: object) -> dict[str, str]:
+    if isinstance(content, dict):
+        return {str(key): with_defaults(str(value)) for key, value in content.items()}
+    entries = content if isinstance(content, list) else ()
     pairs = (str(entry).partition("=") for entry in entries)
     return {key: with_defaults(value) for key, _sign, value in pairs}
 
 
 def _ports(service: object) -> Iterator[Port]:
-    written = service.get("ports") if isinstance(service, dict) else None
-    for entry in written if isinstance(written, list) else ():
+    """Yield the fixed ports that a service publishes, from both notations.
+
+    The short one is `[HOST:][PUBLISHED:]CONTAINER[/PROTOCOL]`.
+    """
+    entries = service.get("ports") if isinstance(service, dict) else None
+    for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict):
             host, published = str(entry.get("host_ip", "")), str(entry.get("published", ""))
-            yield from _range(host, published, str(entry.get("protocol", "tcp")))
+            protocol = str(entry.get("protocol", "tcp"))
         else:
-            yield from _short(with_defaults(str(entry)))
-
-
-def _short(text: str) -> Iterator[Port]:
-    """Read `[HOST:][PUBLISHED:]CONTAINER[/PROTOCOL]`; one that publishes no fixed port has none."""
-    address, _slash, protocol = text.partition("/")
-    host_and_port, colon, _container = address.rpartition(":")
-    host, _colon, published = host_and_port.rpartition(":")
-    if colon:
-        yield from _range(host.strip("[]"), published, protocol or "tcp")
-
-
-def _range(host: str, published: str, protocol: str) -> Iterator[Port]:
-    first, _dash, last = with_defaults(published).partition("-")
-    if first.isdigit() and (last or first).isdigit():
-        for number in range(int(first), min(int(last or first), 65535) + 1):
-            yield Port(host, number, protocol)
+            address, _slash, protocol = with_defaults(str(entry)).partition("/")
+            host, _colon, published = address.rpartition(":")[0].rpartition(":")
+            host, protocol = host.strip("[]"), protocol or "tcp"
+        first, _dash, last = with_defaults(published).partition("-")
+        if first.isdigit() and (last or first).isdigit():
+            for number in range(int(first), min(int(last or first), 65535) + 1):
+                yield Port(host, number, protocol)

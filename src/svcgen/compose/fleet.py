@@ -1,4 +1,4 @@
-"""The services of a workspace with everything that has to fit together, read once."""
+"""The services of a workspace with all their files that must fit together, read once."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svcgen.compose.compose_file import Stack, read_stack
-from svcgen.errors import SvcgenError
+from svcgen.compose.compose_file import ComposeFile, read_compose_file
+from svcgen.errors import SvcgenError, counted
 from svcgen.gateway.envoy.clusters import Upstream, upstream_of
 from svcgen.gateway.registration import Registration, read_registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.openapi.document import read_document
-from svcgen.service import REGISTRATION_FILE, Service
+from svcgen.service import COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, Service
 from svcgen.settings import Settings
 from svcgen.strict import StrictError
 from svcgen.workspace import Workspace
 
-WRITTEN_BY = "`make generate` there writes it"
+WRITE_DOCUMENT = "write it with `make generate` in that service"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that does not fit, and the files to correct, relative to the root."""
+    """Something that does not fit together, and the files to correct, relative to the root."""
 
     files: tuple[str, ...]
     problem: str
@@ -37,32 +37,38 @@ class FaultsError(SvcgenError):
     """Services that do not fit together: every fault at once."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         lines = "".join(f"\n  {fault}" for fault in faults)
-        super().__init__(f"{count}; nothing was written.{lines}", "Correct the files named.")
+        problem = f"{counted(len(faults), 'fault')}; nothing was written.{lines}"
+        super().__init__(problem, "Correct the files named.")
         self.faults = tuple(faults)
 
 
 @dataclass(frozen=True)
 class Member:
-    """One service: its facts, its registration, its containers and the operations it documents.
+    """One service: its facts, its registration, its compose.yaml and its OpenAPI operations.
 
-    What could not be read is None, and then a fault says so.
+    What could not be read is None, and then there is a fault for it. `operations` is None also
+    where the gateway exposes no route of the service.
     """
 
     service: Service
     folder: str
     registration: Registration | None
-    stack: Stack | None
+    compose_file: ComposeFile | None
     operations: Mapping[str, Any] | None
 
     @property
     def name(self) -> str:
-        """The service's name, as its answers file has it."""
+        """The service's name, as in its answers file."""
         return self.service.name
 
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The names of the services that it calls."""
+        return self.registration.calls if self.registration else ()
+
     def file(self, name: str) -> str:
-        """Name one of the service's files relative to the root."""
+        """Return the path of one of the service's files, relative to the root."""
         return f"{self.folder}/{name}"
 
 
@@ -81,7 +87,7 @@ class Fleet:
 
     @property
     def registrations(self) -> tuple[Registration, ...]:
-        """What the services tell the gateway."""
+        """The registrations of the services that have a valid one."""
         return tuple(member.registration for member in self.members if member.registration)
 
     @property
@@ -91,7 +97,7 @@ class Fleet:
 
     @property
     def upstreams(self) -> tuple[Upstream, ...]:
-        """How each service is reached."""
+        """How the gateway reaches each service."""
         default = self.settings.gateway.timeout_ms
         return tuple(upstream_of(each, default) for each in self.registrations)
 
@@ -102,54 +108,32 @@ class Fleet:
 
 
 def read_fleet(workspace: Workspace) -> tuple[Fleet, tuple[Fault, ...]]:
-    """Read all services of a workspace, and say what of it cannot be read."""
+    """Read all services of a workspace; each file that cannot be read is a fault."""
     faults: list[Fault] = []
-    settings = workspace.settings
-    members = [_member(workspace.root, each, settings, faults) for each in workspace.services]
-    return Fleet(workspace.root, tuple(members), settings), tuple(faults)
+    members = tuple(_read_member(workspace, service, faults) for service in workspace.services)
+    return Fleet(workspace.root, members, workspace.settings), tuple(faults)
 
 
-def _member(root: Path, service: Service, settings: Settings, faults: list[Fault]) -> Member:
-    folder = Path(os.path.relpath(service.folder, root)).as_posix()
-    registration = _registration(service, folder, settings, faults)
-    exposed = registration and any(
-        route.expose == "gateway" for route in registration.routes.values()
-    )
-    return Member(
-        service=service,
-        folder=folder,
-        registration=registration,
-        stack=_stack(service, folder, faults),
-        operations=_operations(service, folder, faults) if exposed else None,
-    )
-
-
-def _registration(
-    service: Service, folder: str, settings: Settings, faults: list[Fault]
-) -> Registration | None:
-    shown = f"{folder}/{REGISTRATION_FILE}"
+def _read_member(workspace: Workspace, service: Service, faults: list[Fault]) -> Member:
+    folder = Path(os.path.relpath(service.folder, workspace.root)).as_posix()
+    registration = compose_file = operations = None
+    file = f"{folder}/{REGISTRATION_FILE}"
     try:
-        overlay = settings.services.get(service.name)
-        return read_registration(service.registration, overlay, shown)
+        overlay = workspace.settings.services.get(service.name)
+        registration = read_registration(service.registration, overlay, file)
     except StrictError as error:
-        faults.extend(Fault((file,), problem) for file, problem in error.problems)
+        faults += (Fault((file,), problem) for file, problem in error.problems)
     except SvcgenError as error:
-        faults.append(Fault((shown,), error.problem))
-    return None
-
-
-def _stack(service: Service, folder: str, faults: list[Fault]) -> Stack | None:
+        faults.append(Fault((file,), error.problem))
     try:
-        return read_stack(service.folder / "compose.yaml", service.name)
+        compose_file = read_compose_file(service.folder / COMPOSE_FILE, service.name)
     except SvcgenError as error:
-        faults.append(Fault((f"{folder}/compose.yaml",), error.problem))
-        return None
-
-
-def _operations(service: Service, folder: str, faults: list[Fault]) -> Mapping[str, Any] | None:
-    try:
-        paths: Mapping[str, Any] = read_document(service.openapi)["paths"]
-    except SvcgenError as error:
-        faults.append(Fault((f"{folder}/openapi.json",), f"{error.problem}; {WRITTEN_BY}."))
-        return None
-    return paths
+        faults.append(Fault((f"{folder}/{COMPOSE_FILE}",), error.problem))
+    routes = registration.routes.values() if registration else ()
+    if any(route.expose == "gateway" for route in routes):
+        try:
+            operations = read_document(service.openapi)["paths"]
+        except SvcgenError as error:
+            problem = f"{error.problem}; {WRITE_DOCUMENT}."
+            faults.append(Fault((f"{folder}/{OPENAPI_FILE}",), problem))
+    return Member(service, folder, registration, compose_file, operations)

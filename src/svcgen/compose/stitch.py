@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import svcgen.gateway
 from svcgen.compose.fleet import Fleet
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
+from svcgen.service import COMPOSE_FILE
 from svcgen.workspace import COMPOSE_MARK
 
 CONTAINER_FILES = ("entrypoint.sh", "ready.sh")
-READ_ONCE = ("envoy.json", "entrypoint.sh")  # at the gateway's start; all else is read again
+READ_ONCE = ("envoy.json", "entrypoint.sh")  # at the gateway's start; it reads the rest again
 
 # One line a service under `include`, and nothing else that depends on how many there are.
 ROOT = """\
@@ -51,42 +51,34 @@ networks:
 def stitched_files(fleet: Fleet) -> dict[str, str]:
     """Return the text of every file, by its path relative to the root."""
     gateway = edge_files(fleet.table, fleet.upstreams, ComposePlacement(), fleet.settings.gateway)
-    gateway |= {name: _container_file(name) for name in CONTAINER_FILES}
+    container = Path(svcgen.gateway.__file__).parent / "container"
+    gateway |= {name: (container / name).read_text(encoding="utf-8") for name in CONTAINER_FILES}
     return {
-        "compose.yaml": _root(fleet, gateway),
+        COMPOSE_FILE: _root(fleet, gateway),
         **{f"gateway/{name}": text for name, text in sorted(gateway.items())},
     }
 
 
 def digest(text: str) -> str:
-    """Return the SHA-256 of a text, as manifest.json holds it."""
+    """Return the SHA-256 of a text, as manifest.json has it."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _root(fleet: Fleet, gateway: dict[str, str]) -> str:
     name = fleet.settings.name
+    paths = sorted(member.file(COMPOSE_FILE) for member in fleet.members)
     return ROOT.format(
         mark=COMPOSE_MARK,
-        # Without a name of its own, Compose names the project after the folder.
+        # Without a name, Compose names the project after the folder.
         name=f"name: {name}\n\n" if name else "\n",
-        includes=_includes(member.file("compose.yaml") for member in fleet.members),
+        includes="".join(f"\n  - {_scalar(path)}" for path in paths) or " []",
         digest=digest("".join(gateway[each] for each in READ_ONCE))[7:19],
         port=fleet.settings.gateway.port,
     )
 
 
-def _includes(paths: Iterable[str]) -> str:
-    lines = [f"\n  - {_scalar(path)}" for path in sorted(paths)]
-    return "".join(lines) or " []"
-
-
 def _scalar(path: str) -> str:
-    """Write a path as YAML and Compose read it: quoted where need be, `$` doubled."""
+    """Return a path as YAML and Compose read it: quoted where necessary, `$` doubled."""
     if re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*", path):
         return path
     return json.dumps(path.replace("$", "$$"), ensure_ascii=False)
-
-
-def _container_file(name: str) -> str:
-    folder = Path(svcgen.gateway.__file__).parent / "container"
-    return (folder / name).read_text(encoding="utf-8")

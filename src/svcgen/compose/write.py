@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from svcgen.compose.checks import find_faults
-from svcgen.compose.client_copies import Copy
+from svcgen.compose.checks import GATEWAY, find_faults
 from svcgen.compose.fleet import Fault, FaultsError, Fleet, Member, read_fleet
 from svcgen.compose.manifest import begin_writing, end_writing, refuse_edited
-from svcgen.gateway.apply import read_text, replace_text, steps_to, write_in_order
+from svcgen.files import read_text
+from svcgen.gateway.apply import WaitApplied, replace_text, steps_to, write_in_order
+from svcgen.service import COMPOSE_FILE
 from svcgen.workspace import Workspace
-
-GATEWAY_FOLDER = "gateway"
-ROOT_FILE = "compose.yaml"
 
 
 @dataclass(frozen=True)
-class Inspected:
-    """The chosen fleet with what of it does not fit together, and all services found."""
+class InspectedFleet:
+    """The chosen fleet with what does not fit together, and all services of the workspace."""
 
     fleet: Fleet
     everyone: tuple[Member, ...]
@@ -28,8 +26,8 @@ class Inspected:
 
 def inspect_fleet(
     workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True
-) -> Inspected:
-    """Look at all services, or at `only` and (with `deps`) what they call.
+) -> InspectedFleet:
+    """Read and check all services, or `only` and (with `deps`) what they call.
 
     Raises SvcgenError for an unknown name.
     """
@@ -37,7 +35,7 @@ def inspect_fleet(
     names = chosen_names(fleet, [workspace.service(name).name for name in only], deps=deps)
     chosen = replace(fleet, members=tuple(each for each in fleet.members if each.name in names))
     found = find_faults(chosen, known=[each.name for each in fleet.members])
-    return Inspected(chosen, fleet.members, (*faults, *found))
+    return InspectedFleet(chosen, fleet.members, (*faults, *found))
 
 
 def checked_fleet(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> Fleet:
@@ -52,10 +50,8 @@ def checked_fleet(workspace: Workspace, only: Sequence[str] = (), *, deps: bool 
 
 
 def chosen_names(fleet: Fleet, only: Sequence[str], *, deps: bool) -> frozenset[str]:
-    """Return the names chosen: all without `only`, else those and what they call, however far."""
-    calls = {
-        each.name: each.registration.calls if each.registration else () for each in fleet.members
-    }
+    """Return the names chosen: all without `only`, else those and (with `deps`) all they call."""
+    calls = {member.name: member.calls for member in fleet.members}
     if not only or not deps:
         return frozenset(only or calls)
     names, new = set(only), set(only)
@@ -66,31 +62,24 @@ def chosen_names(fleet: Fleet, only: Sequence[str], *, deps: bool) -> frozenset[
 
 
 def write_stitched(
-    root: Path, files: Mapping[str, str], settle: Callable[[str], None]
+    root: Path, files: Mapping[str, str], wait_applied: WaitApplied
 ) -> tuple[str, ...]:
     """Write the files that differ, gateway before compose.yaml; return their paths.
 
-    Raises SvcgenError when one of them was edited by hand. `settle` is that of write_in_order.
+    `wait_applied` is that of write_in_order. Raises SvcgenError when one was edited by hand.
     """
     refuse_edited(root, files)
-    folder = root / GATEWAY_FOLDER
+    prefix = f"{GATEWAY}/"
     inside = {
-        path.removeprefix(f"{GATEWAY_FOLDER}/"): text
-        for path, text in files.items()
-        if path.startswith(f"{GATEWAY_FOLDER}/")
+        path.removeprefix(prefix): text for path, text in files.items() if path.startswith(prefix)
     }
-    steps = [(f"{GATEWAY_FOLDER}/{name}", text) for name, text in steps_to(folder, inside)]
-    top = [(ROOT_FILE, files[ROOT_FILE])] if read_text(root / ROOT_FILE) != files[ROOT_FILE] else []
-    if steps or top:
-        begin_writing(root, [*steps, *top])
-        write_in_order(folder, inside, settle)
-        for path, text in top:
-            replace_text(root / path, text)
+    steps = [(f"{prefix}{name}", text) for name, text in steps_to(root / GATEWAY, inside)]
+    if read_text(root / COMPOSE_FILE) != files[COMPOSE_FILE]:
+        steps.append((COMPOSE_FILE, files[COMPOSE_FILE]))
+    if steps:
+        begin_writing(root, steps)
+        write_in_order(root / GATEWAY, inside, wait_applied)
+        if steps[-1][0] == COMPOSE_FILE:
+            replace_text(root / COMPOSE_FILE, files[COMPOSE_FILE])
     end_writing(root, files)
-    return tuple(sorted({path for path, _text in [*steps, *top]}))
-
-
-def write_copies(newer: Iterable[tuple[Copy, str]]) -> None:
-    """Put the callees' documents in the place of the callers' copies."""
-    for copy, text in newer:
-        replace_text(copy.path, text)
+    return tuple(sorted({path for path, _text in steps}))

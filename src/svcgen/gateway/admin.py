@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from svcgen.errors import SvcgenError
 
-PATIENCE = 15.0  # seconds; a new cluster is in use once its replicas were asked for their health
+PATIENCE = 15.0  # seconds; Envoy uses a new cluster after the first health checks
 PAUSE = 0.02
 
 # The pages that `parse_clusters` and `parse_stats` read.
@@ -21,8 +21,8 @@ STATS_PAGE = r"/stats?format=json&filter=^(cluster_manager|listener_manager|http
 
 Stats = Callable[[], Mapping[str, int]]
 
-# What counts up when Envoy took a file in, and when it refused it.
-TAKEN = {
+# The counters of updates that Envoy applied, by file.
+APPLIED = {
     "cds.json": "cluster_manager.cds.update_success",
     "lds.json": "listener_manager.lds.update_success",
     "rds.json": "http.edge.rds.edge.update_success",
@@ -88,9 +88,9 @@ class _SocketConnection(http.client.HTTPConnection):
 
 
 def ask(admin_socket: Path, path: str, method: str = "GET", timeout: float = 5.0) -> str:
-    """Send one request to Envoy's admin and return the answer's text.
+    """Send one request to Envoy's admin and return the text of the response.
 
-    Raises SvcgenError when nothing answers or the answer is not 200.
+    Raises SvcgenError without a response, or for one that is not 200.
     """
     connection = _SocketConnection(admin_socket, timeout)
     try:
@@ -112,47 +112,43 @@ def read_stats(admin_socket: Path) -> dict[str, int]:
 
 
 def begin_drain(admin_socket: Path) -> None:
-    """Let /readyz fail and ask clients to leave, while requests are still answered."""
+    """Make /readyz fail and ask clients to disconnect, while Envoy still answers requests."""
     ask(admin_socket, "/healthcheck/fail", "POST")
     ask(admin_socket, "/drain_listeners?graceful&skip_exit", "POST")
 
 
 def active_requests(admin_socket: Path) -> int:
-    """Return how many requests the edge listener is answering now."""
+    """Return the number of requests in flight at the edge listener."""
     name = "http.edge.downstream_rq_active"
     page = f"/stats?format=json&filter=^{name}$".replace(".", r"\.")
     return parse_stats(ask(admin_socket, page)).get(name, 0)
 
 
 def acknowledged(stats: Stats, patience: float = PATIENCE) -> Callable[[str], None]:
-    """Return a `Settle` that waits until Envoy uses the file, by its own counters.
+    """Return a `WaitApplied` that waits until Envoy's counters show that it uses the file.
 
-    Make it before the first file is written. It raises SvcgenError when Envoy refuses a file or
-    does not take it in within `patience` seconds.
+    Call this before the first file is written. The returned function raises SvcgenError when Envoy
+    refuses a file or does not apply it within `patience` seconds.
     """
     before = dict(stats())
 
-    def settle(name: str) -> None:
-        now = _wait(stats, name, before, patience)
-        before.update(now)
+    def wait_applied(name: str) -> None:
+        applied, warming = APPLIED[name], WARMING.get(name, "")
+        refused = [applied.replace("success", "rejected"), applied.replace("success", "failure")]
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            now = stats()
+            if any(now.get(counter, 0) > before.get(counter, 0) for counter in refused):
+                raise SvcgenError(f"The gateway refuses {name}.", "See `svcgen logs gateway`.")
+            if now.get(applied, 0) > before.get(applied, 0) and not now.get(warming, 0):
+                before.update(now)
+                return
+            time.sleep(PAUSE)
+        raise SvcgenError(f"The gateway did not apply {name} within {patience:.0f} s.")
 
-    return settle
+    return wait_applied
 
 
 def waiting(pause: float) -> Callable[[str], None]:
-    """Return a `Settle` that waits `pause` seconds: for an Envoy whose admin cannot be reached."""
+    """Return a `WaitApplied` that waits `pause` seconds, for an Envoy without a reachable admin."""
     return lambda _name: time.sleep(pause)
-
-
-def _wait(stats: Stats, name: str, before: Mapping[str, int], patience: float) -> Mapping[str, int]:
-    taken = TAKEN[name]
-    refused = [taken.replace("success", "rejected"), taken.replace("success", "failure")]
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        now = stats()
-        if any(now.get(counter, 0) > before.get(counter, 0) for counter in refused):
-            raise SvcgenError(f"The gateway refuses {name}.", "Its log says why.")
-        if now.get(taken, 0) > before.get(taken, 0) and not now.get(WARMING.get(name, ""), 0):
-            return now
-        time.sleep(PAUSE)
-    raise SvcgenError(f"The gateway did not take {name} in within {patience:.0f} s.")

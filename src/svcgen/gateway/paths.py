@@ -1,12 +1,12 @@
-"""Which paths a route may claim, and what the gateway makes of the path of a request."""
+"""Which paths a route may have, and how the gateway normalizes the path of a request."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import unquote
 
-# RFC 3986, section 3.3: pchar without percent-encoding. Two spellings of one path would let a
-# request pass a route that was written to stop it, so a registration has one spelling only.
+# RFC 3986, section 3.3: pchar without percent-encoding. With two spellings of one path, a request
+# could bypass a route that should match it, so a registration has one spelling only.
 SEGMENT_CHARACTERS = r"A-Za-z0-9\-._~!$&'()*+,;=:@"
 PATH_PATTERN = rf"^/[{SEGMENT_CHARACTERS}/]*$"
 
@@ -17,7 +17,7 @@ _ESCAPED_SLASH = re.compile(r"%(?:2[fF]|5[cC]|00)")
 
 
 def path_problem(path: str, *, prefix: bool) -> str:
-    """Say why a route may not claim this path; empty when it may.
+    """Return why a route may not have this path; empty when it may.
 
     A prefix matches whole segments, so a slash at its end would mean nothing.
     """
@@ -35,7 +35,7 @@ def path_problem(path: str, *, prefix: bool) -> str:
 
 
 def reserved_problem(path: str) -> str:
-    """Say why the path belongs to the gateway itself; empty when services may claim it."""
+    """Return why the path is reserved for the gateway; empty when services may have it."""
     if path == "/":
         return 'the path "/" is the gateway\'s own'
     for own in RESERVED:
@@ -45,7 +45,7 @@ def reserved_problem(path: str) -> str:
 
 
 def covers(prefix: str, path: str) -> bool:
-    """Tell whether a prefix of whole segments covers a path: /a covers /a and /a/b, not /ab."""
+    """Report whether a prefix of whole segments covers a path: /a covers /a and /a/b, not /ab."""
     return prefix in ("/", path) or path.startswith(prefix + "/")
 
 

@@ -1,4 +1,4 @@
-"""What a service tells the gateway: `chart/registration.yaml`, read strictly.
+"""The registration of a service at the gateway: `chart/registration.yaml`, read strictly.
 
 docs/registration.md explains every key; docs/registration.schema.json is made from these models.
 """
@@ -117,10 +117,8 @@ class RouteEntry(StrictModel):
 
     @model_validator(mode="after")
     def _one_path(self) -> RouteEntry:
-        written = [
-            key for key in ("path", "exact", "regex", "grpc") if getattr(self, key) is not None
-        ]
-        if len(written) != 1:
+        keys = ("path", "exact", "regex", "grpc")
+        if sum(getattr(self, key) is not None for key in keys) != 1:
             raise ValueError("needs exactly one of path and exact, for example path: /v1/orders")
         for key in ("path", "exact"):
             value = getattr(self, key)
@@ -147,11 +145,11 @@ def read_registration(
 ) -> Registration:
     """Read the registration of one service; `overlay` is merged over it, key by key.
 
-    `shown` is how messages name the file, where that is not its whole path.
+    `shown` is what messages call the file; default: its path.
 
-    Raises StrictError, which names file, key and the nearest known key of every fault.
+    Raises StrictError, which has file, key and the nearest known key of every fault.
     """
-    written = read_yaml(path)
-    service = written.get("service") if isinstance(written, dict) else ""
-    place = f"{SETTINGS_FILE} (services.{service})"
-    return read_strictly(Registration, written, shown or str(path), overlay, place)
+    content = read_yaml(path)
+    service = content.get("service") if isinstance(content, dict) else ""
+    overlay_source = f"{SETTINGS_FILE} (services.{service})"
+    return read_strictly(Registration, content, shown or str(path), overlay, overlay_source)

@@ -3,8 +3,8 @@
 The order is the Gateway API's (HTTPRouteRule.matches,
 https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule): an exact path comes before a prefix,
 a longer prefix before a shorter one, then a match that names the method before one that does not,
-and at last the alphabet of the routes' names. A route with methods is one match for each of them;
-HEAD follows GET, and OPTIONS passes to the service.
+and finally the routes' names in alphabetical order. A route with methods is one match for each of
+them; HEAD follows GET, and OPTIONS passes to the service.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from svcgen.settings import GatewaySettings
 from svcgen.units import parse_duration
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-# RFC 9110, section 9.2.2: done twice, these have the effect of once.
+# RFC 9110, section 9.2.2: sending one twice has the same effect as sending it once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
@@ -46,11 +46,11 @@ class Route:
         return f"{self.service}-{self.name}"
 
     def covers(self, path: str) -> bool:
-        """Tell whether the route claims a path, whatever the method."""
+        """Report whether the route matches a path, whatever the method."""
         return path == self.path if self.exact else covers(self.path, path)
 
     def takes(self, method: str) -> bool:
-        """Tell whether the route claims a method on its path."""
+        """Report whether the route matches a method on its path."""
         return not self.methods or method in self.methods
 
 
@@ -79,14 +79,14 @@ def matching(table: Sequence[Route], path: str, method: str) -> Route | None:
 
 
 def allowed(routes: Iterable[Route]) -> tuple[str, ...]:
-    """Return the methods that these routes take, for the field Allow."""
+    """Return the methods that these routes match, for the header Allow."""
     taken = {method for route in routes for method in route.methods or METHODS}
     return tuple(method for method in METHODS if method in taken)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What becomes of one request; status 0 means that the service's own answer is passed on."""
+    """How the gateway handles one request; status 0 is a request that it passes to the service."""
 
     method: str
     path: str
@@ -98,7 +98,7 @@ class Explanation:
 
 
 def explain(table: Sequence[Route], target: str, method: str = "GET") -> Explanation:
-    """Say which route wins a request and why, or how the gateway itself answers it."""
+    """Return which route wins a request and why, or the response of the gateway itself."""
     path = normal_path(target)
     if not path.startswith("/"):
         return Explanation(method, target, 400, None, "the gateway refuses this path")

@@ -1,4 +1,4 @@
-"""Whether all that one side writes by its schema is still read by the other side's schema."""
+"""Schema compatibility: whether the reader's schema accepts all values of the writer's schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from svcgen.openapi.schemas import (
     values_of,
 )
 
-Found = tuple[str, str]
+Problem = tuple[str, str]
 """Where in a value, as in `items[].name`, and what is wrong there."""
 
 Schema = Mapping[str, Any]
@@ -28,136 +28,129 @@ Pair = tuple[int, int]
 _AT_LEAST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _AT_MOST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _SAME = ("format", "pattern", "multipleOf", "uniqueItems")
-_WITHIN = (("int32", "int64"), ("float", "double"))  # formats: the second holds the first
-_FROM_NOTHING = ("minLength", "minItems", "minProperties")  # 0 where it is not written
+_WIDER_FORMATS = (("int32", "int64"), ("float", "double"))  # the second accepts all of the first
+_ZERO_BY_DEFAULT = ("minLength", "minItems", "minProperties")
 
 
 @dataclass(frozen=True)
-class Flow:
-    """Values that go from who writes by the document `sent` to who reads by `taken`.
+class Compatibility:
+    """Values go from a side that writes by the document `writer` to one that reads by `reader`.
 
-    In a request the older document says what is sent, in an answer it says what is taken.
+    In a request the older document is the writer's, in a response it is the reader's.
     """
 
-    sent: Document
-    taken: Document
+    writer: Document
+    reader: Document
     request: bool
-    known: dict[Pair, list[Found]] = field(default_factory=dict)
-    within: set[Pair] = field(default_factory=set)
+    compared: dict[Pair, list[Problem]] = field(default_factory=dict)
+    comparing: set[Pair] = field(default_factory=set)
 
-    def breaks(self, sent: Any, taken: Any) -> list[Found]:
-        """Return what may be sent and is not taken; empty when everything is."""
-        pair = (id(sent), id(taken))  # both documents live on, so no other value gets their place
-        if pair not in self.known:
-            self.known[pair] = []  # a schema within itself fits if all the rest of it does
-            self.known[pair] = list(dict.fromkeys(self._breaks(sent, taken)))
-        return self.known[pair]
+    def problems(self, writer: Any, reader: Any) -> list[Problem]:
+        """Return which values the writer's schema allows and the reader's does not."""
+        pair = (id(writer), id(reader))  # both documents live on, so no id is used again
+        if pair not in self.compared:
+            self.compared[pair] = []  # a recursive schema fits if all the rest of it does
+            self.compared[pair] = list(dict.fromkeys(self._compare(writer, reader)))
+        return self.compared[pair]
 
-    def _breaks(self, sent: Any, taken: Any) -> Iterator[Found]:
-        readers = alternatives(self.taken, taken)
-        for writer in alternatives(self.sent, sent):
-            alike = [reader for reader in readers if types_of(writer) <= types_of(reader)]
-            tried = [self._between(writer, reader) for reader in alike]
-            yield from min(tried, key=len) if tried else self._strange(writer)
+    def _compare(self, writer: Any, reader: Any) -> Iterator[Problem]:
+        readers = alternatives(self.reader, reader)
+        for schema in alternatives(self.writer, writer):
+            types = types_of(schema)
+            alike = [other for other in readers if types <= types_of(other)]
+            if alike:
+                yield from min((self._compare_types(schema, other) for other in alike), key=len)
+            else:
+                widest = types - {"integer"} if "number" in types else types
+                what = "anything" if types == TYPES else " or ".join(sorted(widest))
+                yield "", self._not_accepted(what)
 
-    def _strange(self, writer: Schema) -> Iterator[Found]:
-        types = types_of(writer)
-        widest = types - {"integer"} if "number" in types else types
-        yield "", self._beyond("anything" if types == TYPES else " or ".join(sorted(widest)))
-
-    def _beyond(self, what: str) -> str:
-        return f"{what} is taken no more" if self.request else f"may be {what} now"
-
-    def _between(self, writer: Schema, reader: Schema) -> list[Found]:
-        """Compare two alternatives, but not those of a schema within itself once more."""
+    def _compare_types(self, writer: Schema, reader: Schema) -> list[Problem]:
+        """Compare two alternatives; stop at a recursive schema that is being compared."""
         members = (id(writer.get("properties", writer)), id(reader.get("properties", reader)))
-        if members in self.within:
+        if members in self.comparing:
             return []
-        self.within.add(members)
-        found = list(self._all(writer, reader))
-        self.within.discard(members)
+        self.comparing.add(members)
+        found = [
+            *self._values_and_limits(writer, reader),
+            *self._required(writer, reader),
+            *self._properties(writer, reader),
+            *self._additional_properties(writer, reader),
+        ]
+        if "items" in reader:
+            found += _below("[]", self.problems(writer.get("items", ANY), reader["items"]))
+        self.comparing.discard(members)
         return found
 
-    def _all(self, writer: Schema, reader: Schema) -> Iterator[Found]:
-        yield from self._values(writer, reader)
-        yield from self._limits(writer, reader)
-        yield from self._required(writer, reader)
-        yield from self._named(writer, reader)
-        yield from self._others(writer, reader)
-        if "items" in reader:
-            yield from _below("[]", self.breaks(writer.get("items", ANY), reader["items"]))
-
-    def _values(self, writer: Schema, reader: Schema) -> Iterator[Found]:
-        written, read = values_of(writer), values_of(reader)
-        if written is None and read is not None:
-            yield "", self._changed("enum", written, read)
+    def _values_and_limits(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
+        written, accepted = values_of(writer), values_of(reader)
+        if written is None and accepted is not None:
+            yield "", self._changed("enum", written, accepted)
         for value in written or ():
-            if read is not None and value not in read:
-                yield "", self._beyond(json.dumps(value, ensure_ascii=False))
-
-    def _limits(self, writer: Schema, reader: Schema) -> Iterator[Found]:
-        if values_of(writer) is not None:
+            if accepted is not None and value not in accepted:
+                yield "", self._not_accepted(json.dumps(value, ensure_ascii=False))
+        if written is not None:
             return
         for key in (*_AT_LEAST, *_AT_MOST, *_SAME):
-            absent = 0 if key in _FROM_NOTHING else None
-            sent, taken = writer.get(key, absent), reader.get(key, absent)
-            if taken is not None and taken is not False and not _fits(key, sent, taken):
-                yield "", self._changed(key, sent, taken)
+            absent = 0 if key in _ZERO_BY_DEFAULT else None
+            limit, other = writer.get(key, absent), reader.get(key, absent)
+            if other is not None and other is not False and not _fits(key, limit, other):
+                yield "", self._changed(key, limit, other)
 
-    def _changed(self, key: str, sent: Any, taken: Any) -> str:
-        before, now = (sent, taken) if self.request else (taken, sent)
-        return f"{key} is {_shown(now)} now, was {_shown(before)}"
+    def _not_accepted(self, what: str) -> str:
+        return f"{what} is no longer accepted" if self.request else f"may be {what} now"
 
-    def _required(self, writer: Schema, reader: Schema) -> Iterator[Found]:
-        written = mapped(writer, "properties")
-        for name in sorted(_required(reader) - _required(writer)):
-            lost = "may be missing now" if name in written else "is gone"
+    def _changed(self, key: str, writer: Any, reader: Any) -> str:
+        before, now = (writer, reader) if self.request else (reader, writer)
+        return f"{key} is {_as_text(now)} now, was {_as_text(before)}"
+
+    def _required(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
+        properties = mapped(writer, "properties")
+        for name in sorted(_required_names(reader) - _required_names(writer)):
+            lost = "may be missing now" if name in properties else "is gone"
             yield name, "is required now" if self.request else lost
 
-    def _named(self, writer: Schema, reader: Schema) -> Iterator[Found]:
+    def _properties(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
         """Compare members by name; one that the newer document does not name is gone."""
-        written, read = mapped(writer, "properties"), mapped(reader, "properties")
-        said = _required(reader) - _required(writer)
+        written, accepted = mapped(writer, "properties"), mapped(reader, "properties")
+        reported = _required_names(reader) - _required_names(writer)
         newer = reader if self.request else writer
         others = newer.get("additionalProperties") or False
-        for name in written if self.request else read:
-            if name in written and name in read:
-                yield from _below(name, self.breaks(written[name], read[name]))
-            elif others and name not in said:
-                pair = written.get(name, others), read.get(name, others)
-                yield from _below(name, self.breaks(*pair))
-            elif name not in said:
-                yield name, "is taken no more" if self.request else "is gone"
+        for name in written if self.request else accepted:
+            if name in written and name in accepted:
+                yield from _below(name, self.problems(written[name], accepted[name]))
+            elif others and name not in reported:
+                pair = written.get(name, others), accepted.get(name, others)
+                yield from _below(name, self.problems(*pair))
+            elif name not in reported:
+                yield name, "is no longer accepted" if self.request else "is gone"
 
-    def _others(self, writer: Schema, reader: Schema) -> Iterator[Found]:
-        """Compare members without a name; a reader of answers passes over those it lacks."""
-        written, read = (one.get("additionalProperties") for one in (writer, reader))
-        if written and isinstance(read, dict):
-            yield from _below("*", self.breaks(written, read))
-        elif written and read is False and self.request:
-            yield "*", "is taken no more"
+    def _additional_properties(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
+        """Compare members without a name; a reader of responses ignores those it does not know."""
+        written, accepted = (one.get("additionalProperties") for one in (writer, reader))
+        if written and isinstance(accepted, dict):
+            yield from _below("*", self.problems(written, accepted))
+        elif written and accepted is False and self.request:
+            yield "*", "is no longer accepted"
 
 
-def _required(schema: Schema) -> set[str]:
+def _required_names(schema: Schema) -> set[str]:
     return {name for name in listed(schema, "required") if isinstance(name, str)}
 
 
-def _fits(key: str, sent: Any, taken: Any) -> bool:
-    if key in _SAME or not _numbers(sent, taken):
-        return sent == taken or (sent, taken) in _WITHIN
-    return bool(sent >= taken if key in _AT_LEAST else sent <= taken)
+def _fits(key: str, writer: Any, reader: Any) -> bool:
+    numbers = all(isinstance(value, int | float) for value in (writer, reader))
+    if key in _SAME or not numbers:
+        return writer == reader or (writer, reader) in _WIDER_FORMATS
+    return bool(writer >= reader if key in _AT_LEAST else writer <= reader)
 
 
-def _numbers(*values: object) -> bool:
-    return all(isinstance(value, int | float) for value in values)
-
-
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _below(name: str, found: Iterable[Found]) -> Iterator[Found]:
-    for where, what in found:
-        yield f"{name}{'.' if where and not where.startswith('[') else ''}{where}", what
+def _below(name: str, problems: Iterable[Problem]) -> Iterator[Problem]:
+    for place, what in problems:
+        yield f"{name}{'.' if place and not place.startswith('[') else ''}{place}", what

@@ -1,7 +1,7 @@
 """Schemas of OpenAPI 3.0 and 3.1 in one plain form, in which two of them can be compared.
 
 See JSON Schema, https://json-schema.org/draft/2020-12. `not`, `if` and `patternProperties`, which
-nobody can compare in general, are passed over.
+cannot be compared in general, are ignored.
 """
 
 from __future__ import annotations
@@ -14,14 +14,22 @@ Document = Mapping[str, Any]
 ANY: Mapping[str, Any] = {}
 TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _COMBINED = {"$ref", "allOf", "anyOf", "oneOf"}
-_MOST = 64  # steps of a reference, alternatives of a schema; what is beyond is not looked at
+_LIMIT = 64  # steps of a reference, alternatives of a schema; the rest is ignored
 
 
 def alternatives(
     document: Document, schema: Any, within: frozenset[int] = frozenset()
 ) -> list[dict[str, Any]]:
-    """Write a schema as alternatives of one type each, without references and combinations."""
-    return [one for each in _alternatives(document, schema, within) for one in _by_type(each)]
+    """Return a schema as alternatives of one type each, without references and combinations."""
+    found = []
+    for each in _alternatives(document, schema, within):
+        types = types_of(each)
+        distinct = types - {"integer"} if "number" in types else types
+        if types == TYPES or len(distinct) <= 1:
+            found.append(each)
+        else:
+            found += [{**each, "type": kind, "nullable": False} for kind in sorted(distinct)]
+    return found
 
 
 def _alternatives(document: Document, schema: Any, within: frozenset[int]) -> list[dict[str, Any]]:
@@ -41,26 +49,26 @@ def _alternatives(document: Document, schema: Any, within: frozenset[int]) -> li
     return found
 
 
-def resolve(document: Document, written: Any) -> Any:
-    """Follow a reference within its document (RFC 6901); one that leads nowhere may be anything."""
-    for _ in range(_MOST):
-        reference = written.get("$ref") if isinstance(written, dict) else None
+def resolve(document: Document, value: Any) -> Any:
+    """Follow a reference within its document (RFC 6901); None when the target does not exist."""
+    for _ in range(_LIMIT):
+        reference = value.get("$ref") if isinstance(value, dict) else None
         if not isinstance(reference, str):
-            return written
-        written = document
+            return value
+        value = document
         for step in reference.removeprefix("#/").split("/"):
             name = step.replace("~1", "/").replace("~0", "~")
-            written = written.get(name) if isinstance(written, dict) else None
+            value = value.get(name) if isinstance(value, dict) else None
     return None
 
 
 def types_of(schema: Mapping[str, Any]) -> frozenset[str]:
     """Return the types that a value may have; integers are numbers."""
-    written, values = schema.get("type"), values_of(schema)
-    if isinstance(written, str):
-        found = {written}
-    elif isinstance(written, list):
-        found = {one for one in written if isinstance(one, str)}
+    declared, values = schema.get("type"), values_of(schema)
+    if isinstance(declared, str):
+        found = {declared}
+    elif isinstance(declared, list):
+        found = {name for name in declared if isinstance(name, str)}
     elif values is not None:
         found = {_type(value) for value in values}
     else:
@@ -76,28 +84,20 @@ def values_of(schema: Mapping[str, Any]) -> list[Any] | None:
     return listed(schema, "enum") if "enum" in schema else None
 
 
-def mapped(written: Any, key: str) -> dict[str, Any]:
-    """Return the map that a document has there; an empty one when it has something else."""
-    value = written.get(key) if isinstance(written, dict) else None
+def mapped(part: Any, key: str) -> dict[str, Any]:
+    """Return the map at a key; an empty one when the key has another type of value."""
+    value = part.get(key) if isinstance(part, dict) else None
     return value if isinstance(value, dict) else {}
 
 
-def listed(written: Any, key: str) -> list[Any]:
-    """Return the list that a document has there; an empty one when it has something else."""
-    value = written.get(key) if isinstance(written, dict) else None
+def listed(part: Any, key: str) -> list[Any]:
+    """Return the list at a key; an empty one when the key has another type of value."""
+    value = part.get(key) if isinstance(part, dict) else None
     return value if isinstance(value, list) else []
 
 
-def _by_type(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    types = types_of(schema)
-    apart = types - {"integer"} if "number" in types else types
-    if types == TYPES or len(apart) <= 1:
-        return [schema]
-    return [{**schema, "type": one, "nullable": False} for one in sorted(apart)]
-
-
 def _both(some: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [_merged(one, other) for one in some for other in others][:_MOST]
+    return [_merged(one, other) for one in some for other in others][:_LIMIT]
 
 
 def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

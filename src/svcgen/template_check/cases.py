@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from svcgen.template_check.source_tree import Template
+from svcgen.template_check.source_tree import SourceTree
 
 NAME = "orders"
 MOST = 500  # combinations: some minutes on two cores
@@ -20,7 +20,7 @@ HOSTILE = (f"{_HOSTILE}\n- x: [", _HOSTILE, _HOSTILE[:100], _HOSTILE[:30])
 
 
 def combinations(
-    template: Template, given: Mapping[str, Any], most: int = MOST
+    template: SourceTree, given: Mapping[str, Any], most: int = MOST
 ) -> list[dict[str, Any]]:
     """List all answers to the questions that have choices; `given` answers are taken as they are.
 
@@ -37,12 +37,12 @@ def combinations(
     return [{**fixed, **dict(zip(open_, values, strict=True))} for values in picked]
 
 
-def possible(template: Template, given: Mapping[str, Any]) -> int:
+def possible(template: SourceTree, given: Mapping[str, Any]) -> int:
     """Count all combinations of choices."""
     return math.prod(map(len, _open(template, given).values()))
 
 
-def _open(template: Template, given: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _open(template: SourceTree, given: Mapping[str, Any]) -> dict[str, list[Any]]:
     return {
         name: values
         for name, question in template.asked.items()
@@ -50,7 +50,7 @@ def _open(template: Template, given: Mapping[str, Any]) -> dict[str, list[Any]]:
     }
 
 
-def varied(template: Template, answers: Mapping[str, Any]) -> dict[str, Any]:
+def varied(template: SourceTree, answers: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out the answers that are the same in all combinations."""
     return {
         name: answer
@@ -64,7 +64,7 @@ def calls_nobody(answers: Mapping[str, Any]) -> bool:
     return not answers.get("calls")
 
 
-def free_texts(template: Template, given: Mapping[str, Any]) -> list[str]:
+def free_texts(template: SourceTree, given: Mapping[str, Any]) -> list[str]:
     """Name the questions that take any text, unless their validator says otherwise."""
     return [
         name
@@ -82,7 +82,7 @@ def sample(number: int) -> str:
     return f"Sample Text{number}"
 
 
-def _needed(template: Template) -> dict[str, Any]:
+def _needed(template: SourceTree) -> dict[str, Any]:
     """Answer the questions that have no default: by the placeholder, else by any word or number."""
     needed = {
         name: question.get("placeholder") or _WORDS.get(str(question.get("type", "str")), NAME)

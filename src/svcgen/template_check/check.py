@@ -17,7 +17,7 @@ from svcgen.errors import SvcgenError
 from svcgen.git import git
 from svcgen.render.trust import Allows, may_run
 from svcgen.template_check.cases import HOSTILE, combinations, free_texts, possible, sample
-from svcgen.template_check.fault import Fault, merged
+from svcgen.template_check.fault import TemplateFault, merged
 from svcgen.template_check.ownership import write_probe
 from svcgen.template_check.source_rules import (
     declared_fits,
@@ -25,7 +25,7 @@ from svcgen.template_check.source_rules import (
     patterns_match,
     standing_faults,
 )
-from svcgen.template_check.source_tree import Template, below, read_template
+from svcgen.template_check.source_tree import SourceTree, below, read_template
 from svcgen.template_check.trial import Attempt, Trial, attempt, written_paths
 from svcgen.templates.base import Version
 from svcgen.templates.cache import has_template
@@ -35,7 +35,7 @@ _FEW = 4  # so many are tried before more processes are worth their start
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What a template was tried with, and every fault.
 
     `possible` counts all combinations of choices; `refused` those tried that its validators forbid.
@@ -44,7 +44,7 @@ class Checked:
     tried: int
     possible: int
     refused: int
-    faults: tuple[Fault, ...]
+    faults: tuple[TemplateFault, ...]
 
 
 def check_template(
@@ -53,7 +53,7 @@ def check_template(
     *,
     allows: Allows = lambda _wish: False,
     progress: Progress = lambda _done, _all: None,
-) -> Checked:
+) -> CheckResult:
     """Render every combination of a checkout's template and hold each to all rules.
 
     `given` answers questions that have neither choices nor a default. Files that git ignores are
@@ -69,10 +69,10 @@ def check_template(
         attempts = list(_tried(trial, every, progress))
         faults = merged(_faults(template, attempts))
         refused = sum(bool(one.refused) for one in attempts)
-        return Checked(len(every), possible(template, given or {}), refused, faults)
+        return CheckResult(len(every), possible(template, given or {}), refused, faults)
 
 
-def _faults(template: Template, attempts: list[Attempt]) -> Iterator[Fault]:
+def _faults(template: SourceTree, attempts: list[Attempt]) -> Iterator[TemplateFault]:
     taken = [one for one in attempts if not one.refused]
     if not taken:
         raise SvcgenError(
@@ -84,7 +84,7 @@ def _faults(template: Template, attempts: list[Attempt]) -> Iterator[Fault]:
     yield from _over_all(template, taken)
 
 
-def _over_all(template: Template, attempts: list[Attempt]) -> Iterator[Fault]:
+def _over_all(template: SourceTree, attempts: list[Attempt]) -> Iterator[TemplateFault]:
     """Apply the rules that need to know what all answers together write."""
     paths, sources, patterns = (
         set().union(*(getattr(one, name) for one in attempts))
@@ -110,7 +110,7 @@ def _tried(trial: Trial, every: list[dict[str, Any]], progress: Progress) -> Ite
             progress(done, len(every))
 
 
-def _prepared(template: Template, aside: Path, *, trusted: bool) -> Trial:
+def _prepared(template: SourceTree, aside: Path, *, trusted: bool) -> Trial:
     source = str(template.folder)
     write_probe(template, aside)
     whole = Version(source, "", template.folder)
@@ -144,7 +144,7 @@ def _paths(trial: Trial, answers: Mapping[str, Any]) -> frozenset[str]:
 
 
 @contextmanager
-def _exported(checkout: Path) -> Iterator[Template]:
+def _exported(checkout: Path) -> Iterator[SourceTree]:
     """Copy what git would give to others, so that edits meanwhile and junk do not count."""
     with TemporaryDirectory(prefix="svcgen-") as aside:
         folder = Path(aside, "template")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svcgen.template_check.source_tree import Template, below
+from svcgen.template_check.source_tree import SourceTree, below
 
 
 @dataclass(frozen=True, order=True)
-class Fault:
+class TemplateFault:
     """One rule that one file does not keep.
 
     `path` is the template's own where it is known, else the service's; `answers` says with which
@@ -29,7 +29,7 @@ class Written:
     """A service that was rendered, and which path of the template wrote which of its own."""
 
     folder: Path
-    template: Template
+    template: SourceTree
     sources: Mapping[str, str]
 
     @property
@@ -55,9 +55,9 @@ def _plain(answer: Any) -> str:
     return str(answer)
 
 
-def merged(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+def merged(faults: Iterable[TemplateFault]) -> tuple[TemplateFault, ...]:
     """Name a fault once that shows with many answers, with the first of them, sorted by path."""
-    first: dict[tuple[str, str, str], Fault] = {}
+    first: dict[tuple[str, str, str], TemplateFault] = {}
     for fault in faults:
         first.setdefault((fault.path, fault.rule, fault.problem), fault)
     return tuple(sorted(first.values()))

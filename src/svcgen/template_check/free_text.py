@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from svcgen.template_check.fault import Fault, Written
+from svcgen.template_check.fault import TemplateFault, Written
 from svcgen.template_check.output_rules import parse
 
 _WHEN = "when an answer has quotes, braces and 👋: write {{ … | to_json(ensure_ascii=false) }}"
@@ -14,7 +14,7 @@ _WHEN = "when an answer has quotes, braces and 👋: write {{ … | to_json(ensu
 Texts = Mapping[str, str]  # a sample answer -> the hostile one that was given in its place
 
 
-def text_stays(sampled: Written, hostile: Written, texts: Texts) -> Iterator[Fault]:
+def text_stays(sampled: Written, hostile: Written, texts: Texts) -> Iterator[TemplateFault]:
     """Want data and Python to hold the hostile text exactly where they held the sample.
 
     Files of other kinds are only looked at by the rules for all files: a comment in a shell script
@@ -29,7 +29,7 @@ def text_stays(sampled: Written, hostile: Written, texts: Texts) -> Iterator[Fau
         else:
             problem = _difference(name, before, after.read_bytes(), texts)
         if problem:
-            yield Fault(sampled.source(name), "free-text", problem)
+            yield TemplateFault(sampled.source(name), "free-text", problem)
 
 
 def _difference(name: str, before: Any, after: bytes, texts: Texts) -> str:

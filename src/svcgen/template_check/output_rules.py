@@ -12,7 +12,7 @@ from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.service import ANSWERS_FILE
-from svcgen.template_check.fault import Fault, Written
+from svcgen.template_check.fault import TemplateFault, Written
 from svcgen.yaml_files import parse_documents
 
 # What a program other than Copier fills in: braces in such a file are its own.
@@ -26,17 +26,17 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.I)
 Rule = Callable[[str, str], str]  # the service's path and its text -> what is wrong, or ""
 
 
-def file_faults(written: Written) -> Iterator[Fault]:
+def file_faults(written: Written) -> Iterator[TemplateFault]:
     """Apply each rule for a file by itself to all files of a service."""
     for name, path in written.files.items():
         if reason := windows_refuses(name):
-            yield Fault(written.source(name), "windows-name", reason)
+            yield TemplateFault(written.source(name), "windows-name", reason)
         text = _text(path)
         if text is None:
             continue
         for rule, look in FILE_RULES.items():
             if problem := look(name, text):
-                yield Fault(written.source(name), rule, problem)
+                yield TemplateFault(written.source(name), rule, problem)
 
 
 def parses(path: str, text: str) -> str:
@@ -48,7 +48,7 @@ def parses(path: str, text: str) -> str:
     return ""
 
 
-def rendered(written: Written) -> Iterator[Fault]:
+def rendered(written: Written) -> Iterator[TemplateFault]:
     """Find what is left of the template's own language, and what was written out undefined."""
     for name, path in written.files.items():
         text = _text(path)
@@ -58,7 +58,7 @@ def rendered(written: Written) -> Iterator[Fault]:
         for number, line in enumerate(text.splitlines(), start=1):
             if found := left.search(line):
                 problem = f"line {number} still has {found[0].strip()}"
-                yield Fault(written.source(name), "rendered", problem)
+                yield TemplateFault(written.source(name), "rendered", problem)
                 break
 
 
@@ -93,16 +93,16 @@ def windows_refuses(path: str) -> str:
 FILE_RULES: dict[str, Rule] = {"parses": parses, "newline": newline}
 
 
-def same_bytes(once: Written, again: Written) -> Iterator[Fault]:
+def same_bytes(once: Written, again: Written) -> Iterator[TemplateFault]:
     """Want the same bytes for the same answers: an update compares what is rendered twice."""
     first, second = once.files, again.files
     for name in sorted(first.keys() | second.keys()):
         if name in first and name in second and _content(first[name]) == _content(second[name]):
             continue
-        yield Fault(once.source(name), "again", "is another file when it is rendered again")
+        yield TemplateFault(once.source(name), "again", "is another file when it is rendered again")
 
 
-def executable_bits(written: Written) -> Iterator[Fault]:
+def executable_bits(written: Written) -> Iterator[TemplateFault]:
     """Want what can be run in the template to run in the service, and every script to run."""
     for name, path in written.files.items():
         if path.is_symlink():
@@ -112,25 +112,27 @@ def executable_bits(written: Written) -> Iterator[Fault]:
             continue
         if _runs(source) != _runs(path):
             state = "lost" if _runs(source) else "got"
-            yield Fault(written.source(name), "executable", f"{state} its executable bit")
+            yield TemplateFault(written.source(name), "executable", f"{state} its executable bit")
         elif not _runs(path) and path.read_bytes().startswith(b"#!/"):
-            yield Fault(written.source(name), "executable", "begins with #! and cannot be run")
+            yield TemplateFault(
+                written.source(name), "executable", "begins with #! and cannot be run"
+            )
 
 
-def one_case(written: Written) -> Iterator[Fault]:
+def one_case(written: Written) -> Iterator[TemplateFault]:
     """Find paths that differ by capitals alone: on Windows and macOS they are one file."""
     seen: dict[str, str] = {}
     for name in written.files:
         other = seen.setdefault(name.lower(), name)
         if other != name:
             problem = f"is the same file as {other} on Windows and macOS"
-            yield Fault(written.source(name), "windows-name", problem)
+            yield TemplateFault(written.source(name), "windows-name", problem)
 
 
-def answers_file(written: Written) -> Iterator[Fault]:
+def answers_file(written: Written) -> Iterator[TemplateFault]:
     """Want the service to remember its answers: without them there is no update."""
     if ANSWERS_FILE not in written.files:
-        yield Fault(
+        yield TemplateFault(
             f"{written.template.root}/{{{{_copier_conf.answers_file}}}}{written.template.suffix}",
             "answers-file",
             "is missing: without it no service can be updated."
@@ -138,7 +140,7 @@ def answers_file(written: Written) -> Iterator[Fault]:
         )
 
 
-SERVICE_RULES: tuple[Callable[[Written], Iterator[Fault]], ...] = (
+SERVICE_RULES: tuple[Callable[[Written], Iterator[TemplateFault]], ...] = (
     file_faults,
     rendered,
     executable_bits,

@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from svcgen.template_check.fault import Fault
-from svcgen.template_check.source_tree import QUESTIONS, Template, below
+from svcgen.template_check.fault import TemplateFault
+from svcgen.template_check.source_tree import QUESTIONS, SourceTree, below
 from svcgen.yaml_files import as_yaml
 
 _NUMBER = re.compile(r"(.*)\.svcgen-(\d+)", re.DOTALL)
 
 
-def write_probe(template: Template, folder: Path) -> None:
+def write_probe(template: SourceTree, folder: Path) -> None:
     """Write a template with the same names and no texts, each name with a number behind it.
 
     So no two of its paths can meet in a service, and the number tells where each came from.
@@ -32,7 +32,7 @@ def write_probe(template: Template, folder: Path) -> None:
         probe.touch()
 
 
-def read_probe(template: Template, service: Path) -> dict[str, list[str]]:
+def read_probe(template: SourceTree, service: Path) -> dict[str, list[str]]:
     """Return, for each path of a service, the template's paths that write it."""
     paths = list(template.files)
     found: dict[str, list[str]] = defaultdict(list)
@@ -43,9 +43,9 @@ def read_probe(template: Template, service: Path) -> dict[str, list[str]]:
     return dict(found)
 
 
-def one_owner(writers: Mapping[str, list[str]]) -> Iterator[Fault]:
+def one_owner(writers: Mapping[str, list[str]]) -> Iterator[TemplateFault]:
     """Find paths of a service that two of the template write: which one wins is chance."""
     for name, paths in sorted(writers.items()):
         if len(paths) > 1:
             others = ", ".join(paths[1:])
-            yield Fault(paths[0], "one-owner", f"writes {name}, and so does {others}")
+            yield TemplateFault(paths[0], "one-owner", f"writes {name}, and so does {others}")

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from svcgen.errors import SvcgenError
-from svcgen.template_check.fault import Fault
+from svcgen.template_check.fault import TemplateFault
 from svcgen.template_check.output_rules import windows_refuses
-from svcgen.template_check.source_tree import QUESTIONS, Template
+from svcgen.template_check.source_tree import QUESTIONS, SourceTree
 from svcgen.templates.base import Version
 from svcgen.templates.declaration import read_declaration
 from svcgen.templates.patterns import matcher
@@ -30,29 +30,31 @@ _LOCKS = (
 _SHORTEST = 3  # letters of a stack that is looked for as a word
 
 
-def standing_faults(template: Template) -> Iterator[Fault]:
+def standing_faults(template: SourceTree) -> Iterator[TemplateFault]:
     """Apply each rule for a template as it stands."""
     for rule in (windows_names, layers_declared, shared_names_no_language, locks_name_no_registry):
         yield from rule(template)
 
 
-def windows_names(template: Template) -> Iterator[Fault]:
+def windows_names(template: SourceTree) -> Iterator[TemplateFault]:
     """Find names at which a checkout of the template fails on Windows."""
     for path in template.files:
         if reason := windows_refuses(path):
-            yield Fault(path, "windows-name", reason)
+            yield TemplateFault(path, "windows-name", reason)
 
 
-def layers_declared(template: Template) -> Iterator[Fault]:
+def layers_declared(template: SourceTree) -> Iterator[TemplateFault]:
     """Want a question for each layer's folder, which says when it is chosen, and the folder."""
     for name, path in template.layers.items():
         if name not in template.questions:
             problem = f"{QUESTIONS} has no question {name}, which says when the layer is chosen"
-            yield Fault(path, "layer", problem)
+            yield TemplateFault(path, "layer", problem)
     for name, question in template.questions.items():
         if _is_layer(question) and name not in template.layers:
             folder = f"{template.root}/{{{{{name}}}}}".lstrip("/")
-            yield Fault(QUESTIONS, "layer", f"{name} chooses a layer, and there is no {folder}")
+            yield TemplateFault(
+                QUESTIONS, "layer", f"{name} chooses a layer, and there is no {folder}"
+            )
 
 
 def _is_layer(question: object) -> bool:
@@ -60,15 +62,15 @@ def _is_layer(question: object) -> bool:
     return str(default).startswith("{{ '.' if")
 
 
-def layers_used(template: Template, written: Iterable[str]) -> Iterator[Fault]:
+def layers_used(template: SourceTree, written: Iterable[str]) -> Iterator[TemplateFault]:
     """Find layers that no answers choose; `written` are all paths that wrote anything."""
     paths = set(written)
     for path in template.layers.values():
         if not any(one.startswith(f"{path}/") for one in paths):
-            yield Fault(path, "layer", "no answers choose this layer")
+            yield TemplateFault(path, "layer", "no answers choose this layer")
 
 
-def shared_names_no_language(template: Template) -> Iterator[Fault]:
+def shared_names_no_language(template: SourceTree) -> Iterator[TemplateFault]:
     """Find languages named where all stacks share a file: it knows the contract alone."""
     stacks = _choices(template)
     if not template.layers or not stacks:
@@ -81,26 +83,26 @@ def shared_names_no_language(template: Template) -> Iterator[Fault]:
     for path, file in template.files.items():
         if not path.startswith(own) and (found := words.search(_text(file))):
             problem = f"names {found[0]}, and every stack shares it: move that into a layer"
-            yield Fault(path, "language", problem)
+            yield TemplateFault(path, "language", problem)
 
 
-def _choices(template: Template) -> set[str]:
+def _choices(template: SourceTree) -> set[str]:
     choices = template.questions.get("stack", {}).get("choices") or ()
     values = choices.values() if isinstance(choices, dict) else choices
     return {str(value) for value in values} if not isinstance(choices, str) else set()
 
 
-def locks_name_no_registry(template: Template) -> Iterator[Fault]:
+def locks_name_no_registry(template: SourceTree) -> Iterator[TemplateFault]:
     """Find addresses in locks, which serve also those who have packages from a mirror."""
     for path, file in template.files.items():
         if any(PurePosixPath(path).match(name) for name in lock_names(template)):
             # npm repeats where a package asks for money.
             text = re.sub(r'"url": ".*"', "", _text(file))
             if address := re.search(r"\w+://[^\s\"',]+", text):
-                yield Fault(path, "registry", f"names {address[0]}: lock without addresses")
+                yield TemplateFault(path, "registry", f"names {address[0]}: lock without addresses")
 
 
-def lock_names(template: Template) -> tuple[str, ...]:
+def lock_names(template: SourceTree) -> tuple[str, ...]:
     """Name the locks that everybody knows, and those that the template declares."""
     manifests = template.own.get("manifests")
     declared = manifests.values() if isinstance(manifests, dict) else ()
@@ -112,20 +114,20 @@ def _text(path: Path) -> str:
     return "" if path.is_symlink() else path.read_text(encoding="utf-8", errors="replace")
 
 
-def patterns_match(patterns: Iterable[str], paths: Iterable[str]) -> Iterator[Fault]:
+def patterns_match(patterns: Iterable[str], paths: Iterable[str]) -> Iterator[TemplateFault]:
     """Find seeded patterns that name no path which some answers write: a typo protects nothing."""
     names = sorted(set(paths))
     for pattern in dict.fromkeys(patterns):
         if not any(map(matcher([pattern.removeprefix("!")]), names)):
-            yield Fault(QUESTIONS, "seeded", f"{pattern} matches no path of any service")
+            yield TemplateFault(QUESTIONS, "seeded", f"{pattern} matches no path of any service")
 
 
-def declared_fits(version: Version, paths: Iterable[str]) -> Iterator[Fault]:
+def declared_fits(version: Version, paths: Iterable[str]) -> Iterator[TemplateFault]:
     """Want what a template declares to svcgen to name questions and paths that are there."""
     try:
         declared = read_declaration(version)
     except SvcgenError as error:
-        yield Fault(QUESTIONS, "declared", error.problem.partition(": ")[2])
+        yield TemplateFault(QUESTIONS, "declared", error.problem.partition(": ")[2])
         return
     manifests = declared.manifests.items()
     yield from patterns_match((path for name, locks in manifests for path in (name, *locks)), paths)

@@ -17,7 +17,7 @@ QUESTIONS = "copier.yml"
 
 
 @dataclass(frozen=True)
-class Template:
+class SourceTree:
     """A template's folder with what its copier.yml says, hidden questions included."""
 
     folder: Path
@@ -63,7 +63,7 @@ class Template:
         return own if isinstance(own, Mapping) else {}
 
 
-def read_template(folder: Path) -> Template:
+def read_template(folder: Path) -> SourceTree:
     """Read the template in a folder.
 
     Raises SvcgenError when there is none, or its copier.yml is no map of settings and questions.
@@ -80,7 +80,7 @@ def read_template(folder: Path) -> Template:
         for name, value in said.items()
         if name not in settings
     }
-    return Template(folder, questions, settings)
+    return SourceTree(folder, questions, settings)
 
 
 def below(folder: Path, base: Path | None = None) -> dict[str, Path]:

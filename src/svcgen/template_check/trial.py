@@ -15,10 +15,10 @@ from svcgen.errors import SvcgenError
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.template_check import output_rules as rules
 from svcgen.template_check.cases import calls_nobody, varied
-from svcgen.template_check.fault import Fault, Written, spelled
+from svcgen.template_check.fault import TemplateFault, Written, spelled
 from svcgen.template_check.free_text import text_stays
 from svcgen.template_check.ownership import one_owner, read_probe
-from svcgen.template_check.source_tree import QUESTIONS, Template, below
+from svcgen.template_check.source_tree import QUESTIONS, SourceTree, below
 from svcgen.templates.base import Version
 
 Answers = Mapping[str, Any]
@@ -31,7 +31,7 @@ class Trial:
     `texts` are the questions that take any text, each with a sample and with a hostile answer.
     """
 
-    template: Template
+    template: SourceTree
     whole: Version
     names: Version
     trusted: bool
@@ -45,7 +45,7 @@ class Attempt:
     `paths` are the service's, `sources` the template's that wrote any, `patterns` the seeded ones.
     """
 
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[TemplateFault, ...] = ()
     paths: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
     patterns: frozenset[str] = frozenset()
@@ -72,14 +72,14 @@ def written_paths(trial: Trial, answers: Answers) -> frozenset[str]:
         )
 
 
-def _unrendered(error: SvcgenError, trial: Trial, answers: Answers) -> Fault:
+def _unrendered(error: SvcgenError, trial: Trial, answers: Answers) -> TemplateFault:
     problem = " ".join(error.problem.replace(f"{trial.whole.source} ", "").split())
     path, line = _place(error.__cause__, trial.template)
     said = f"line {line} {problem}" if line else problem
-    return Fault(path, "renders", said, spelled(varied(trial.template, answers)))
+    return TemplateFault(path, "renders", said, spelled(varied(trial.template, answers)))
 
 
-def _place(error: BaseException | None, template: Template) -> tuple[str, int]:
+def _place(error: BaseException | None, template: SourceTree) -> tuple[str, int]:
     """Find the file and line of a template at which Jinja failed; else its questions, line 0."""
     places = [(frame.filename, frame.lineno or 0) for frame in extract_tb(_traceback(error))]
     places.append((str(getattr(error, "filename", "")), getattr(error, "lineno", None) or 0))
@@ -107,13 +107,13 @@ def _attempt(trial: Trial, answers: Answers, folder: Path) -> Attempt:
         except SvcgenError as error:
             faults.append(_unrendered(error, trial, answers))
     return Attempt(
-        faults=tuple(Fault(one.path, one.rule, one.problem, said) for one in faults),
+        faults=tuple(TemplateFault(one.path, one.rule, one.problem, said) for one in faults),
         paths=frozenset(below(service)) if service.name else frozenset(),
         sources=sources,
     )
 
 
-def _found(trial: Trial, answers: Answers, once: Written, folder: Path) -> Iterator[Fault]:
+def _found(trial: Trial, answers: Answers, once: Written, folder: Path) -> Iterator[TemplateFault]:
     for rule in rules.SERVICE_RULES:
         yield from rule(once)
     yield from rules.same_bytes(once, _written(trial, folder / "again", answers, once))

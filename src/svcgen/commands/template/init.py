@@ -34,7 +34,7 @@ commit on it. UPSTREAM.md says what they change; CHANGELOG.md is for what our ve
 
 
 @dataclass(frozen=True)
-class NewTemplate:
+class InitResult:
     """What was begun: the folder, the release of ours it holds, and the name of our branch."""
 
     folder: Path
@@ -42,7 +42,7 @@ class NewTemplate:
     upstream: str
 
 
-def init(folder: Path, ref: str = "") -> NewTemplate:
+def init(folder: Path, ref: str = "") -> InitResult:
     """Make a repository with our releases up to `ref`, the newest by default, ready for changes.
 
     Raises SvcgenError, with nothing written, when the folder is there and not empty, when there is
@@ -60,7 +60,7 @@ def init(folder: Path, ref: str = "") -> NewTemplate:
             os.rename(made, folder)  # noqa: PTH104 (over an empty folder, or not at all)
     except OSError as error:
         raise SvcgenError(f"{folder} cannot be made: {error.strerror}.") from error
-    return NewTemplate(folder, version, BRANCH)
+    return InitResult(folder, version, BRANCH)
 
 
 def _refuse_taken(folder: Path) -> None:

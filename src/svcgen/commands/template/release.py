@@ -11,7 +11,7 @@ from svcgen.update.repository import open_repository
 from svcgen.errors import SvcgenError
 from svcgen.git import git
 from svcgen.update.stored_answers import refuse_forgotten
-from svcgen.template_check.check import Checked, Progress, check_template
+from svcgen.template_check.check import CheckResult, Progress, check_template
 from svcgen.templates.changelog import entries
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
@@ -22,11 +22,11 @@ _TAGS = "refs/tags/"
 
 
 @dataclass(frozen=True)
-class Released:
+class ReleaseResult:
     """The version, and what was checked; it is tagged when no fault was found."""
 
     version: str
-    checked: Checked
+    checked: CheckResult
 
 
 def release(
@@ -36,7 +36,7 @@ def release(
     *,
     allows: Allows = lambda _wish: False,
     progress: Progress = lambda _done, _all: None,
-) -> Released:
+) -> ReleaseResult:
     """Tag the commit that is checked out as a version, with its changelog's section as message.
 
     Raises SvcgenError when something is not committed, when the version is not higher than those
@@ -52,7 +52,7 @@ def release(
     if not checked.faults:
         message = f"{version}\n\n{text}\n"
         git("tag", "--annotate", "--cleanup=verbatim", "-m", message, version, within=root)
-    return Released(version, checked)
+    return ReleaseResult(version, checked)
 
 
 def _refuse_not_higher(root: Path, version: str) -> str:

@@ -21,7 +21,7 @@ _MERGE = (
 
 
 @dataclass(frozen=True)
-class Upgraded:
+class UpgradeResult:
     """What was merged into which branch, and the files in which git wants a person to decide."""
 
     version: str
@@ -29,7 +29,7 @@ class Upgraded:
     conflicts: tuple[str, ...]
 
 
-def upgrade(folder: Path, version: str) -> Upgraded:
+def upgrade(folder: Path, version: str) -> UpgradeResult:
     """Merge a release of ours into the branch that is checked out; a clean merge is committed.
 
     Raises SvcgenError, with nothing merged, when the folder is no template begun by `init`, has
@@ -41,7 +41,7 @@ def upgrade(folder: Path, version: str) -> Upgraded:
         raise unknown(version, "svcgen's template", known)
     add_releases(root, version)
     _refuse_merged(root, version, branch)
-    return Upgraded(version, branch, _merge(root, version))
+    return UpgradeResult(version, branch, _merge(root, version))
 
 
 def _branch(root: Path) -> str:

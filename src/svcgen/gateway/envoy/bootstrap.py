@@ -1,4 +1,4 @@
-"""The one file that Envoy reads at its start; everything else it finds from there."""
+"""The file that Envoy reads at its start; it names the folder of all other files."""
 
 from __future__ import annotations
 
@@ -10,51 +10,50 @@ MAX_CONNECTIONS = 20_000
 MAX_HEAP_BYTES = 1 << 30
 
 
+def _action(name: str, monitor: str, threshold: float) -> Values:
+    trigger = {"name": monitor, "threshold": {"value": threshold}}
+    return {"name": f"envoy.overload_actions.{name}", "triggers": [trigger]}
+
+
+_HEAP = "envoy.resource_monitors.fixed_heap"
+_OVERLOAD: Values = {
+    "refresh_interval": "0.250s",
+    "resource_monitors": [
+        {
+            "name": "envoy.resource_monitors.global_downstream_max_connections",
+            "typed_config": {
+                "@type": f"{EXTENSIONS}.resource_monitors.downstream_connections.v3"
+                ".DownstreamConnectionsConfig",
+                "max_active_downstream_connections": MAX_CONNECTIONS,
+            },
+        },
+        {
+            "name": _HEAP,
+            "typed_config": {
+                "@type": f"{EXTENSIONS}.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+                "max_heap_size_bytes": MAX_HEAP_BYTES,
+            },
+        },
+    ],
+    "actions": [
+        _action("shrink_heap", _HEAP, 0.90),
+        _action("stop_accepting_requests", _HEAP, 0.95),
+    ],
+}
+
+
 def bootstrap(folder: Path, admin: Values) -> Values:
-    """Return the bootstrap: clusters and listeners are read from `folder` and read again there."""
+    """Return the bootstrap; Envoy reads clusters and listeners from `folder` when they change."""
     return {
-        "node": {"id": "gateway", "cluster": "gateway"},  # dynamic files are refused without
+        "node": {"id": "gateway", "cluster": "gateway"},  # required for dynamic files
         "admin": admin,
         "dynamic_resources": {
             "cds_config": _source(folder / "cds.json"),
             "lds_config": _source(folder / "lds.json"),
         },
-        "overload_manager": _overload(),
+        "overload_manager": _OVERLOAD,
     }
 
 
 def _source(path: Path) -> Values:
     return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}
-
-
-def _overload() -> Values:
-    heap = "envoy.resource_monitors.fixed_heap"
-    return {
-        "refresh_interval": "0.250s",
-        "resource_monitors": [
-            {
-                "name": "envoy.resource_monitors.global_downstream_max_connections",
-                "typed_config": {
-                    "@type": f"{EXTENSIONS}.resource_monitors.downstream_connections.v3"
-                    ".DownstreamConnectionsConfig",
-                    "max_active_downstream_connections": MAX_CONNECTIONS,
-                },
-            },
-            {
-                "name": heap,
-                "typed_config": {
-                    "@type": f"{EXTENSIONS}.resource_monitors.fixed_heap.v3.FixedHeapConfig",
-                    "max_heap_size_bytes": MAX_HEAP_BYTES,
-                },
-            },
-        ],
-        "actions": [
-            _action("shrink_heap", heap, 0.90),
-            _action("stop_accepting_requests", heap, 0.95),
-        ],
-    }
-
-
-def _action(name: str, monitor: str, threshold: float) -> Values:
-    trigger = {"name": monitor, "threshold": {"value": threshold}}
-    return {"name": f"envoy.overload_actions.{name}", "triggers": [trigger]}

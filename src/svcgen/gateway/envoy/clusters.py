@@ -1,8 +1,8 @@
-"""One cluster for each service, under the service's own name: renaming one would drop requests."""
+"""One cluster for each service, named after it: a renamed cluster would drop requests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,8 +30,10 @@ class Upstream:
 def upstream_of(registration: Registration, default_timeout_ms: int) -> Upstream:
     """Return the upstream that a registration describes."""
     settings = registration.upstream
-    written = [entry.timeout for entry in registration.routes.values()]
-    timeouts = [parse_duration(text) if text else default_timeout_ms for text in written]
+    timeouts = [
+        parse_duration(entry.timeout) if entry.timeout else default_timeout_ms
+        for entry in registration.routes.values()
+    ]
     return Upstream(
         service=registration.service,
         port=settings.port,
@@ -61,7 +63,7 @@ def listed_cluster(upstream: Upstream, folder: Path) -> Values:
 
 
 def endpoints_file(service: str, addresses: Sequence[tuple[str, int]]) -> str:
-    """Write the file of replicas that a listed cluster reads; none is allowed."""
+    """Return the text of the file of replicas that a listed cluster reads; they may be none."""
     return resources("endpoint.v3.ClusterLoadAssignment", [_assignment(service, addresses)])
 
 
@@ -76,56 +78,49 @@ def socket_address(host: str, port: int) -> Values:
 
 
 def _cluster(upstream: Upstream) -> Values:
+    interval = seconds(upstream.health_interval_ms)
     return {
         "name": upstream.service,
         "connect_timeout": "1s",
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-        "health_checks": [_health_check(upstream)],
-        # A replica taken out of the list gets no new request, even while it still says ready.
+        "health_checks": [
+            {
+                "timeout": "2s",
+                "interval": interval,
+                "no_traffic_interval": interval,
+                "no_traffic_healthy_interval": interval,
+                # A response other than 200 counts at once, none only after three times: with a
+                # threshold of 0 % below, a busy machine would lose all replicas together. Refused
+                # connections reveal a dead replica.
+                "unhealthy_threshold": 3,
+                "healthy_threshold": 1,
+                "http_health_check": {"path": upstream.health_path, "host": upstream.service},
+            }
+        ],
+        # A removed replica gets no new request, even while its health check still passes.
         "ignore_health_on_host_removal": True,
         # Below the default threshold of 50 % Envoy would also send to replicas that are not ready.
-        # A replica that is found healthy is used at once, not up to a second later.
+        # Without the merge window, Envoy uses a healthy replica at once, not up to 1 s later.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "circuit_breakers": {"thresholds": [_BREAKER]},
         "outlier_detection": _EJECTION,
         "load_balancing_policy": {"policies": [{"typed_extension_config": _LEAST_REQUEST}]},
-        "typed_extension_protocol_options": _protocol(),
+        "typed_extension_protocol_options": _PROTOCOL,
     }
 
 
-def _health_check(upstream: Upstream) -> Values:
-    """Ask each second, also without traffic; an answer other than 200 counts at once.
-
-    No answer counts late: with a threshold of 0 % above, a machine that is merely busy would
-    otherwise lose all replicas together. A dead one is known by its refused connections.
-    """
-    interval = seconds(upstream.health_interval_ms)
-    return {
-        "timeout": "2s",
-        "interval": interval,
-        "no_traffic_interval": interval,
-        "no_traffic_healthy_interval": interval,
-        "unhealthy_threshold": 3,
-        "healthy_threshold": 1,
-        "http_health_check": {"path": upstream.health_path, "host": upstream.service},
-    }
-
-
-def _protocol() -> Mapping[str, Values]:
-    """HTTP/1.1; an idle connection ends here before the server (uvicorn: 5 s) ends it in a POST."""
-    kind = "upstreams.http.v3.HttpProtocolOptions"
-    name = f"envoy.extensions.{kind}"
-    options = extension(
-        name,
-        kind,
+# HTTP/1.1. An idle connection ends here before the server ends it in a POST (uvicorn: after 5 s).
+_HTTP = "upstreams.http.v3.HttpProtocolOptions"
+_PROTOCOL: Values = {
+    f"envoy.extensions.{_HTTP}": extension(
+        "",
+        _HTTP,
         common_http_protocol_options={"idle_timeout": "4s"},
         explicit_http_config={"http_protocol_options": {}},
-    )
-    return {name: options["typed_config"]}
-
-
+    )["typed_config"]
+}
 # A budget instead of the default of three retries at once, which turns retries off under load.
-# One of two replicas that dies takes half of all requests with it: up to 100 are tried again.
+# A dead replica of two fails half of all requests: up to 100 of them are retried.
 _BREAKER: Values = {
     "max_connections": 1024,
     "max_pending_requests": 256,
@@ -133,7 +128,7 @@ _BREAKER: Values = {
     "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 100},
     "track_remaining": True,
 }
-# Plain 500s do not eject: a caller who knows a bug could take replicas away from everyone.
+# Plain 500s do not eject: one caller that triggers a bug could eject replicas for all callers.
 _EJECTION: Values = {
     "enforcing_consecutive_5xx": 0,
     "consecutive_gateway_failure": 5,

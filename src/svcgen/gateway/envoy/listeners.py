@@ -16,24 +16,29 @@ MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 def edge_listener(host: str, port: int, max_body: int, routes: Values) -> Values:
     """Return the listener for clients; `routes` is its `rds` or `route_config`."""
+    body_limit = extension(
+        "envoy.filters.http.body_size_limit",
+        "filters.http.body_size_limit.v3.BodySizeLimit",
+        max_request_bytes=max_body,
+    )
     manager = {
         "stat_prefix": "edge",
         **routes,
-        **_CAREFUL,
-        "early_header_mutation_extensions": [_strip_identity()],
-        "http_filters": [_readyz(), _body_limit(max_body), _router()],
-        "access_log": [_access_log("gateway")],
+        **_HARDENED,
+        "early_header_mutation_extensions": [_STRIP_IDENTITY],
+        "http_filters": [_READYZ, body_limit, _ROUTER],
+        "access_log": [_ACCESS_LOG],
     }
     return _listener("edge", host, port, manager)
 
 
 def internal_listener(service: str, port: int, routes: Values) -> Values:
-    """Return the loopback listener that one service is called at; identity headers pass."""
+    """Return the loopback listener for calls to one service; identity headers pass."""
     manager = {
         "stat_prefix": f"internal-{service}",
         "route_config": routes,
         **_PLAIN,
-        "http_filters": [_router()],
+        "http_filters": [_ROUTER],
     }
     return _listener(f"internal-{service}", "127.0.0.1", port, manager)
 
@@ -50,7 +55,7 @@ def _listener(name: str, host: str, port: int, manager: Values) -> Values:
     }
 
 
-# `internal_address_config` stays unset: then no caller's x-envoy-* headers are believed.
+# `internal_address_config` stays unset: then Envoy trusts no caller's x-envoy-* headers.
 _PLAIN: Values = {
     "use_remote_address": True,
     "normalize_path": True,
@@ -60,7 +65,7 @@ _PLAIN: Values = {
     "common_http_protocol_options": {"idle_timeout": "60s"},
     "stream_idle_timeout": "60s",
 }
-_CAREFUL: Values = {
+_HARDENED: Values = {
     **_PLAIN,
     "path_with_escaped_slashes_action": "REJECT_REQUEST",
     "request_timeout": "30s",  # to receive a request
@@ -81,49 +86,24 @@ _CAREFUL: Values = {
 }
 
 
-def _strip_identity() -> Values:
-    """Remove every x-auth-* a client sends, before anything reads it."""
-    return extension(
-        "envoy.http.early_header_mutation.header_mutation",
-        "http.early_header_mutation.header_mutation.v3.HeaderMutation",
-        mutations=[{"remove_on_match": {"key_matcher": {"prefix": IDENTITY_PREFIX}}}],
-    )
-
-
-def _readyz() -> Values:
-    """Answer /readyz: 200, and 503 once the gateway was told to drain."""
-    return extension(
-        "envoy.filters.http.health_check",
-        "filters.http.health_check.v3.HealthCheck",
-        pass_through_mode=False,
-        headers=[{"name": ":path", "string_match": {"exact": "/readyz"}}],
-    )
-
-
-def _body_limit(max_body: int) -> Values:
-    return extension(
-        "envoy.filters.http.body_size_limit",
-        "filters.http.body_size_limit.v3.BodySizeLimit",
-        max_request_bytes=max_body,
-    )
-
-
-def _router() -> Values:
-    kind = "filters.http.router.v3.Router"
-    return extension("envoy.filters.http.router", kind, suppress_envoy_headers=True)
-
-
-def _access_log(service: str) -> Values:
-    """One JSON line a request; the path goes without its query, which may hold secrets."""
-    log = extension(
-        "envoy.access_loggers.stdout",
-        "access_loggers.stream.v3.StdoutAccessLog",
-        log_format={"json_format": {"service": service, **_LOG_FIELDS}},
-    )
-    return {**log, "filter": {"not_health_check_filter": {}}}
-
-
+# Remove every x-auth-* header of a client before anything reads it.
+_STRIP_IDENTITY = extension(
+    "envoy.http.early_header_mutation.header_mutation",
+    "http.early_header_mutation.header_mutation.v3.HeaderMutation",
+    mutations=[{"remove_on_match": {"key_matcher": {"prefix": IDENTITY_PREFIX}}}],
+)
+# Answer /readyz: 200, and 503 while the gateway drains.
+_READYZ = extension(
+    "envoy.filters.http.health_check",
+    "filters.http.health_check.v3.HealthCheck",
+    pass_through_mode=False,
+    headers=[{"name": ":path", "string_match": {"exact": "/readyz"}}],
+)
+_ROUTER = extension(
+    "envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True
+)
 _LOG_FIELDS = {
+    "service": "gateway",
     "time": "%START_TIME%",
     "level": "info",
     "msg": "request",
@@ -142,4 +122,13 @@ _LOG_FIELDS = {
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     "request_id": "%REQUEST_HEADER(X-REQUEST-ID)%",
     "traceparent": "%REQUEST_HEADER(TRACEPARENT)%",
+}
+# One JSON line a request; the path has no query, which may hold secrets.
+_ACCESS_LOG: Values = {
+    **extension(
+        "envoy.access_loggers.stdout",
+        "access_loggers.stream.v3.StdoutAccessLog",
+        log_format={"json_format": _LOG_FIELDS},
+    ),
+    "filter": {"not_health_check_filter": {}},
 }

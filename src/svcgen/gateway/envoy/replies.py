@@ -1,4 +1,4 @@
-"""The gateway's own answers as RFC 9457 problems; a service's answers pass unchanged."""
+"""The gateway's own responses as RFC 9457 problems; a service's responses pass unchanged."""
 
 from __future__ import annotations
 

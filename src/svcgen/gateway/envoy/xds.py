@@ -18,18 +18,18 @@ def extension(name: str, kind: str, **values: object) -> Values:
 
 
 def seconds(milliseconds: int) -> str:
-    """Write milliseconds as protobuf's JSON durations are written: 1500 is `1.500s`."""
+    """Return milliseconds as a protobuf JSON duration: 1500 is `1.500s`."""
     whole, rest = divmod(milliseconds, 1000)
     return f"{whole}.{rest:03d}s" if rest else f"{whole}s"
 
 
 def document(values: Mapping[str, object]) -> str:
-    """Write one JSON document for people to read."""
+    """Return one JSON document, indented."""
     return json.dumps(values, indent=1) + "\n"
 
 
 def resources(kind: str, items: Iterable[Mapping[str, object]]) -> str:
-    """Write a discovery file with one resource a line, so that a change shows as one line."""
+    """Return a discovery file with one resource a line, so that a change shows as one line."""
     lines = (
         json.dumps({"@type": f"{CONFIG}.{kind}", **item}, separators=(",", ":")) for item in items
     )

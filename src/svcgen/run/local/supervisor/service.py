@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcgen.gateway.apply import read_text, replace_text
+from svcgen.files import read_text
+from svcgen.gateway.apply import replace_text
 from svcgen.gateway.envoy.clusters import endpoints_file
 from svcgen.run.engine import Report
 from svcgen.run.local.net import LOOPBACK
