@@ -73,6 +73,12 @@ def survey(start: Path) -> tuple[Workspace, tuple[Unreadable, ...]]:
     return Workspace(root, tuple(sorted(services, key=_by_name)), settings), tuple(unreadable)
 
 
+def require_services(workspace: Workspace) -> None:
+    """Raise SvcgenError when the workspace has no services."""
+    if not workspace.services:
+        raise SvcgenError(f"No services below {workspace.root}.", "Create one: svcgen new orders")
+
+
 def find_root(start: Path) -> Path:
     """Return the nearest folder at or above `start` that was a workspace before, else `start`."""
     for folder in (start, *start.parents):

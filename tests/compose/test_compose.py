@@ -88,9 +88,17 @@ def test_the_order_on_disk_means_nothing(tmp_path: Path) -> None:
     assert len(texts) == 1
 
 
-def test_no_service_is_a_workspace_too(tmp_path: Path) -> None:
-    stitch(tmp_path)
-    assert yaml.safe_load((tmp_path / "compose.yaml").read_text())["include"] == []
+@pytest.mark.parametrize(
+    "command", [stitch, inspect, lambda root: list_routes(open_workspace(root))]
+)
+def test_a_folder_without_services_is_refused(
+    tmp_path: Path, command: Callable[[Path], object]
+) -> None:
+    (tmp_path / "svcgen.yaml").touch()
+    with pytest.raises(SvcgenError, match=f"No services below {tmp_path}") as refusal:
+        command(tmp_path)
+    assert refusal.value.advice == "Create one: svcgen new orders"
+    assert list(tmp_path.iterdir()) == [tmp_path / "svcgen.yaml"]
 
 
 def test_only_pulls_in_what_is_called(shop: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from svcgen.workspace import Workspace
+from svcgen.workspace import Workspace, require_services
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault
@@ -40,12 +40,13 @@ class Composed:
 def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> Composed:
     """Find all that does not fit together, and what `compose` would write; nothing is written.
 
-    Raises SvcgenError for an unknown name in `only`.
+    Raises SvcgenError without services, and for an unknown name in `only`.
     """
     from svcgen.compose.manifest import differences
     from svcgen.compose.stitch import stitched_files
     from svcgen.compose.write import inspect_fleet
 
+    require_services(workspace)
     found = inspect_fleet(workspace, only, deps=deps)
     fleet = found.fleet
     diffs = {} if found.faults else differences(fleet.root, stitched_files(fleet))
@@ -65,11 +66,12 @@ def compose(
     `only` names services, which pull in what they call unless `deps` is false. With `refresh` the
     callers' copies of OpenAPI documents become those of the callees. `settle` waits for a running
     gateway between two files. Raises FaultsError with all faults of services that do not fit
-    together, and SvcgenError for a file edited by hand; nothing is written then.
+    together, SvcgenError without services and for a file edited by hand; nothing is written then.
     """
     from svcgen.compose.fleet import FaultsError
     from svcgen.compose.write import inspect_fleet
 
+    require_services(workspace)
     found = inspect_fleet(workspace, only, deps=deps)
     if found.faults:
         raise FaultsError(found.faults)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from svcgen.workspace import Workspace, require_services
+
 if TYPE_CHECKING:
     from svcgen.gateway.routes import Explanation, Route
-    from svcgen.workspace import Workspace
 
 
 def list_routes(workspace: Workspace) -> tuple[Route, ...]:
     """Return the gateway's routes of a workspace, in the order they are tried.
 
-    Raises FaultsError when the services do not fit together.
+    Raises SvcgenError without services, and FaultsError when they do not fit together.
     """
     from svcgen.compose.write import checked_fleet
 
+    require_services(workspace)
     return checked_fleet(workspace).table
 
 

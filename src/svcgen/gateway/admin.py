@@ -1,4 +1,4 @@
-"""Talking to a running Envoy through its admin socket."""
+"""Envoy's admin: requests to its socket, and one reader of its /clusters and /stats pages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from svcgen.errors import SvcgenError
 
 PATIENCE = 15.0  # seconds; a new cluster is in use once its replicas were asked for their health
 PAUSE = 0.02
+
+# The pages that `parse_clusters` and `parse_stats` read.
+CLUSTERS_PAGE = "/clusters?format=json"
+STATS_PAGE = r"/stats?format=json&filter=^(cluster_manager|listener_manager|http\.edge\.rds)\."
 
 Stats = Callable[[], Mapping[str, int]]
 
@@ -26,6 +31,49 @@ WARMING = {
     "cds.json": "cluster_manager.warming_clusters",
     "lds.json": "listener_manager.total_listeners_warming",
 }
+
+
+class ClusterHost(NamedTuple):
+    """One host of a cluster; Envoy sends requests to it when it is healthy."""
+
+    address: str
+    port: int
+    healthy: bool
+
+
+def parse_clusters(text: str) -> dict[str, tuple[ClusterHost, ...]]:
+    """Return the hosts of each cluster by its name, from the text of CLUSTERS_PAGE.
+
+    A host is healthy when no health check speaks against it: no flag of its `health_status` is
+    true, and its `eds_health_status` is HEALTHY or absent. Raises SvcgenError for text of another format.
+    """
+    try:
+        return {
+            cluster["name"]: tuple(map(_cluster_host, cluster.get("host_statuses", ())))
+            for cluster in json.loads(text).get("cluster_statuses", ())
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SvcgenError(f"The gateway's /clusters page cannot be read: {error!r}.") from error
+
+
+def parse_stats(text: str) -> dict[str, int]:
+    """Return counters and gauges by name, from the text of a /stats page in JSON.
+
+    Histograms and text values are left out. Raises SvcgenError for text of another format.
+    """
+    try:
+        stats = json.loads(text)["stats"]
+        return {stat["name"]: stat["value"] for stat in stats if type(stat.get("value")) is int}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SvcgenError(f"The gateway's /stats page cannot be read: {error!r}.") from error
+
+
+def _cluster_host(host: Mapping[str, Any]) -> ClusterHost:
+    socket_address, health = host["address"]["socket_address"], host["health_status"]
+    flagged = any(flag is True for flag in health.values())
+    # Envoy leaves out an unknown status, and treats it as healthy.
+    healthy = not flagged and health.get("eds_health_status", "HEALTHY") == "HEALTHY"
+    return ClusterHost(socket_address["address"], socket_address["port_value"], healthy)
 
 
 class _SocketConnection(http.client.HTTPConnection):
@@ -59,10 +107,8 @@ def ask(admin_socket: Path, path: str, method: str = "GET", timeout: float = 5.0
 
 
 def read_stats(admin_socket: Path) -> dict[str, int]:
-    """Return the counters that tell whether Envoy took its files in."""
-    wanted = r"/stats?format=json&filter=^(cluster_manager|listener_manager|http\.edge\.rds)\."
-    found = json.loads(ask(admin_socket, wanted))["stats"]
-    return {stat["name"]: stat["value"] for stat in found if isinstance(stat.get("value"), int)}
+    """Return the counters of Envoy's file updates."""
+    return parse_stats(ask(admin_socket, STATS_PAGE))
 
 
 def begin_drain(admin_socket: Path) -> None:
@@ -74,8 +120,8 @@ def begin_drain(admin_socket: Path) -> None:
 def active_requests(admin_socket: Path) -> int:
     """Return how many requests the edge listener is answering now."""
     name = "http.edge.downstream_rq_active"
-    text = ask(admin_socket, f"/stats?filter=^{name}$".replace(".", r"\."))
-    return int(text.rpartition(":")[2] or 0)
+    page = f"/stats?format=json&filter=^{name}$".replace(".", r"\.")
+    return parse_stats(ask(admin_socket, page)).get(name, 0)
 
 
 def acknowledged(stats: Stats, patience: float = PATIENCE) -> Callable[[str], None]:
