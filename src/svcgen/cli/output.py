@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from svcgen.commands.compose import Composed
-    from svcgen.commands.demo import Demo
+    from svcgen.commands.demo import DemoResult
     from svcgen.commands.template.init import NewTemplate
     from svcgen.commands.template.release import Released
     from svcgen.commands.template.upgrade import Upgraded
@@ -117,7 +117,7 @@ def replicas(running: Iterable[Replica]) -> str:
     return table(rows)
 
 
-def demo(shown: Demo) -> str:
+def demo(shown: DemoResult) -> str:
     """Show what was made and what it answered, as a person would have typed it."""
     fleet = shown.fleet
     lines = [f"\n{fleet.url} ({fleet.engine}: {fleet.why})", "", routes(fleet.routes)]

@@ -45,7 +45,8 @@ def parse_clusters(text: str) -> dict[str, tuple[ClusterHost, ...]]:
     """Return the hosts of each cluster by its name, from the text of CLUSTERS_PAGE.
 
     A host is healthy when no health check speaks against it: no flag of its `health_status` is
-    true, and its `eds_health_status` is HEALTHY or absent. Raises SvcgenError for text of another format.
+    true, and its `eds_health_status` is HEALTHY or absent. Raises SvcgenError for
+    text of another format.
     """
     try:
         return {
