@@ -12,7 +12,7 @@ from svcgen.errors import counted
 
 if TYPE_CHECKING:
     from svcgen.commands.compose import ComposeResult
-    from svcgen.commands.demo import Demo
+    from svcgen.commands.demo import DemoResult
     from svcgen.commands.template.init import InitResult
     from svcgen.commands.template.release import ReleaseResult
     from svcgen.commands.template.upgrade import UpgradeResult
@@ -119,7 +119,7 @@ def replicas(running: Iterable[Replica]) -> str:
     return table(rows)
 
 
-def demo(shown: Demo) -> str:
+def demo(shown: DemoResult) -> str:
     """Show what was made and what it answered, as a person would have typed it."""
     fleet = shown.fleet
     lines = [f"\n{fleet.url} ({fleet.engine}: {fleet.why})", "", routes(fleet.routes)]

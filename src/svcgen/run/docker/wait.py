@@ -64,7 +64,7 @@ def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | Non
     seen = look()
     progress.tell(seen)
     quiet = time.monotonic() - progress.changed
-    _refuse_failed(seen, patient=quiet < UNWELL)
+    _require_none_failed(seen, patient=quiet < UNWELL)
     if code:
         raise _could_not_start(seen, starting)
     if code == 0 and all(container.ready for container in seen):
@@ -91,7 +91,7 @@ def _states(seen: Sequence[Container]) -> dict[str, str]:
     return states
 
 
-def _refuse_failed(seen: Sequence[Container], *, patient: bool) -> None:
+def _require_none_failed(seen: Sequence[Container], *, patient: bool) -> None:
     for container in seen:
         ended = container.status in {"exited", "dead"} and not container.ready
         unwell = container.status == RUNNING and container.health == "unhealthy" and not patient
