@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from scripts.release import cut_release
-from tests.e2e.test_docs import play
 from tests.support import run
-from tests.template_check.test_rules import COPIER, FILES
+from tests.support.pages import play
+from tests.support.small_template import COPIER, FILES
 
 MAKEFILE = "template/Makefile.jinja"
 TARGETS = "run:\n\t./run\n\ntest:\n\t./test\n\nlint:\n\t./lint\n\nbuild:\n\t./build\n"

@@ -10,6 +10,7 @@ empty caches, the given environment and the given directory.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -106,6 +107,7 @@ class _Server:
             text=True,
             start_new_session=True,  # `kill` ends it with all that it has forked
         )
+        atexit.register(self.close)
 
     def answer(self, request: Mapping[str, Any]) -> int:
         """Return the exit code of a command; negative for a signal."""
@@ -116,11 +118,19 @@ class _Server:
         return int(self._process.stdout.readline())
 
     def kill(self) -> None:
-        """End it: a test was interrupted, and its command may still run."""
+        """End it at once: a test was interrupted, and its command may still run."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
+        self.close()
         _server.cache_clear()
+
+    def close(self) -> None:
+        """Close its input, which ends it, and wait for its end."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self._process.wait()
 
 
 @cache

@@ -26,8 +26,8 @@ from svcgen.templates.versions import SOURCE, commit_of, compare, newest, ordere
 from tests.support.releases import change, checkout, release
 from tests.support.repository import STACKS
 from tests.support.run import answered, copier, svcgen
+from tests.support.services import tree
 from tests.support.templates import git, in_git
-from tests.template.test_template import tree
 
 NO_NETWORK = {"GIT_ALLOW_PROTOCOL": "none"}
 

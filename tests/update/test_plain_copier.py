@@ -14,7 +14,7 @@ from svcgen.render.render import render_service, seeded_patterns
 from svcgen.templates.sources import open_source
 from tests.support.repository import REPOSITORY
 from tests.support.run import SOMEBODY, copier
-from tests.template.test_template import Tree, tree
+from tests.support.services import Tree, tree
 
 ANSWERS = {
     "name": "orders",

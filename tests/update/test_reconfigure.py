@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from svcgen.render.render import render_service
-from tests.contract.conftest import postgres
 from tests.support.checkout import environment_of
+from tests.support.postgres import postgres
 from tests.support.repository import STACKS, STACKS_HERE
 from tests.support.run import answered, svcgen
 from tests.support.templates import ANSWERS, COPIER_YML, SECOND, commit, git, in_git, publish, write

@@ -32,9 +32,9 @@ from tests.support.templates import (
     publish,
     write,
 )
-from tests.support.updates import Make, made, own_cache, text, versions
+from tests.support.updates import Make, created, made, own_cache, text, versions
 
-__all__ = ["made", "own_cache", "versions"]
+__all__ = ["created", "made", "own_cache", "versions"]
 
 MARKED = "<<<<<<< yours"
 

@@ -16,9 +16,9 @@ from svcgen.update.worker import update_service
 from tests.support.run import answered, svcgen
 from tests.support.templates import commit, git, in_git, write
 from tests.support.terminal import at_terminal
-from tests.support.updates import Make, made, own_cache, text, versions
+from tests.support.updates import Make, created, made, own_cache, text, versions
 
-__all__ = ["made", "own_cache", "versions"]
+__all__ = ["created", "made", "own_cache", "versions"]
 
 
 @pytest.fixture
