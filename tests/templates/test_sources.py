@@ -254,7 +254,7 @@ def wanting(template: Path) -> Path:
 def test_tasks_run_only_when_somebody_said_so(wanting: Path) -> None:
     code, _out, err = typed("new", "orders", "--template", wanting)
     assert code == 1
-    assert f"{wanting} wants to run programs of its own (tasks)" in err
+    assert f"{wanting} wants to run its own programs (tasks)" in err
     assert "--trust" in err
     assert not Path("orders").exists()
     assert typed("new", "orders", "--template", wanting, "--trust")[0] == 0

@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], Settings, str]] = {
     "broken settings": (break_settings, {}, "bad config"),
     "a sparse checkout": (check_out_a_part, {}, "sparse-checkout add orders"),
     "another user's repository": (give_away, {}, "safe.directory"),
-    "nobody": (forget_who, ANONYMOUS, "who you are"),
+    "nobody": (forget_who, ANONYMOUS, "user.name and user.email"),
 }
 
 
@@ -408,7 +408,7 @@ def test_a_commit_that_is_broken_off_leaves_branch_and_index(shop: Path) -> None
     assert soon(lambda: (shop / ".git/refs/heads/newer").exists() and staged(shop) != "")
     os.killpg(begun.pid, signal.SIGINT)
     _, said = begun.communicate()
-    assert b"puts back" in said
+    assert b"undoes" in said
     assert git("branch", "--list", within=shop) == "* main\n"
     assert staged(shop) == ""
     (shop / ".git/hooks/pre-commit").unlink()

@@ -15,10 +15,10 @@ import yaml
 from svcgen.errors import SvcgenError
 from svcgen.merge.files import File, write_file
 from svcgen.update import transaction as apply
-from svcgen.update.jobs import jobs
-from svcgen.update.model import Options
+from svcgen.update.jobs import plan_updates
+from svcgen.update.model import UpdateOptions
 from svcgen.update.selection import select
-from svcgen.update.transaction import locked
+from svcgen.update.transaction import service_lock
 from svcgen.update.worker import update_service
 from tests.support.run import answered, svcgen
 from tests.support.templates import (
@@ -107,7 +107,7 @@ def test_a_conflict_shows_all_three_versions_and_waits(conflicted: Path) -> None
         assert line in marked
     again = svcgen("update", within=conflicted)
     assert again.returncode == 1
-    assert "open update" in again.stderr
+    assert "is in progress" in again.stderr
     assert "--continue" in again.stderr
     early = svcgen("update", "--continue", within=conflicted)
     assert early.returncode == 1
@@ -129,7 +129,7 @@ def test_abort_brings_all_back(conflicted: Path) -> None:
     assert git("status", "--porcelain", within=conflicted) == ""
     nothing = svcgen("update", "--abort", within=conflicted)
     assert nothing.returncode == 1
-    assert "No update is open" in nothing.stderr
+    assert "No update in progress" in nothing.stderr
 
 
 def detach(folder: Path) -> None:
@@ -159,8 +159,8 @@ REFUSED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "an untracked file": (lambda folder: write(folder, {"new.py": "x\n"}), (), "not committed"),
     "no git repository": (lambda folder: shutil.rmtree(folder / ".git"), (), "--force"),
     "a detached head": (detach, ("--commit",), "detached HEAD"),
-    "a branch that is there": (lambda _: None, ("--branch", "other"), "there already"),
-    "a branch that cannot be": (lambda _: None, ("--branch", "a..b"), "no name for a branch"),
+    "a branch that is there": (lambda _: None, ("--branch", "other"), "already exists"),
+    "a branch that cannot be": (lambda _: None, ("--branch", "a..b"), "not a name for a branch"),
     "a version that is not there": (lambda _: None, ("--ref", "v0.9.0"), "v0.9.0"),
     "broken answers": (
         lambda folder: edit_answers(folder, "name:", "name: ["),
@@ -178,7 +178,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
         (),
         "v9.0.0",
     ),
-    "no program git": (lambda _: None, (), "There is no program git"),
+    "git is not installed": (lambda _: None, (), "git is not installed"),
     "a way back": (
         lambda folder: edit_answers(folder, "v1.0.0", "v1.1.0"),
         ("--ref", "v1.0.0"),
@@ -195,7 +195,7 @@ def test_what_cannot_be_updated_is_refused_and_untouched(
     git("branch", "other", within=orders)
     spoil(orders)
     before = state(orders)
-    variables = {"PATH": str(tmp_path)} if "no program" in reason else {}
+    variables = {"PATH": str(tmp_path)} if "not installed" in reason else {}
     done = svcgen("update", *words, within=orders, **variables)
     assert done.returncode == 1, done.stdout + done.stderr
     assert said in done.stderr
@@ -367,17 +367,17 @@ def test_what_was_edited_since_a_run_was_killed_is_kept(killed: Path) -> None:
 
 
 def test_two_updates_of_one_service_do_not_meet(orders: Path) -> None:
-    with locked(orders):
+    with service_lock(orders):
         done = svcgen("update", within=orders)
     assert done.returncode == 1
-    assert "Another update of orders is at work" in done.stderr
+    assert "Another update of orders is running" in done.stderr
     assert git("status", "--porcelain", within=orders) == ""
 
 
 def test_what_cannot_be_written_to_its_end_is_put_back(
     orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (job,), _ended = jobs(select(orders, [], everything=False), Options())
+    (job,), _ended = plan_updates(select(orders, [], everything=False), UpdateOptions())
     written: list[str] = []
 
     def full_disk(folder: Path, path: str, file: File) -> None:

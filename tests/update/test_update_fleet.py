@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from svcgen.update.jobs import jobs
-from svcgen.update.model import Options
+from svcgen.update.jobs import plan_updates
+from svcgen.update.model import UpdateOptions
 from svcgen.update.selection import select
 from svcgen.update.worker import update_service
 from tests.support.run import answered, svcgen
@@ -82,7 +82,7 @@ def test_at_a_terminal_all_are_updated_when_a_person_says_so(three: Path) -> Non
 def test_a_failed_canary_keeps_the_rest_from_it(three: Path) -> None:
     words = ("update", "--all", "--json", "--canary", "2")
     found = states(svcgen(*words, within=three), 3)
-    assert found == {"catalog": "updated", "orders": "conflicts", "stock": "not-begun"}
+    assert found == {"catalog": "updated", "orders": "conflicts", "stock": "skipped"}
     assert git("status", "--porcelain", within=three / "stock") == ""
 
 
@@ -98,7 +98,7 @@ def test_a_service_whose_tests_fail_is_put_back(three: Path) -> None:
     words = ("update", "catalog", "stock", "--test", "--json")
     outcomes = {one["service"]: one for one in answered(svcgen(*words, within=three), 3)}
     assert outcomes["catalog"]["state"] == "updated"
-    assert outcomes["stock"]["state"] == "put-back"
+    assert outcomes["stock"]["state"] == "reverted"
     assert "it is broken" in outcomes["stock"]["problem"]
     assert git("status", "--porcelain", within=three / "stock") == ""
     assert not list((three / "stock").glob(".svcgen-*"))
@@ -118,7 +118,7 @@ def test_locks_that_cannot_be_made_leave_all_as_it_was(three: Path) -> None:
     write(three / "stock", {"Makefile": failing})
     commit(three / "stock")
     (outcome,) = answered(svcgen("update", "stock", "--lock", "--json", within=three), 3)
-    assert (outcome["state"], "no registry" in outcome["problem"]) == ("put-back", True)
+    assert (outcome["state"], "no registry" in outcome["problem"]) == ("reverted", True)
     assert git("status", "--porcelain", within=three / "stock") == ""
 
 
@@ -186,13 +186,15 @@ def test_a_worker_that_is_killed_takes_no_other_service_along(three: Path) -> No
 def test_a_worker_that_comes_late_leaves_another_runs_update_alone(three: Path) -> None:
     """Its job was found before the other run began, whose conflicts are resolved."""
     orders = three / "orders"
-    (late,), _ended = jobs(select(three, ["orders"], everything=False), Options(ref="v1.1.0"))
+    (late,), _ended = plan_updates(
+        select(three, ["orders"], everything=False), UpdateOptions(ref="v1.1.0")
+    )
     assert svcgen("update", "orders", within=three).returncode == 3
     write(orders, {"Dockerfile": "CMD both\n"})
     outcome = update_service(late)
-    assert (outcome.state, "open update" in outcome.problem) == ("failed", True)
+    assert (outcome.state, "is in progress" in outcome.problem) == ("failed", True)
     assert text(orders, "Dockerfile") == "CMD both\n"
     assert svcgen("update", "orders", "--continue", within=three).returncode == 0
     outcome = update_service(late)
-    assert (outcome.state, "is at v1.1.0 by now" in outcome.problem) == ("failed", True)
+    assert (outcome.state, "is now at v1.1.0" in outcome.problem) == ("failed", True)
     assert text(orders, "Dockerfile") == "CMD both\n"

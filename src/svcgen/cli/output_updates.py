@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from svcgen.cli.output import table
 
 if TYPE_CHECKING:
-    from svcgen.commands.drift import Looked
+    from svcgen.commands.drift import DriftResult
     from svcgen.commands.list import OutdatedService
-    from svcgen.update.model import Job, Outcome
+    from svcgen.update.model import UpdateJob, UpdateResult
 if TYPE_CHECKING:
     from rich.table import Table
 
     from svcgen.run.engine import Report
-    from svcgen.update.model import Finished, Job, Outcome
+    from svcgen.update.model import Finished
 
 
-def outcome_row(outcome: Outcome) -> dict[str, object]:
+def outcome_row(outcome: UpdateResult) -> dict[str, object]:
     """Show what became of one service as a row of a table."""
     return {
         "service": outcome.service,
@@ -32,38 +32,38 @@ def outcome_row(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def outcomes(ended: Sequence[Outcome]) -> str:
+def outcomes(ended: Sequence[UpdateResult]) -> str:
     """Show what became of each service."""
     return table([outcome_row(outcome) for outcome in ended])
 
 
-def plan(begun: Sequence[Job], ended: Sequence[Outcome]) -> str:
+def plan(begun: Sequence[UpdateJob], ended: Sequence[UpdateResult]) -> str:
     """Show the way that each service has before it."""
-    rows = [job.outcome("to be updated") for job in begun]
+    rows = [job.result("to be updated") for job in begun]
     return outcomes(sorted([*rows, *ended], key=lambda outcome: outcome.service))
 
 
-def diffs(ended: Sequence[Outcome]) -> str:
+def diffs(ended: Sequence[UpdateResult]) -> str:
     """Show what would change; paths begin with the service's folder, so one patch holds all."""
     return "".join(outcome.diff for outcome in ended)
 
 
-def needs(ended: Sequence[Outcome], *, dry_run: bool = False) -> str:
+def needs(ended: Sequence[UpdateResult], *, dry_run: bool = False) -> str:
     """List what the user has to do, service by service; empty when there is nothing."""
     lines = [line for outcome in ended for line in _needs(outcome, dry_run=dry_run)]
     return "\n".join([*lines, ""]) if lines else ""
 
 
-def _needs(outcome: Outcome, *, dry_run: bool) -> list[str]:
+def _needs(outcome: UpdateResult, *, dry_run: bool) -> list[str]:
     lines = []
     if outcome.problem:
         lines += [f"{outcome.service}: {outcome.problem}", outcome.advice]
     if outcome.conflicts:
-        lines.append(f"{outcome.service}: your edits and the template's meet in")
+        lines.append(f"{outcome.service}: conflicts between your edits and the template in:")
         lines += [f"  {conflict.path}: {conflict.why}" for conflict in outcome.conflicts]
     if outcome.conflicts and not dry_run:
         lines.append(f"Resolve them, then: svcgen update {outcome.service} --continue")
-        lines.append(f"Or put all back: svcgen update {outcome.service} --abort")
+        lines.append(f"Or undo the update: svcgen update {outcome.service} --abort")
     if outcome.kept_deleted:
         gone = ", ".join(outcome.kept_deleted)
         lines.append(f"{outcome.service}: stays deleted, though the template changed it: {gone}")
@@ -91,7 +91,7 @@ def _changelogs(behind: Iterable[OutdatedService]) -> Iterable[str]:
         yield from (f"\n{entry.version}{title}\n\n{entry.text}" for entry in one.entries)
 
 
-def drift(looked: Sequence[Looked]) -> str:
+def drift(looked: Sequence[DriftResult]) -> str:
     """Show the files that differ, and with what was asked for, how."""
     rows = [
         {
@@ -109,12 +109,12 @@ def drift(looked: Sequence[Looked]) -> str:
     return "\n".join([table(rows), *diffs]).rstrip()
 
 
-def errors(results: Iterable[Looked] | Iterable[OutdatedService]) -> str:
+def errors(results: Iterable[DriftResult] | Iterable[OutdatedService]) -> str:
     """Say what could not be looked at, a line each; empty when there is nothing."""
     return "".join(f"{one.folder}: {one.error}\n" for one in results if one.error)
 
 
-def next_steps(outcome: Outcome) -> str:
+def next_steps(outcome: UpdateResult) -> str:
     """Say what other answers leave to do: what is generated from them is no template's to write."""
     if outcome.state == "current":
         return f"Nothing to change: {outcome.service} answers so already.\n"
@@ -124,26 +124,26 @@ def next_steps(outcome: Outcome) -> str:
     return f"{generate}Then: svcgen compose\n"
 
 
-def _count(looked: Sequence[Looked]) -> str:
+def _count(looked: Sequence[DriftResult]) -> str:
     return "1 service" if len(looked) == 1 else f"{len(looked)} services"
 
 
 @contextmanager
 def updates(
-    begun: Sequence[Job], ended: Sequence[Outcome], report: Report, *, shown: bool
+    begun: Sequence[UpdateJob], ended: Sequence[UpdateResult], report: Report, *, shown: bool
 ) -> Iterator[Finished]:
     """Yield a function that is told of each service as it is done; off a terminal it reports."""
     try:
         with _shown(begun, ended, report, shown=shown) as finished:
             yield finished
     except KeyboardInterrupt:
-        sys.stderr.write("\nBroken off: the next `svcgen update` puts back what is half-done.\n")
+        sys.stderr.write("\nInterrupted: the next `svcgen update` undoes what is half-done.\n")
         raise
 
 
 @contextmanager
 def _shown(
-    begun: Sequence[Job], ended: Sequence[Outcome], report: Report, *, shown: bool
+    begun: Sequence[UpdateJob], ended: Sequence[UpdateResult], report: Report, *, shown: bool
 ) -> Iterator[Finished]:
     alone = [*begun, *ended][1:] == []
     if alone or not shown:
@@ -156,21 +156,21 @@ def _shown(
 
 
 @contextmanager
-def _live(begun: Sequence[Job], ended: Sequence[Outcome]) -> Iterator[Finished]:
+def _live(begun: Sequence[UpdateJob], ended: Sequence[UpdateResult]) -> Iterator[Finished]:
     from rich.console import Console
     from rich.live import Live
 
-    rows = {one.folder: one for one in (*ended, *(job.outcome("…") for job in begun))}
+    rows = {one.folder: one for one in (*ended, *(job.result("…") for job in begun))}
     with Live(_table(rows.values()), console=Console(stderr=True), transient=True) as live:
 
-        def finished(outcome: Outcome) -> None:
+        def finished(outcome: UpdateResult) -> None:
             rows[outcome.folder] = outcome
             live.update(_table(rows.values()))
 
         yield finished
 
 
-def _table(outcomes: Iterable[Outcome]) -> Table:
+def _table(outcomes: Iterable[UpdateResult]) -> Table:
     from rich import box
     from rich.table import Table
 

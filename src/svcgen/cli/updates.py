@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,18 +62,14 @@ def update(
     go_on: Annotated[
         bool, typer.Option("--continue", help="The conflicts are resolved: end the update.")
     ] = False,
-    abort: Annotated[
-        bool, typer.Option("--abort", help="Put back all that an open update changed.")
-    ] = False,
+    abort: Annotated[bool, typer.Option("--abort", help="Undo an update in progress.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Bring services to a newer template, and keep every edit."""
     from svcgen.commands.new import read_answers
-    from svcgen.update import finish as ending
-    from svcgen.update.fleet import update_fleet, with_logs
-    from svcgen.update.jobs import jobs as way
-    from svcgen.update.model import Options
+    from svcgen.commands.update import UpdateOptions, abort_updates, continue_updates
+    from svcgen.commands.update import update as update_services
     from svcgen.update.selection import select
 
     if sum(map(bool, (go_on, abort, dry_run, branch, commit))) > 1:
@@ -81,33 +78,39 @@ def update(
         )
     selection = select(Path.cwd(), names or [], everything=everything, recovering=not abort)
     if go_on or abort:
-        ended = ending.give_up(selection) if abort else ending.carry_on(selection)
-        _finish(ended, json=json)
+        results = abort_updates(selection) if abort else continue_updates(selection)
+        _finish(results, json=json)
         return
-    options = Options(
+    options = UpdateOptions(
         ref, read_answers(data or [], None), dry_run, force, lock, test, branch, commit
     )
-    begun, ended = way(selection, options, allows(trust, asked=not (yes or json)))
-    if selection.everything and not (everything or dry_run):
-        _confirm(begun, ended, asked=not (yes or json))
-    if test or lock:
-        begun = with_logs(selection, begun)
-    with output_updates.updates(begun, ended, report_progress, shown=not json) as finished:
-        ended += update_fleet(begun, workers=jobs, canary=canary, finished=finished)
-    _finish(ended, json=json, dry_run=dry_run)
+    asked = not (yes or json)
+    unnamed = selection.everything and not (everything or dry_run)
+    results = update_services(
+        selection,
+        options,
+        allows(trust, asked=asked),
+        confirm=lambda pending, done: _confirm(pending, done, asked=asked) if unnamed else None,
+        progress=lambda pending, done: output_updates.updates(
+            pending, done, report_progress, shown=not json
+        ),
+        workers=jobs,
+        canary=canary,
+    )
+    _finish(results, json=json, dry_run=dry_run)
 
 
-def _confirm(begun: list[Any], ended: list[Any], *, asked: bool) -> None:
-    """Show what all services would be brought to, and let a person say whether they shall."""
-    if not begun:
+def _confirm(pending: Sequence[Any], done: Sequence[Any], *, asked: bool) -> None:
+    """Show the pending updates and ask the user to confirm them."""
+    if not pending:
         return
     if asked and terminal():
-        typer.echo(output_updates.plan(begun, ended))
-        typer.confirm(f"Update {len(begun)} services?", abort=True)
+        typer.echo(output_updates.plan(pending, done))
+        typer.confirm(f"Update {len(pending)} services?", abort=True)
     elif asked:
         raise SvcgenError(
-            f"{len(begun)} services would be updated, and nobody said so.",
-            "Name them, or say it: svcgen update --all",
+            f"This would update {len(pending)} services.",
+            "Confirm with --all or name them: svcgen update --all",
         )
 
 
@@ -120,13 +123,14 @@ def drift(
     json: Json = False,
 ) -> None:
     """Find managed files that are not as their template version rendered them."""
-    from svcgen.commands.drift import How
+    from svcgen.commands.drift import DriftOptions
     from svcgen.commands.drift import drift as look
     from svcgen.update.selection import select
 
     selection = select(Path.cwd(), names or [], everything=False, reading=not fix)
     looked = look(
-        selection, How(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json))
+        selection,
+        DriftOptions(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json)),
     )
     typer.echo(output.document(looked) if json else encoded(output_updates.drift(looked)))
     report_errors(looked, found=any(one.left for one in looked), json=json)
@@ -147,14 +151,14 @@ def reconfigure(
     """Give a service other answers, at the template version that it has."""
     from svcgen.commands.new import read_answers
     from svcgen.commands.reconfigure import reconfigure as answer
-    from svcgen.update.model import Options
+    from svcgen.update.model import UpdateOptions
     from svcgen.update.selection import select
 
     answers = read_answers(data or [], data_file)
     if not answers:
         raise typer.BadParameter("Give an answer, for example -d database=postgres.")
     selection = select(Path.cwd(), [name], everything=False)
-    options = Options(data=answers, dry_run=dry_run, force=force)
+    options = UpdateOptions(data=answers, dry_run=dry_run, force=force)
     outcome = answer(selection, options, allows(trust, asked=not json))
     _finish([outcome], json=json, dry_run=dry_run)
     if not (json or dry_run):
@@ -178,5 +182,5 @@ def _finish(outcomes: list[Any], *, json: bool, dry_run: bool = False) -> None:
     states = {outcome.state for outcome in outcomes}
     if "failed" in states:
         raise typer.Exit(1)
-    if states & {"conflicts", "put-back", "not-begun"}:
+    if states & {"conflicts", "reverted", "skipped"}:
         raise typer.Exit(FOUND_SOMETHING)
