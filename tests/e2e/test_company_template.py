@@ -251,7 +251,7 @@ REFUSED: list[tuple[Callable[[Path], None], str, str, str]] = [
     (detached, "upgrade v1.0.0", "No branch", "git switch main"),
     (on_upstream, "upgrade v1.0.0", "for svcgen's releases alone", "git switch main"),
     (without_upstream, "upgrade v1.0.0", "no branch upstream", "git branch upstream origin"),
-    (with_a_stranger, "upgrade v1.0.0", "no release of svcgen's", "git branch -m"),
+    (with_a_stranger, "upgrade v1.0.0", "not a release of svcgen", "git branch -m"),
     (without_git, "upgrade v1.0.0", "in no git repository", "template init"),
     (without_template, "upgrade v1.0.0", "holds no template", "template init"),
     (nobody, "upgrade v1.0.0", "user.name and user.email", "git config"),

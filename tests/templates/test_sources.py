@@ -142,7 +142,7 @@ def no_yaml(template: Path) -> str:
         (lambda _template: "--upload-pack=x", "no folder --upload-pack=x"),
         (lambda _template: "file:///no/where.git", "cannot be fetched: fatal:"),
         (lambda _template: "ext::sh -c true", "no folder ext::"),
-        (lambda _template: "https://me:secret@127.0.0.1:1/t.git", "carries a password"),
+        (lambda _template: "https://me:secret@127.0.0.1:1/t.git", "has a password"),
         (lambda _template: "git+http://127.0.0.1:1/t.git", "cannot be fetched: fatal:"),
         (no_copier_yml, "has no copier.yml"),
         (submodules, "git submodules"),

@@ -225,7 +225,7 @@ def test_a_service_of_a_newer_svcgen_is_left_alone(tmp_path: Path) -> None:
     edit_answers(orders, commit_, "_commit: v999.0.0")
     done = svcgen("update", within=orders)
     assert done.returncode == 1, done.stdout
-    assert "v999.0.0 is of a newer svcgen than this one" in done.stderr
+    assert "v999.0.0 needs a newer svcgen" in done.stderr
     assert git("status", "--porcelain", within=orders) == ""
 
 

@@ -1,4 +1,4 @@
-"""What a template is to the rest: a source with versions, each a folder of plain files."""
+"""The interface of a template: a source with versions, each a folder of plain files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a template as plain files; a worker process can be given it.
+    """One version of a template as plain files; it can be passed to a worker process.
 
     `source` and `name` are what a service records as `_src_path` and `_commit`; the name is empty
     for a folder without versions. `folder` holds copier.yml, and CHANGELOG.md where there is one.
@@ -28,7 +28,7 @@ class Source(Protocol):
         """What a service records as `_src_path`."""
 
     def versions(self) -> tuple[str, ...]:
-        """Name the released versions, the oldest first."""
+        """Return the released versions, the oldest first."""
 
     def obtain(self, ref: str = "") -> Version:
         """Return a version: the newest, a released one, or what a service has recorded.
@@ -38,7 +38,7 @@ class Source(Protocol):
 
 
 def expanded(source: str) -> Path:
-    """Return a template's folder; `~` and `~somebody` are homes, where there are such."""
+    """Return a template's folder, with `~` and `~user` expanded where such homes exist."""
     try:
         return Path(source).expanduser()
     except RuntimeError:

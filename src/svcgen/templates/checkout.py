@@ -1,4 +1,4 @@
-"""Our own template where it is worked on: which version a checkout of this repository holds."""
+"""svcgen's template in a checkout of this repository: which version it is."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _Files = Mapping[str, tuple[bytes, bool]]
 
 
 def checkout_version(checkout: Path, bundle: Path) -> str:
-    """Return the newest release where the files are equal to it, else what names the commit.
+    """Return the newest release when the files are equal to it, else a name of the commit.
 
-    Such a name is written as `git describe` does, RELEASE-COMMITS-gHASH; git finds it again by its
-    hash, also where the release is no tag. Raises SvcgenError where there is no git.
+    The name has the form of `git describe`, RELEASE-COMMITS-gHASH; git finds the commit by its hash
+    even where the release is not a tag. Raises SvcgenError without git.
     """
     released = releases(bundle)
     last = newest(released)
@@ -29,19 +29,19 @@ def checkout_version(checkout: Path, bundle: Path) -> str:
         return last if folder and is_release(checkout, folder) else _described(checkout, last)
     except SvcgenError as error:
         raise SvcgenError(
-            f"The version of the template in {checkout} is not known: {error.problem}",
+            f"The version of the template in {checkout} is unknown: {error.problem}",
             "Install git, and work in a clone of svcgen; or install svcgen's wheel.",
         ) from error
 
 
 def is_release(checkout: Path, release: Path) -> bool:
-    """Tell whether a checkout's template is equal to a released one: names, bytes and modes."""
-    theirs = (path.relative_to(release) for path in release.rglob("*"))
-    return template_files(checkout) == _read(release, (str(path) for path in theirs))
+    """Report whether a checkout's template is equal to a released one: names, bytes and modes."""
+    names = (str(path.relative_to(release)) for path in release.rglob("*"))
+    return template_files(checkout) == _read(release, names)
 
 
 def template_files(checkout: Path) -> _Files:
-    """Read the files of a checkout's template: those of git, and new ones it does not ignore."""
+    """Read the files of a checkout's template: those in git, and new ones not ignored."""
     listing = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *TEMPLATE)
     return _read(checkout, git(*listing, within=checkout).split("\0"))
 
@@ -53,8 +53,8 @@ def commit_folder(checkout: Path, commit: str) -> Path | None:
     if found.returncode:
         return None
     repository = Path(git("rev-parse", "--absolute-git-dir", within=checkout))
-    whole = found.stdout.decode().strip()
-    return exported(SOURCE, whole, lambda aside: write_files(repository, whole, aside))
+    full = found.stdout.decode().strip()
+    return exported(SOURCE, full, lambda staging: write_files(repository, full, staging))
 
 
 def _described(checkout: Path, last: str) -> str:

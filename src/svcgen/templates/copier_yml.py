@@ -1,4 +1,4 @@
-"""What a template's copier.yml says: its questions, its settings, and what it asks trust for."""
+"""A template's copier.yml: its questions, its settings, and what needs trust."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TRUST = {"_tasks": "tasks", "_migrations": "migrations", "_jinja_extensions": "
 def read_configuration(folder: Path) -> Mapping[str, Any]:
     """Read a template's copier.yml as Copier does: documents and included files are one map.
 
-    Raises SvcgenError when the folder has none, or it is no map.
+    Raises SvcgenError when the folder has none, or it is not a map.
     """
     file = next(filter(Path.is_file, (folder / "copier.yml", folder / "copier.yaml")), None)
     if file is None:
-        raise SvcgenError(f"{folder} is no template: it has no copier.yml.")
+        raise SvcgenError(f"{folder} is not a template: it has no copier.yml.")
     return _read(file, file.stat().st_mtime_ns)
 
 
@@ -39,16 +39,18 @@ def _read(file: Path, _changed: int) -> Mapping[str, Any]:
 
 def asked(configuration: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the questions that a user may answer, by name, in their order."""
-    whole = {
+    questions = {
         name: question if isinstance(question, dict) else {"default": question}
         for name, question in configuration.items()
         if not name.startswith("_")
     }
-    return {name: question for name, question in whole.items() if question.get("when") is not False}
+    return {
+        name: question for name, question in questions.items() if question.get("when") is not False
+    }
 
 
 def trust_wanted(configuration: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say what of a template would run programs of its own: tasks, migrations, extensions."""
+    """Return what of a template runs its own programs: tasks, migrations, extensions."""
     return tuple(word for setting, word in _TRUST.items() if configuration.get(setting))
 
 
@@ -60,15 +62,15 @@ def _flat(documents: Any) -> Iterator[Any]:
             yield document
 
 
-# Stand between patterns and between lists of them; no template uses these private code points.
+# Separate patterns and lists of patterns; no template uses these private code points.
 _PATTERN, _LIST = "\ue000", "\ue001"
 
 
 def patterns_text(settings: Mapping[str, Any]) -> str:
-    """Write the patterns of a template as one text to render: for copy, for update, for both.
+    """Return the patterns of a template as one text to render: for copy, for update, for both.
 
-    Both are those of `_skip_if_exists`; the others those of `_exclude`, whose texts may ask which
-    operation it is.
+    Both are those of `_skip_if_exists`; the others those of `_exclude`, whose texts may depend on
+    the operation.
     """
     envops = settings.get("_envops") or {}
     start, end = envops.get("block_start_string", "{%"), envops.get("block_end_string", "%}")
@@ -82,7 +84,7 @@ def patterns_text(settings: Mapping[str, Any]) -> str:
 
 
 def read_patterns(rendered: str) -> tuple[str, ...]:
-    """Read the rendered text: what only an update leaves out, and what is skipped if it exists."""
+    """Return the rendered patterns that only an update excludes, and those of `_skip_if_exists`."""
     made, updated, skipped = (part.split(_PATTERN) for part in rendered.split(_LIST))
     only = [now for before, now in zip(made, updated, strict=True) if now != before]
     lines = (line for text in [*only, *skipped] for line in text.splitlines())

@@ -1,6 +1,6 @@
-"""`_svcgen` in a template's copier.yml: what svcgen is told of a template, and Copier ignores.
+"""`_svcgen` in a template's copier.yml: declarations for svcgen, which Copier ignores.
 
-The keys are explained where svcgen's own template has them: copier.yml of this repository.
+copier.yml of this repository, which has these keys too, explains them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ KEY = "_svcgen"
 
 @dataclass(frozen=True)
 class AnswerChange:
-    """What became of questions in one version, in the order in which it is replayed.
+    """How one version changed the questions, in the order in which svcgen replays it.
 
     `renamed` is old name: new name. `replaced` is question: {old answer: new answer}, by the new
-    name. `added` is what services that exist already answer to a new question.
+    name. `added` has the answers of existing services to new questions.
     """
 
     version: str
@@ -35,21 +35,21 @@ class AnswerChange:
 
 @dataclass(frozen=True)
 class Declaration:
-    """Manifests of dependencies with the locks made from them, and all changes of answers."""
+    """Dependency manifests with their lock files, and all changes of answers."""
 
     manifests: Mapping[str, tuple[str, ...]]
     answers: tuple[AnswerChange, ...]
 
 
 class _FaultError(ValueError):
-    """What is wrong with the declaration; the template is named where it is turned into words."""
+    """A problem of the declaration, without the template's name."""
 
 
 def read_declaration(version: Version) -> Declaration:
-    """Read and check what a template declares to svcgen; a template without it declares nothing.
+    """Read and check what a template declares to svcgen; without `_svcgen` it declares nothing.
 
-    Raises SvcgenError, naming the template's copier.yml, for an unknown key, a version that is
-    none or out of order, and a question that the template does not have at that point.
+    Raises SvcgenError, with the template's copier.yml, for an unknown key, an invalid version or
+    one out of order, and a question that the template does not have in that version.
     """
     try:
         configuration = read_configuration(version.folder)
@@ -65,8 +65,8 @@ def read_declaration(version: Version) -> Declaration:
     return declared
 
 
-def _declared(written: object) -> Declaration:
-    keys = _keys(written, KEY, ("manifests", "answers"))
+def _declared(content: object) -> Declaration:
+    keys = _keys(content, KEY, ("manifests", "answers"))
     manifests = _map(keys.get("manifests"), f"{KEY}.manifests")
     changes = keys.get("answers") or []
     if not isinstance(changes, list):
@@ -77,8 +77,8 @@ def _declared(written: object) -> Declaration:
     )
 
 
-def _change(written: object, place: str) -> AnswerChange:
-    keys = _keys(written, place, tuple(AnswerChange.__dataclass_fields__))
+def _change(content: object, place: str) -> AnswerChange:
+    keys = _keys(content, place, tuple(AnswerChange.__dataclass_fields__))
     renamed = _map(keys.get("renamed"), f"{place}.renamed")
     replaced = _map(keys.get("replaced"), f"{place}.replaced")
     return AnswerChange(
@@ -93,8 +93,8 @@ def _change(written: object, place: str) -> AnswerChange:
     )
 
 
-def _keys(written: object, place: str, known: tuple[str, ...]) -> Mapping[str, Any]:
-    keys = _map(written, place)
+def _keys(content: object, place: str, known: tuple[str, ...]) -> Mapping[str, Any]:
+    keys = _map(content, place)
     for key in keys:
         if key not in known:
             hint = did_you_mean(key, known, f"Known keys: {', '.join(known)}.")
@@ -102,22 +102,22 @@ def _keys(written: object, place: str, known: tuple[str, ...]) -> Mapping[str, A
     return keys
 
 
-def _map(written: object, place: str) -> dict[str, Any]:
-    if written is None:
+def _map(content: object, place: str) -> dict[str, Any]:
+    if content is None:
         return {}
-    if not isinstance(written, dict) or not all(isinstance(key, str) for key in written):
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise _FaultError(f"`{place}` must be a map with names as keys.")
-    return written
+    return content
 
 
-def _answers(written: object, place: str) -> dict[Any, Any]:
-    if not isinstance(written, dict):
+def _answers(content: object, place: str) -> dict[Any, Any]:
+    if not isinstance(content, dict):
         raise _FaultError(f"`{place}` must be a map of old answers to new ones.")
-    return written
+    return content
 
 
-def _names(written: object, place: str) -> tuple[str, ...]:
-    names = [] if written is None else written
+def _names(content: object, place: str) -> tuple[str, ...]:
+    names = [] if content is None else content
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise _FaultError(f"`{place}` must be a list of names.")
     return tuple(names)
@@ -130,7 +130,7 @@ def _check_order(changes: Iterable[AnswerChange]) -> None:
             compare(version, "v0")
         except SvcgenError as error:
             raise _FaultError(
-                f"`{KEY}.answers` has the version {version!r}, which is none. "
+                f"`{KEY}.answers` has {version!r}, which is not a version. "
                 "Write it as its tag, for example v1.2.0."
             ) from error
     for earlier, later in pairwise(versions):
@@ -141,18 +141,18 @@ def _check_order(changes: Iterable[AnswerChange]) -> None:
 
 
 def _check_questions(changes: tuple[AnswerChange, ...], known: set[str]) -> None:
-    """Walk back from the questions there are now to those that each change found."""
+    """Walk back from the current questions to those before each change."""
     for change in reversed(changes):
         made = {*change.renamed.values(), *change.added}
         gone = {*change.renamed, *change.removed}
         for question in (*change.renamed.values(), *change.replaced, *change.added):
             _refuse_unknown(question, change, known)
         for question in sorted(gone & known - made):
-            raise _FaultError(f"{change.version} takes `{question}` away, which the template asks.")
+            raise _FaultError(f"{change.version} removes `{question}`, but the template asks it.")
         known = known - made | gone
 
 
 def _refuse_unknown(question: str, change: AnswerChange, known: set[str]) -> None:
     if question not in known:
-        problem = f"{change.version} names `{question}`, which is no question then."
+        problem = f"{change.version} names `{question}`, which is not a question in that version."
         raise _FaultError(f"{problem} {did_you_mean(question, known)}".strip())

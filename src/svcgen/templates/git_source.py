@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.files import staged
+from svcgen.files import locked, move_into_place, staged
 from svcgen.git import complaint, git, run
 from svcgen.templates.base import Version, expanded
-from svcgen.templates.cache import closed, exported, folder_of, made_folder_of, write_files
+from svcgen.templates.cache import cache_error, exported, folder_of, make_folder_of, write_files
 from svcgen.templates.versions import commit_of, newest, ordered, unknown
 
 _TAGS = "refs/tags/"
 _HEAD = "refs/svcgen/HEAD"
 _NAME = "repository.git"
-# scp's way to write an address, as in git@host:team/template.git; of one letter it is a drive.
+# An address or scp's notation, as in git@host:team/template.git; one letter is a drive.
 _REMOTE = re.compile(r"[\w.@-]{2,}:(?!//|:).+|\w[\w+.-]*://.+")
 _SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # as Copier has them
 
@@ -36,7 +34,7 @@ class GitTemplate:
     url: str
 
     def versions(self) -> tuple[str, ...]:
-        """Name the tags that are versions (PEP 440), the oldest first."""
+        """Return the tags that are versions (PEP 440), the oldest first."""
         return ordered(_tags(_mirror(self.url)))
 
     def obtain(self, ref: str = "") -> Version:
@@ -49,16 +47,18 @@ class GitTemplate:
         commit = _commit(mirror, f"{_TAGS}{wanted}" if wanted in tags else wanted)
         if not commit:
             raise unknown(wanted, self.source, ordered(tags) or sorted(tags))
-        name = wanted if wanted in tags or commit_of(wanted) else _described(mirror, commit)
-        folder = exported(self.url, commit, lambda aside: write_files(mirror, commit, aside))
+        name = wanted
+        if wanted not in tags and not commit_of(wanted):  # as Copier records it
+            name = git(f"--git-dir={mirror}", "describe", "--tags", "--always", commit)
+        folder = exported(self.url, commit, lambda staging: write_files(mirror, commit, staging))
         return Version(self.source, name, folder)
 
 
 def open_mirror(source: str) -> GitTemplate:
-    """Open a git template by URL or path, fetched now; when that fails, as it was last seen.
+    """Open a git template by URL or path, fetched now; when that fails, as last fetched.
 
-    Raises SvcgenError when the source is nothing that git can read, was never fetched and cannot
-    be now, or carries a password, which every service would record.
+    Raises SvcgenError when git cannot read the source and it was never fetched, and for a URL with
+    a password, which every service would record.
     """
     opened = _template(source)
     _mirror(opened.url)
@@ -68,15 +68,15 @@ def open_mirror(source: str) -> GitTemplate:
 def _template(source: str) -> GitTemplate:
     if re.match(r"\w[\w+.-]*://[^/@]*:[^/@]+@", source):
         raise SvcgenError(
-            "The template's address carries a password, which every service would record.",
-            "Leave it out, and let git find it: `git help credentials`",
+            "The template's address has a password, which every service would record.",
+            "Remove it, and use a credential helper: git help credentials",
         )
     path = expanded(source).absolute()
-    if path.exists() or (folder_of(str(path)) / _NAME).is_dir():  # it may be away just now
+    if path.exists() or (folder_of(str(path)) / _NAME).is_dir():  # the mirror may serve it offline
         return GitTemplate(str(path), str(path))
     if source.startswith("-") or not _REMOTE.fullmatch(source):
         raise SvcgenError(
-            f"There is no folder {source}, and it is no address of a git repository.",
+            f"There is no folder {source}, and it is not the address of a git repository.",
             "Name a folder or an address, for example https://git.acme.com/template.git",
         )
     return GitTemplate(source, _expanded(source))
@@ -91,60 +91,58 @@ def _expanded(source: str) -> str:
 
 @cache
 def _mirror(url: str) -> Path:
-    """Return the bare repository of a URL, fetched; once a process."""
-    place = made_folder_of(url)
-    mirror = place / _NAME
-    with _locked(place / "lock"):
-        known = mirror.is_dir()
-        problem = _refresh(mirror, url) if known else _create(mirror, url)
-        if problem and known and not run("ls-remote", "--", url, "HEAD").returncode:
-            problem = _create(mirror, url)  # the source answers, so it is the mirror that is broken
-    if problem and not known:
+    """Return the bare repository of a URL, fetched once a process."""
+    folder = make_folder_of(url)
+    mirror = folder / _NAME
+    with _locked(folder):
+        existed = mirror.is_dir()
+        problem = _refresh(mirror, url) if existed else _create(mirror, url)
+        if problem and existed and not run("ls-remote", "--", url, "HEAD").returncode:
+            problem = _create(mirror, url)  # the source answers: the mirror is broken
+    if problem and not existed:
         raise SvcgenError(
             f"The template {url} cannot be fetched: {problem}", f"Try: git ls-remote {url}"
         )
     if problem:
         logging.getLogger(__name__).warning(
-            "%s cannot be fetched (%s): its versions are those last seen.", url, problem
+            "%s cannot be fetched (%s): its versions are those of the last fetch.", url, problem
         )
     return mirror
 
 
 def _create(mirror: Path, url: str) -> str:
-    """Make a mirror aside, and rename it when it is whole; return what went wrong."""
-    with staged(mirror.parent) as place:
-        made = place / _NAME
-        problem = _begin(made, url, "sha1")
-        if "mismatched algorithms" in problem:
-            shutil.rmtree(made)
-            problem = _begin(made, url, "sha256")
+    """Make a mirror in a staging directory, then move it into place; return git's complaint."""
+    problem = ""
+    with staged(mirror.parent) as staging:
+        for object_format in ("sha1", "sha256"):
+            made = staging / object_format
+            words = ("--quiet", "--bare", "--template=", f"--object-format={object_format}")
+            git("init", *words, made)
+            problem = _refresh(made, url)
+            if "mismatched algorithms" not in problem:
+                break
         if not problem:
             shutil.rmtree(mirror, ignore_errors=True)
-            made.rename(mirror)
-        return problem
-
-
-def _begin(made: Path, url: str, form: str) -> str:
-    git("init", "--quiet", "--bare", "--template=", f"--object-format={form}", made)
-    return _refresh(made, url)
+            move_into_place(made, mirror)
+    return problem
 
 
 def _refresh(mirror: Path, url: str) -> str:
-    """Fetch branches and tags as they are now; return git's complaint.
+    """Fetch branches and tags; return git's complaint.
 
-    Whoever fetches holds our lock, so a lock of git's own is what a killed one left.
+    The caller holds svcgen's lock, so a lock file of git is what a killed process left.
     """
-    for left in mirror.rglob("*.lock"):
-        left.unlink()
+    for stale in mirror.rglob("*.lock"):
+        stale.unlink()
     branches = ("+refs/heads/*:refs/heads/*", f"+{_TAGS}*:{_TAGS}*")
     return _fetch(mirror, "--prune", "--", url, *branches)
 
 
 @cache
 def _fetch_head(url: str) -> None:
-    """Fetch what HEAD points at, which few ask for; offline it is what it was."""
+    """Fetch what HEAD points at; offline it stays as it is."""
     mirror = _mirror(url)
-    with _locked(mirror.parent / "lock"):
+    with _locked(mirror.parent):
         _fetch(mirror, "--", url, f"+HEAD:{_HEAD}")
 
 
@@ -163,7 +161,7 @@ def _tags(mirror: Path) -> tuple[str, ...]:
 
 
 def _commit(mirror: Path, wanted: str) -> str:
-    """Return the whole commit of a tag, a branch or an abbreviated commit; "" when unknown."""
+    """Return the full commit of a tag, a branch or an abbreviated commit; "" when unknown."""
     if wanted.startswith("-"):
         return ""
     name = _HEAD if wanted == "HEAD" else commit_of(wanted) or wanted
@@ -172,20 +170,12 @@ def _commit(mirror: Path, wanted: str) -> str:
     return "" if found.returncode else found.stdout.decode().strip()
 
 
-def _described(mirror: Path, commit: str) -> str:
-    """Name a commit as Copier records it."""
-    return git(f"--git-dir={mirror}", "describe", "--tags", "--always", commit)
-
-
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time fetch a mirror; the system frees the lock of a killed one."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise closed(error) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a mirror: one process at a time fetches it."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / "lock"))
+        except OSError as error:
+            raise cache_error(error) from error
         yield
-    finally:
-        os.close(handle)

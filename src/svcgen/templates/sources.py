@@ -1,4 +1,4 @@
-"""Where templates come from: ours, which svcgen carries, or a company's own."""
+"""Where templates come from: svcgen's own, a git repository, or a plain folder."""
 
 from __future__ import annotations
 
@@ -26,23 +26,26 @@ _CHECKOUT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class OwnTemplate:
-    """Ours: the current version as plain files, the released ones in a bundle; no network."""
+    """svcgen's template: the current version as plain files, the released ones in a bundle."""
 
     source: str = SOURCE
 
     def versions(self) -> tuple[str, ...]:
-        """Name the released versions, the oldest first."""
+        """Return the released versions, the oldest first."""
         return ordered(releases(releases_file()))
 
     def obtain(self, ref: str = "") -> Version:
-        """Return the current version, a released one, or a commit of the checkout it runs from."""
-        released = None if ref in {"", _packaged_version()} else _released(ref)
+        """Return the current version, a released one, or a commit of the running checkout."""
+        bundle = releases_file()
+        released = None if ref in {"", _packaged_version()} else releases(bundle).get(ref)
         if released:
-            return Version(self.source, ref, released)
+            return Version(self.source, ref, release_folder(bundle, released))
         current = template_version()
         if ref in {"", current}:
             return Version(self.source, current, template_folder())
-        folder = _committed(ref)
+        commit = commit_of(ref)
+        in_checkout = not _PACKAGED.is_dir() and is_repository(_CHECKOUT)
+        folder = commit_folder(_CHECKOUT, commit) if commit and in_checkout else None
         if folder is None:
             raise self._missing(ref, current)
         return Version(self.source, ref, folder)
@@ -54,7 +57,7 @@ class OwnTemplate:
             newer = False
         if newer:
             return SvcgenError(
-                f"Template version {ref} is of a newer svcgen than this one, which has {current}.",
+                f"Template version {ref} needs a newer svcgen; this one has {current}.",
                 "Upgrade it: pip install --upgrade svcgen",
             )
         return unknown(ref, "svcgen's template", self.versions())
@@ -62,32 +65,31 @@ class OwnTemplate:
 
 @dataclass(frozen=True)
 class PlainFolder:
-    """A template in a folder without git: it has no versions, so nothing it made is updated."""
+    """A template in a folder without git: it has no versions, so its services get no updates."""
 
     source: str
 
     def versions(self) -> tuple[str, ...]:
-        """Name none."""
+        """Return no versions."""
         return ()
 
     def obtain(self, ref: str = "") -> Version:
-        """Return what the folder holds now; SvcgenError when a version is asked for."""
+        """Return the folder as it is; raise SvcgenError when a version is named."""
         if ref:
             raise SvcgenError(
                 f"{self.source} is a folder without git: it has no version {ref}.",
-                "Leave --ref out, or keep the template in git.",
+                "Remove --ref, or keep the template in git.",
             )
         return Version(self.source, "", Path(self.source))
 
 
 @cache
 def open_source(source: str = "") -> Source:
-    """Open a template: "" or our address is ours, else a git URL, a repository or a folder.
+    """Open a template: svcgen's own for "" or its address, else a git URL, repository or folder.
 
-    A company's is fetched here, once in the life of the process. Raises SvcgenError when there is
-    nothing to open.
+    A git URL is fetched once a process. Raises SvcgenError when the source does not exist.
     """
-    if not source or _is_ours(source):
+    if not source or _address(source) in {_address(own) for own in (SOURCE, *FORMER)}:
         return OwnTemplate()
     from svcgen.templates.git_source import open_mirror
 
@@ -98,18 +100,18 @@ def open_source(source: str = "") -> Source:
 
 
 def is_repository(folder: Path) -> bool:
-    """Tell whether git can clone a folder: it is the root of a checkout, or a bare repository."""
+    """Report whether git can clone a folder: the root of a checkout, or a bare repository."""
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
     return bare or (folder / ".git").exists()
 
 
 def template_folder() -> Path:
-    """Return the folder with our `copier.yml` and `template/`: packaged, or this very checkout."""
+    """Return the folder with svcgen's `copier.yml` and `template/`: packaged, or the checkout."""
     return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
 
 
 def template_version() -> str:
-    """Return the version of our template as services record it.
+    """Return the version of svcgen's template as services record it.
 
     A wheel carries it as a file (hatch_build.py). Raises SvcgenError in a checkout without git,
     where no version could be recorded that an update would find again.
@@ -127,24 +129,8 @@ def _version_of(checkout: Path, bundle: Path) -> str:
     return checkout_version(checkout, bundle)
 
 
-def _released(ref: str) -> Path | None:
-    bundle = releases_file()
-    commit = releases(bundle).get(ref)
-    return release_folder(bundle, commit) if commit else None
-
-
-def _committed(ref: str) -> Path | None:
-    commit = commit_of(ref)
-    in_checkout = not _PACKAGED.is_dir() and is_repository(_CHECKOUT)
-    return commit_folder(_CHECKOUT, commit) if commit and in_checkout else None
-
-
-def _is_ours(source: str) -> bool:
-    return _address(source) in {_address(one) for one in (SOURCE, *FORMER)}
-
-
 def _address(source: str) -> str:
-    """Write the ways to name one repository as one: Copier's `gh:`, ssh, with and without .git."""
+    """Return one spelling of a repository's address: Copier's `gh:`, ssh, with and without .git."""
     plain = source.removeprefix("git+").rstrip("/").removesuffix(".git")
     for start in ("gh:", "git@github.com:", "ssh://git@github.com/"):
         plain = plain.replace(start, "https://github.com/", 1) if plain.startswith(start) else plain

@@ -1,7 +1,7 @@
-"""A company's template repository: our released versions on its branch `upstream`.
+"""A company's template repository: svcgen's releases on its branch `upstream`.
 
-There our changelog is UPSTREAM.md, so that the company's own CHANGELOG.md tells of its own versions
-alone, and no merge of ours touches it. Tags are `upstream/vX.Y.Z`: they never meet the company's.
+svcgen's changelog is UPSTREAM.md on that branch, so CHANGELOG.md has only the company's versions
+and no merge touches it. Tags are `upstream/vX.Y.Z`: they never clash with the company's.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _PERSON = {
 
 
 def known_releases(repository: Path) -> tuple[str, ...]:
-    """Name the releases of ours that are in the repository or in this svcgen, oldest first."""
+    """Return svcgen's releases in the repository or in this svcgen, the oldest first."""
     return ordered({*releases(releases_file()), *_added(repository)})
 
 
 def add_releases(repository: Path, upto: str) -> tuple[str, ...]:
-    """Put the releases up to a version, as far as they are missing, on `upstream`; name them.
+    """Commit the missing releases up to a version on `upstream`; return their names.
 
-    The same releases become the same commits in every repository. Raises SvcgenError when there
-    is no such version, or when the branch has commits that are not ours.
+    The same releases become the same commits in every repository. Raises SvcgenError for an unknown
+    version, and when the branch has a commit that is not a release.
     """
     known = known_releases(repository)
     if upto not in known:
         raise unknown(upto, "svcgen's template", known)
-    _refuse_strangers(repository)
-    there, bundle = _added(repository), releases_file()
-    missing = [one for one in known if one not in there and compare(one, upto) <= 0]
+    _require_our_commits(repository)
+    added, bundle = _added(repository), releases_file()
+    missing = [name for name in known if name not in added and compare(name, upto) <= 0]
     if missing:
         git("bundle", "unbundle", bundle.absolute(), within=repository)
     for version in missing:
@@ -52,12 +52,12 @@ def add_releases(repository: Path, upto: str) -> tuple[str, ...]:
 
 
 def release_commit(version: str) -> str:
-    """Name the commit of a release on `upstream`."""
+    """Return the ref of a release on `upstream`."""
     return f"{_TAGS}{version}"
 
 
 def _added(repository: Path) -> Mapping[str, str]:
-    """Read which releases the repository has, and their commits."""
+    """Return the releases in the repository, and their commits."""
     form = "--format=%(refname) %(objectname)"
     listed = git("for-each-ref", form, _TAGS, within=repository).splitlines()
     pairs = (line.removeprefix(_TAGS).split() for line in listed)
@@ -65,24 +65,24 @@ def _added(repository: Path) -> Mapping[str, str]:
 
 
 def _tip(repository: Path) -> str:
-    there = _added(repository)
-    return there[ordered(there)[-1]] if there else ""
+    added = _added(repository)
+    return added[ordered(added)[-1]] if added else ""
 
 
-def _refuse_strangers(repository: Path) -> None:
-    """Refuse to move a branch `upstream` away from commits that somebody else made on it."""
+def _require_our_commits(repository: Path) -> None:
+    """Raise SvcgenError when `upstream` ends in a commit that is not a release."""
     found = run("rev-parse", "--quiet", "--verify", f"refs/heads/{BRANCH}", within=repository)
     commit = found.stdout.decode().strip()
     if not found.returncode and commit not in _added(repository).values():
         raise SvcgenError(
-            f"The branch {BRANCH} has a commit that is no release of svcgen's: {commit[:12]}.",
+            f"The branch {BRANCH} has a commit that is not a release of svcgen: {commit[:12]}.",
             f"Keep it under another name: git branch -m {BRANCH} OTHER; "
             f"then go back to the last release: git branch {BRANCH} upstream/vX.Y.Z",
         )
 
 
 def _commit(repository: Path, release: str, parent: str) -> str:
-    """Write a release's commit anew on another parent, with our changelog under another name."""
+    """Write a release's commit on another parent, with the changelog under another name."""
     form = "%n".join([*_PERSON.values(), "%s"])
     *person, title = git(
         "show", "--no-patch", f"--format={form}", release, within=repository
@@ -97,11 +97,11 @@ def _commit(repository: Path, release: str, parent: str) -> str:
 
 def _tree(repository: Path, release: str) -> str:
     with TemporaryDirectory(prefix="svcgen-") as folder:
-        aside = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-        git("read-tree", release, within=repository, variables=aside)
-        listed = git("ls-files", "--stage", "--", _CHANGELOG, within=repository, variables=aside)
+        index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+        git("read-tree", release, within=repository, variables=index)
+        listed = git("ls-files", "--stage", "--", _CHANGELOG, within=repository, variables=index)
         if listed:
             entry = ",".join((*listed.split()[:2], _UPSTREAM))
             words = ("--add", "--cacheinfo", entry, "--force-remove", _CHANGELOG)
-            git("update-index", *words, within=repository, variables=aside)
-        return git("write-tree", within=repository, variables=aside)
+            git("update-index", *words, within=repository, variables=index)
+        return git("write-tree", within=repository, variables=index)

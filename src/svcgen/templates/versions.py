@@ -11,43 +11,43 @@ from svcgen.errors import SvcgenError, did_you_mean
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# The one place that names the public repository: services remember it for `copier update`.
+# The one place that names the public repository: services record it for `copier update`.
 SOURCE = "https://github.com/svcgen/svcgen.git"
-# Where it stood before, as services remember it: their next update records SOURCE.
+# Former addresses that services recorded: their next update records SOURCE.
 FORMER: tuple[str, ...] = ()
 
 RELEASE = re.compile(r"v(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}")
-# What `git describe` says of a commit after a tag: TAG-COMMITS-gHASH.
+# What `git describe` returns for a commit after a tag: TAG-COMMITS-gHASH.
 _DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<commits>\d+)-g(?P<hash>[0-9a-f]{4,64})")
 
 
 def compare(one: str, other: str) -> int:
-    """Return -1, 0 or 1: whether a version lies before, at or after another one (PEP 440).
+    """Return -1, 0 or 1: whether a version comes before, is, or comes after another (PEP 440).
 
-    What `git describe` says of an unreleased one, `v1.2.0-3-gabc`, lies after v1.2.0. Raises
-    SvcgenError for a version without an order, as an abbreviated commit is.
+    An unreleased one as `git describe` names it, `v1.2.0-3-gabc`, comes after v1.2.0. Raises
+    SvcgenError for a version without an order, such as an abbreviated commit.
     """
     if one == other:
         return 0
-    ours, theirs = _place(one), _place(other)
-    return (ours > theirs) - (ours < theirs)
+    left, right = _sort_key(one), _sort_key(other)
+    return (left > right) - (left < right)
 
 
 def ordered(tags: Iterable[str]) -> tuple[str, ...]:
     """Sort tags that are versions by PEP 440, the oldest first; leave out the others."""
-    places = {tag: _version(tag) for tag in tags}
-    found = [(place, tag) for tag, place in places.items() if place is not None]
-    return tuple(tag for _place, tag in sorted(found))
+    versions = {tag: _version(tag) for tag in tags}
+    found = [(version, tag) for tag, version in versions.items() if version is not None]
+    return tuple(tag for _version, tag in sorted(found))
 
 
 def newest(versions: Iterable[str]) -> str:
-    """Return the newest version that is no pre-release, as Copier does; "" when there is none."""
+    """Return the newest version that is not a pre-release, as Copier does; "" without one."""
     final = [tag for tag in ordered(versions) if not _parsed(tag).is_prerelease]
     return final[-1] if final else ""
 
 
 def commit_of(version: str) -> str:
-    """Return the abbreviated commit in what `git describe` said; "" when there is none."""
+    """Return the abbreviated commit in a name of `git describe`; "" when there is none."""
     described = _DESCRIBED.fullmatch(version)
     if described:
         return described["hash"]
@@ -55,25 +55,25 @@ def commit_of(version: str) -> str:
 
 
 def tag_of(version: str) -> str:
-    """Return the release that a version is, or that it comes after; "" when that is not known."""
+    """Return the release that a version is, or that it comes after; "" when unknown."""
     described = _DESCRIBED.fullmatch(version)
     tag = described["tag"] if described else version
     return tag if _version(tag) is not None and not commit_of(tag) else ""
 
 
 def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
-    """Say that a source does not have a version, and which it has."""
+    """Return the error that a source does not have a version, with those that it has."""
     versions = list(known)
     have = f"There are: {', '.join(versions[-20:]) or 'none yet'}."
     advice = f"{did_you_mean(version, versions)} {have}".strip()
     return SvcgenError(f"{source} has no version {version}.", advice)
 
 
-def _place(version: str) -> tuple[Version, int, str]:
+def _sort_key(version: str) -> tuple[Version, int, str]:
     tag = tag_of(version)
     if not tag:
         raise SvcgenError(
-            f"{version or 'No version'} has no place in the order of versions.",
+            f"{version or 'No version'} cannot be ordered among versions.",
             "Name a released one; `svcgen template versions` lists them.",
         )
     described = _DESCRIBED.fullmatch(version)
