@@ -350,7 +350,7 @@ def test_check_names_all_at_once_and_exits_with_3(shop: Path, known: Document) -
         " any method of /lost/here; `make generate` writes openapi.json anew.\n"
         f"  {FILES}{SUMMARY}: is gone; no service has it.\n"
         f"  {FILES}{ONE}: is gone; no service has it.\n"
-        "Mend the callee, or let the caller follow it: svcgen compose --refresh\n"
+        "Fix the callee, or accept its API: svcgen compose --refresh\n"
     )
     said = json.loads(svcgen("compose", "--check", "--json", within=shop).stdout)
     assert said["broken"][0]["files"] == [COPY, CALLEE]

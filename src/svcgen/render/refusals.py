@@ -12,6 +12,7 @@ from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.render import check_answers, questions, render_version
 from svcgen.service import ANSWERS_FILE
 from svcgen.templates.base import Version
+from svcgen.templates.copier_yml import choices
 from svcgen.yaml_files import read_yaml
 
 # In our words, and in Copier's where an answer has the wrong type or is missing.
@@ -74,16 +75,6 @@ def refuse_fixed(stored: Mapping[str, Any], data: Mapping[str, Any]) -> None:
             )
 
 
-def accepted(question: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the answers that a question offers; none when any text goes, or Jinja decides."""
-    choices = question.get("choices") or ()
-    if isinstance(choices, str):
-        return ()
-    pairs = choices.items() if isinstance(choices, Mapping) else ((None, each) for each in choices)
-    values = (value[1] if isinstance(value, list) else value for _label, value in pairs)
-    return tuple(str(v.get("value") if isinstance(v, Mapping) else v) for v in values)
-
-
 def _named(error: SvcgenError) -> str:
     found = _NAMED.search(error.problem)
     return next(filter(None, found.groups()), "") if found else ""
@@ -127,7 +118,7 @@ def _refusal(
     version: Version, question: str, answers: Mapping[str, Any], command: str, reason: str
 ) -> SvcgenError:
     template = f"Template {version.name}" if version.name else "The template"
-    offered = accepted(questions(version).get(question, {}))
+    offered = tuple(choices(questions(version).get(question, {})))
     given = question in answers
     said = f"does not accept {answers[question]!r} as" if given else "needs an answer to"
     near = get_close_matches(str(answers.get(question)), offered, n=1) or ["ANSWER"]
