@@ -104,10 +104,11 @@ def up(
     else:
         typer.echo(f"\n{fleet.url} ({fleet.engine}: {fleet.why})\n")
         typer.echo(output.routes(fleet.routes))
+    typer.echo(output.broken_contracts(fleet.broken), err=True, nl=False)
     if watch:
-        sync(workspace, report_progress)
+        sync(workspace, fleet, report_progress)
     elif attach:
-        follow(workspace, lambda line: typer.echo(output.log_line(line)), report_progress)
+        follow(workspace, fleet, lambda line: typer.echo(output.log_line(line)), report_progress)
 
 
 def down(
@@ -159,5 +160,5 @@ def restart(name: Annotated[str, typer.Argument(help="A service.")], json: Json 
     """Put fresh replicas of one service in the place of the running ones."""
     from svcgen.commands.restart import restart as renew
 
-    replicas = renew(current_workspace(), name, report=report_progress)
+    replicas = renew(current_workspace(), name, report=report_progress).replicas
     typer.echo(output.document(replicas) if json else output.replicas(replicas))
