@@ -12,6 +12,7 @@ import pytest
 
 from svcgen.commands.down import down
 from svcgen.commands.ps import ps
+from svcgen.ports import free_port
 from svcgen.workspace import state_folder
 from tests.support import under_load
 from tests.support.load import load
@@ -47,7 +48,7 @@ def shop(
     new_service("orders", root, database="postgres")
     new_service("catalog", root, calls=["orders"])
     with under_load.alone_on_this_machine():
-        made = LoadedFleet(root, request.param, under_load.free_port(), ("orders", "catalog"))
+        made = LoadedFleet(root, request.param, free_port(), ("orders", "catalog"))
         yield made
         down(made.workspace, volumes=True)
         assert not ps(made.workspace).replicas

@@ -19,6 +19,7 @@ import pytest
 from svcgen.commands.down import down
 from svcgen.commands.logs import logs
 from svcgen.commands.ps import ps
+from svcgen.ports import free_port
 from svcgen.workspace import state_folder
 from tests.support import under_load
 from tests.support.load import load
@@ -51,7 +52,7 @@ def shop(
     for name, answers in CHAIN.items():
         new_service(name, root, **answers)
     with under_load.alone_on_this_machine():
-        made = LoadedFleet(root, request.param, under_load.free_port(), tuple(CHAIN))
+        made = LoadedFleet(root, request.param, free_port(), tuple(CHAIN))
         yield made
         down(made.workspace, volumes=True)
         assert not ps(made.workspace).replicas

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.commands.up import UpResult, up
+from svcgen.ports import free_port
 from svcgen.run.docker.engine import DockerEngine
 from svcgen.workspace import Workspace, open_workspace, state_folder
 from tests.support.repository import REPOSITORY
@@ -66,9 +66,7 @@ class DockerWorkspace:
 def new_workspace(root: Path) -> DockerWorkspace:
     root.mkdir()
     state_folder(root)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return DockerWorkspace(root, probe.getsockname()[1])
+    return DockerWorkspace(root, free_port())
 
 
 def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] = ()) -> Path:

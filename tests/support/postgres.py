@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from svcgen.contract.http import free_port
+from svcgen.ports import free_port
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,8 @@ it to AFTER it is over. Windows overlap; a failure counts in each that it falls 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import socket
 import tempfile
 import time
 import urllib.request
@@ -24,6 +22,7 @@ import pytest
 from svcgen.commands.logs import logs
 from svcgen.commands.ps import ps
 from svcgen.commands.up import up
+from svcgen.files import locked
 from svcgen.run.engine import Replica
 from svcgen.workspace import Workspace, open_workspace
 from tests.support.load import Outcome
@@ -70,8 +69,7 @@ class Event:
 @contextmanager
 def alone_on_this_machine() -> Iterator[None]:
     """Let one such load run at a time on this machine: two would measure each other."""
-    with (Path(tempfile.gettempdir()) / "svcgen-e2e.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(Path(tempfile.gettempdir()) / "svcgen-e2e.lock"):
         yield
 
 
@@ -149,9 +147,3 @@ def retries(shop: LoadedFleet) -> dict[str, int]:
 def status(port: int, path: str) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
         return int(answer.status)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

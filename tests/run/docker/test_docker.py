@@ -52,14 +52,14 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWork
     _until(lambda: ps(shop.workspace).replicas[0].state == "ready")
     lines = [line.text for line in logs(shop.workspace, ["catalog"], tail=100)]
     assert lines.count("catalog one listens") == 3
-    with pytest.raises(SvcgenError, match="These do: catalog, gateway, orders"):
+    with pytest.raises(SvcgenError, match="Running: catalog, gateway, orders"):
         logs(shop.workspace, ["basket"])
     assert shop.up("catalog", catalog=1).replicas[0].service == "catalog"
     assert len(shop.ids()["catalog"]) == 1
     ended = down(shop.workspace)
     assert (ended.engine, len(ended.ended)) == ("docker", 3)
     assert not shop.left()
-    assert not shop.engine.running()
+    assert not shop.engine.observe().running
 
 
 def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
@@ -82,7 +82,7 @@ def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
         shop.up("basket")
         assert shop.get("/v1/basket")["build"] == "one"
         fresh = restart(shop.workspace, "catalog")
-        assert [one.state for one in fresh] == ["ready"]
+        assert [each.state for each in fresh.replicas] == ["ready"]
         shutil.rmtree(shop.root / "basket")
         shop.up()
         assert "basket" not in shop.ids()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from svcgen.contract.http import free_port
+from svcgen.ports import free_port
 from svcgen.render.render import render_service
 from tests.support.repository import STACKS
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from svcgen.contract.http import free_port
+from svcgen.ports import free_port
 from svcgen.render.render import render_service
 from tests.support.repository import STACKS
 from tests.support.checkout import until, version
