@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.images import images
+from tests.support.postgres import postgres
 from tests.support.repository import NewService, missing
 from tests.support.services import Rendered, copied, rendered_below
+
+__all__ = ["images", "postgres"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -52,6 +56,6 @@ def new_service(rendered: Rendered, tmp_path: Path) -> NewService:
     """Return a function that writes a service as `svcgen new NAME` does: name, then answers."""
 
     def new(name: str, root: Path = tmp_path, **answers: object) -> Path:
-        return copied(rendered(name=name, stack="python", **answers), root / name)
+        return copied(rendered(**{"name": name, "stack": "python", **answers}), root / name)
 
     return new
