@@ -6,7 +6,6 @@ it to AFTER it is over. Windows overlap; a failure counts in each that it falls 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -19,19 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from svcgen.commands.logs import logs
 from svcgen.commands.ps import ps
 from svcgen.commands.up import up
+from svcgen.files import locked
 from svcgen.run.engine import Replica
 from svcgen.workspace import Workspace, open_workspace
 from tests.support.load import Outcome
 
 Act = Callable[["LoadedFleet"], None]
-BEFORE, AFTER, BETWEEN = 10.0, 20.0, 10.0  # seconds
+BEFORE, AFTER, BETWEEN = 10.0, 20.0, 5.0  # seconds
 PATIENCE = 60.0  # seconds until a replica that came back has answered, on a busy machine
-ENGINES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("docker", "local")]
 
 
 @dataclass(frozen=True)
@@ -70,17 +67,16 @@ class Event:
 @contextmanager
 def alone_on_this_machine() -> Iterator[None]:
     """Let one such load run at a time on this machine: two would measure each other."""
-    with (Path(tempfile.gettempdir()) / "svcgen-e2e.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(Path(tempfile.gettempdir()) / "svcgen-e2e.lock"):
         yield
 
 
-def happen(shop: LoadedFleet, name: str, act: Act, between: float = BETWEEN) -> Event:
+def happen(shop: LoadedFleet, name: str, act: Act) -> Event:
     """Let something happen; then every replica that runs must have answered since."""
     began = time.time()
     act(shop)
     ended = time.time()
-    time.sleep(between)
+    time.sleep(BETWEEN)
     deadline = time.monotonic() + PATIENCE
     while 0 in (counts := answered(shop)).values() and time.monotonic() < deadline:
         time.sleep(1)
