@@ -14,13 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from svcgen.contract.http import free_port
 from tests.support.repository import STACKS
 from tests.support.checkout import until, version
-from tests.support.services import PAIRS, copied, is_source
-from tests.support.images import Images, docker
+from tests.support.services import copied, is_source
+from tests.support.images import IMAGES, PER_STACK, Images, docker
 
 # Bytes over the base, at most; 75 MB of Java's are its AOT cache.
 ADDED = {
@@ -43,7 +42,7 @@ class Built:
     image: str
 
 
-@pytest.fixture(params=STACKS)
+@pytest.fixture(params=[pytest.param(stack, marks=mark) for stack, mark in PER_STACK.items()])
 def built(request: pytest.FixtureRequest, images: Images) -> Built:
     """Return the larger variant of each stack."""
     stack: str = request.param
@@ -94,13 +93,6 @@ class Alone:
     environment: Mapping[str, str]
 
     @property
-    def image(self) -> str:
-        """The name of its image, without the version."""
-        compose = yaml.safe_load((self.folder / "compose.yaml").read_text(encoding="utf-8"))
-        image: str = compose["services"][self.folder.name]["image"]
-        return image.rpartition(":${VERSION")[0]
-
-    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.environment['PORT']}"
 
@@ -123,12 +115,17 @@ class Alone:
 @contextmanager
 def alone(folder: Path, image: str) -> Iterator[Alone]:
     """Start a service whose image is built already; end it with its volumes."""
-    own = f"alone-{folder.parent.name}"
-    environment = {"PORT": str(free_port()), "VERSION": f"{own}-{os.getpid()}"}
-    service = Alone(
-        folder, {**os.environ, **environment, "COMPOSE_PROJECT_NAME": own, "DRAIN_SECONDS": "0"}
-    )
-    tag = f"{service.image}:{environment['VERSION']}"
+    project, registry = f"alone-{folder.parent.name}", "svcgen-test"
+    version = f"{project}-{os.getpid()}"
+    environment = {
+        "COMPOSE_PROJECT_NAME": project,
+        "DRAIN_SECONDS": "0",
+        "PORT": str(free_port()),
+        "REGISTRY": registry,
+        "VERSION": version,
+    }
+    service = Alone(folder, {**os.environ, **environment})
+    tag = f"{registry}/{folder.name}:{version}"
     docker("tag", image, tag)
     try:
         service.succeed("up", "--wait", "--no-build")
@@ -138,7 +135,7 @@ def alone(folder: Path, image: str) -> Iterator[Alone]:
         docker("rmi", "--force", tag)
 
 
-@pytest.mark.parametrize(("stack", "database"), PAIRS)
+@pytest.mark.parametrize(("stack", "database"), IMAGES)
 def test_alone_it_answers_and_watch_brings_in_what_was_saved(
     stack: str, database: str, images: Images, tmp_path: Path
 ) -> None:
