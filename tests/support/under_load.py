@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from svcgen.commands.logs import logs
 from svcgen.commands.ps import ps
 from svcgen.commands.up import up
@@ -28,9 +26,8 @@ from svcgen.workspace import Workspace, open_workspace
 from tests.support.load import Outcome
 
 Act = Callable[["LoadedFleet"], None]
-BEFORE, AFTER, BETWEEN = 10.0, 20.0, 10.0  # seconds
+BEFORE, AFTER, BETWEEN = 10.0, 20.0, 5.0  # seconds
 PATIENCE = 60.0  # seconds until a replica that came back has answered, on a busy machine
-ENGINES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("docker", "local")]
 
 
 @dataclass(frozen=True)
@@ -73,12 +70,12 @@ def alone_on_this_machine() -> Iterator[None]:
         yield
 
 
-def happen(shop: LoadedFleet, name: str, act: Act, between: float = BETWEEN) -> Event:
+def happen(shop: LoadedFleet, name: str, act: Act) -> Event:
     """Let something happen; then every replica that runs must have answered since."""
     began = time.time()
     act(shop)
     ended = time.time()
-    time.sleep(between)
+    time.sleep(BETWEEN)
     deadline = time.monotonic() + PATIENCE
     while 0 in (counts := answered(shop)).values() and time.monotonic() < deadline:
         time.sleep(1)
