@@ -15,8 +15,6 @@ MODULES = {
 import os
 import sys
 from pathlib import Path
-
-from tests.support.repository import REPOSITORY
 from svcgen import first
 if sys.argv[1] == "up":
     sys.exit("Error: no engine here")
