@@ -1,4 +1,4 @@
-"""The rules for what a template wrote: each looks at one rendered service, or at two of them."""
+"""The rules for rendered services; each rule checks one service, or compares two."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from svcgen.service import ANSWERS_FILE
 from svcgen.template_check.fault import TemplateFault, Written
 from svcgen.yaml_files import parse_documents
 
-# What a program other than Copier fills in: braces in such a file are its own.
+# Templates of programs other than Copier: their braces are not Copier's.
 _OWN_BRACES = (".mustache", ".hbs", ".j2", ".jinja", ".jinja2", ".tmpl", ".gotmpl", ".tpl")
-# `${{ … }}` is what the CI fills in.
+# `${{ … }}` is an expression of CI workflows.
 _LEFT = re.compile(r"(?<!\$)\{\{|\{%|\{#|\bUndefined\b")
 _STATEMENT = r"\{%[-+]? *(if|elif|else|endif|for|endfor|set|raw|endraw|yield|include|macro)\b"
 _MEANT = re.compile(r"\{%[-+]? *raw\b|['\"]\{[{%#]")  # how a template writes braces on purpose
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.I)
 
-Rule = Callable[[str, str], str]  # the service's path and its text -> what is wrong, or ""
+Rule = Callable[[str, str], str]  # the service's path and its text -> the problem, or ""
 
 
 def file_faults(written: Written) -> Iterator[TemplateFault]:
-    """Apply each rule for a file by itself to all files of a service."""
+    """Apply each rule for single files to all files of a service."""
     for name, path in written.files.items():
         if reason := windows_refuses(name):
             yield TemplateFault(written.source(name), "windows-name", reason)
@@ -40,7 +40,7 @@ def file_faults(written: Written) -> Iterator[TemplateFault]:
 
 
 def parses(path: str, text: str) -> str:
-    """Say what keeps YAML, JSON, TOML or Python from being read as what the file's name says."""
+    """Return why YAML, JSON, TOML or Python cannot be parsed; empty when it can."""
     try:
         parse(path, text)
     except ValueError as error:
@@ -49,7 +49,7 @@ def parses(path: str, text: str) -> str:
 
 
 def rendered(written: Written) -> Iterator[TemplateFault]:
-    """Find what is left of the template's own language, and what was written out undefined."""
+    """Find remains of the template's language, and undefined values in the output."""
     for name, path in written.files.items():
         text = _text(path)
         if text is None or is_helm(name) or name.endswith(_OWN_BRACES):
@@ -63,9 +63,9 @@ def rendered(written: Written) -> Iterator[TemplateFault]:
 
 
 def _left_over(written: Written, name: str) -> re.Pattern[str]:
-    """Any brace in what was rendered; where braces are meant, only those that name a question.
+    """Return the pattern of remains: braces, or in files with intended braces, names of questions.
 
-    A file that is copied as it is may be Go or TypeScript, where two braces are nothing special.
+    A copied file may be Go or TypeScript, where two braces are common.
     """
     template, source = written.template, written.source(name)
     text = _text(template.folder / source)
@@ -76,12 +76,12 @@ def _left_over(written: Written, name: str) -> re.Pattern[str]:
 
 
 def newline(_path: str, text: str) -> str:
-    """Want a newline at a text's end: else a line added later changes the one before it."""
+    """Return whether a text lacks its last newline: a line added later changes the one before."""
     return "" if not text or text.endswith("\n") else "does not end with a newline"
 
 
 def windows_refuses(path: str) -> str:
-    """Say which part of a path is a name that a checkout on Windows fails at."""
+    """Return which part of a path fails in a checkout on Windows; empty when none does."""
     for part in path.split("/"):
         if re.search(r'["<>:|?*\\]', part) or part != part.rstrip(". "):
             return f"{part} has a character that no file on Windows can have there"
@@ -94,7 +94,7 @@ FILE_RULES: dict[str, Rule] = {"parses": parses, "newline": newline}
 
 
 def same_bytes(once: Written, again: Written) -> Iterator[TemplateFault]:
-    """Want the same bytes for the same answers: an update compares what is rendered twice."""
+    """Find files that differ when rendered again: an update compares two renders."""
     first, second = once.files, again.files
     for name in sorted(first.keys() | second.keys()):
         if name in first and name in second and _content(first[name]) == _content(second[name]):
@@ -103,7 +103,7 @@ def same_bytes(once: Written, again: Written) -> Iterator[TemplateFault]:
 
 
 def executable_bits(written: Written) -> Iterator[TemplateFault]:
-    """Want what can be run in the template to run in the service, and every script to run."""
+    """Find executable bits that the service lost or got, and scripts that are not executable."""
     for name, path in written.files.items():
         if path.is_symlink():
             continue
@@ -120,7 +120,7 @@ def executable_bits(written: Written) -> Iterator[TemplateFault]:
 
 
 def one_case(written: Written) -> Iterator[TemplateFault]:
-    """Find paths that differ by capitals alone: on Windows and macOS they are one file."""
+    """Find paths that differ only by case: on Windows and macOS they are one file."""
     seen: dict[str, str] = {}
     for name in written.files:
         other = seen.setdefault(name.lower(), name)
@@ -130,7 +130,7 @@ def one_case(written: Written) -> Iterator[TemplateFault]:
 
 
 def answers_file(written: Written) -> Iterator[TemplateFault]:
-    """Want the service to remember its answers: without them there is no update."""
+    """Find services without an answers file: they cannot be updated."""
     if ANSWERS_FILE not in written.files:
         yield TemplateFault(
             f"{written.template.root}/{{{{_copier_conf.answers_file}}}}{written.template.suffix}",
@@ -166,15 +166,15 @@ def _runs(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o111)
 
 
-# These have suffixes of data, and another language: Helm's templates, and JSON with comments.
+# Their suffixes are those of data, but they are Helm templates, or JSON with comments.
 _HELM = re.compile(r"(^|/)charts?(/[^/]+)?/templates/")
 _COMMENTED = re.compile(r"(^|/)\.(vscode|devcontainer)/|(^|/)tsconfig[^/]*\.json$")
 
 
 def parse(path: str, text: str) -> Any:
-    """Return what a text holds: data, Python's syntax tree, or None for other kinds of files.
+    """Return a parsed text: data, Python's syntax tree, or None for other kinds of files.
 
-    Raises ValueError with the place when the text is not what the path's suffix says.
+    Raises ValueError with the place when the text does not fit the path's suffix.
     """
     if is_helm(path) or _COMMENTED.search(path):
         return None
@@ -194,5 +194,5 @@ def parse(path: str, text: str) -> Any:
 
 
 def is_helm(path: str) -> bool:
-    """Tell whether a path is one of a chart's own templates."""
+    """Report whether a path is a template of a Helm chart."""
     return _HELM.search(path) is not None
