@@ -1,9 +1,13 @@
 # All that svcgen's own developers type. Needs python3, git and make; the rest goes into .venv.
-.PHONY: demo test lint format docs bench build release clean
+.PHONY: demo test lint format lock docs bench build release clean
 
 PYTHON ?= python3
 ENGINE ?=
 BIN := .venv/bin
+INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python .venv
+# Locks hold for every platform and for Python 3.11 and later, and name no package index.
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command 'make lock'
 
 demo: .venv/installed ## services in each language behind the gateway (ENGINE=docker or local)
 	$(BIN)/svcgen demo $(if $(ENGINE),--engine $(ENGINE))
@@ -26,8 +30,13 @@ format: .venv/developing ## rewrite the code as Ruff likes it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+lock: .venv/developing ## pin the newest versions that pyproject.toml allows
+	$(COMPILE) --extra local --output-file requirements.txt
+	$(COMPILE) --extra local --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
 docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json anew
-	$(BIN)/typer svcgen.cli.app utils docs --name svcgen > docs/cli.md
+	$(BIN)/python scripts/cli_reference.py > docs/cli.md
+	$(BIN)/python scripts/json_reference.py > docs/reference/json.md
 	$(BIN)/python scripts/registration_schema.py > docs/registration.schema.json
 
 bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk), a fleet, updates
@@ -42,12 +51,14 @@ release: .venv/developing ## add a version of the template to releases.bundle: V
 clean: ## forget the environment and what was built
 	rm -rf .venv dist
 
-.venv/installed: pyproject.toml
+# requirements.txt has what a user installs, requirements-dev.txt what developers need in addition.
+.venv/installed: pyproject.toml requirements.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv --editable '.[local]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.txt)"
+	$(INSTALL) --require-hashes --requirements requirements.txt
+	$(INSTALL) --no-deps --editable .
 	touch $@
 
-.venv/developing: .venv/installed
-	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv --group dev
+.venv/developing: .venv/installed requirements-dev.txt
+	$(INSTALL) --require-hashes --requirements requirements-dev.txt
 	touch $@

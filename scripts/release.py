@@ -21,7 +21,7 @@ from svcgen.templates.changelog import Section, read_sections
 from svcgen.templates.checkout import TEMPLATE, is_release
 from svcgen.templates.releases import release_folder, releases, releases_file, unbundle
 from svcgen.templates.versions import RELEASE, SOURCE, compare, newest
-from svcgen.update.stored_answers import refuse_forgotten
+from svcgen.update.stored_answers import require_declared_answers
 
 CARRIED = (*TEMPLATE, "CHANGELOG.md")
 
@@ -64,7 +64,7 @@ def cut_release(checkout: Path, version: str, bundle: Path) -> None:
         before = release_folder(bundle, released[last])
         if is_release(checkout, before):
             raise SvcgenError(f"The template is equal to {last}: there is nothing to release.")
-        refuse_forgotten(Version(SOURCE, last, before), Version(SOURCE, version, checkout))
+        require_declared_answers(Version(SOURCE, last, before), Version(SOURCE, version, checkout))
     with TemporaryDirectory(prefix="svcgen-release-") as folder, replacing(bundle) as made:
         repository = Path(folder, "repository")
         _begin(repository, bundle, released)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.repository import NewService, missing
+from tests.support.services import Rendered, copied, rendered_below
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -31,13 +32,26 @@ def quiet_surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SVCGEN_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(scope="session")
+def rendered(shared_folder: Path) -> Rendered:
+    """Return a function that renders answers once a run, for tests that only read."""
+    return rendered_below(shared_folder)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture
-def new_service(tmp_path: Path) -> NewService:
+def new_service(rendered: Rendered, tmp_path: Path) -> NewService:
     """Return a function that writes a service as `svcgen new NAME` does: name, then answers."""
 
     def new(name: str, root: Path = tmp_path, **answers: object) -> Path:
-        from svcgen.render.render import render_service
-
-        return render_service(root / name, {"name": name, "stack": "python", **answers})
+        return copied(rendered(name=name, stack="python", **answers), root / name)
 
     return new

@@ -11,8 +11,8 @@ import pytest
 from svcgen.commands import demo
 from svcgen.errors import SvcgenError
 from svcgen.toolchains import surroundings
-from tests.cli.test_new import svcgen
 from tests.support.repository import STACKS, NewService
+from tests.support.run import svcgen
 
 
 def program(folder: Path, name: str, says: str) -> Path:
@@ -117,7 +117,7 @@ def test_up_says_what_is_missing_before_anything_starts(
     for name in ("make", "git"):
         (programs / name).symlink_to(f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", str(programs))
-    done = svcgen("up", "--engine", "local", cwd=tmp_path)
+    done = svcgen("up", "--engine", "local", within=tmp_path)
     assert done.returncode == 1
     assert "A go service needs `go` 1.26 or newer, and there is none on PATH." in done.stderr
     assert "https://go.dev/dl" in done.stderr

@@ -31,7 +31,7 @@ def staged(parent: Path, advice: str = "") -> Iterator[Path]:
     try:
         missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale_directories(parent)
+        remove_stale_directories(parent)
         staging, handle = _locked_directory(parent)
     except OSError as error:
         problem = f"Nothing can be written to {parent}: {error.strerror}."
@@ -96,6 +96,18 @@ def remove_stale(path: Path) -> None:
             stale.unlink(missing_ok=True)
 
 
+def remove_stale_directories(parent: Path) -> None:
+    """Remove the staging directories of killed processes: no process holds their lock."""
+    for stale in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # in use, removed by another process, of another user, or a file
+            handle = os.open(stale, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(stale, ignore_errors=True)
+            finally:
+                os.close(handle)
+
+
 def read_text(path: Path) -> str | None:
     """Return the text of a file; None when the file does not exist."""
     try:
@@ -133,18 +145,6 @@ def _locked_directory(parent: Path) -> tuple[Path, int]:
             if staging.exists():
                 return staging, handle
             os.close(handle)
-
-
-def _remove_stale_directories(parent: Path) -> None:
-    """Remove the staging directories of killed processes: no process holds their lock."""
-    for stale in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # in use, removed by another process, of another user, or a file
-            handle = os.open(stale, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(stale, ignore_errors=True)
-            finally:
-                os.close(handle)
 
 
 def _temporary_prefix(path: Path) -> str:

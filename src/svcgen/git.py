@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
 
-# What a surrounding git (a hook, a rebase's exec, an editor's) tells its children would point these
-# elsewhere (`git rev-parse --local-env-vars`, but for settings), give paths another meaning, or
-# change what is printed.
+# A surrounding git (of a hook, a rebase's exec, an editor) passes these to its children. They would
+# make git use another repository (`git rev-parse --local-env-vars`, without settings), give paths
+# another meaning, or change its output.
 _INHERITED = frozenset(
     f"GIT_{name}"
     for name in (
@@ -23,8 +23,8 @@ _INHERITED = frozenset(
         *("DEFAULT_HASH", "EXTERNAL_DIFF", "DIFF_OPTS"),
     )
 )
-# A setting of the user's (merge.conflictStyle, diff.context, a filter) would make two machines
-# differ, and so would one of a repository that holds the folder for temporary files.
+# The user's settings (merge.conflictStyle, diff.context, a filter) would make two machines differ,
+# and so would those of a repository that contains the folder for temporary files.
 NO_SETTINGS = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -36,7 +36,8 @@ NO_SETTINGS = {
     "GIT_DIR": os.devnull,
 }
 _FAULT = ("fatal:", "error:", "ssh:")
-_LAST = 12  # lines of a hook that refuses: what it found is seldom in the last one
+_LAST = 12  # lines of a hook that refuses: its reason is seldom in the last one
+_CONFLICT_MARKERS = (b"<<<<<<< ", b">>>>>>> ")
 
 
 def git(
@@ -44,33 +45,38 @@ def git(
     within: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> str:
-    """Run git and return what it printed, without the last newline.
+    """Run git and return its output, without the last newline.
 
-    Raises SvcgenError with git's own complaint when it fails, and when there is no git.
+    Raises SvcgenError with git's own reason when it fails, and when git is not installed.
     """
     done = run(*words, within=within, variables=variables)
     if done.returncode:
-        raise SvcgenError(f"git {_verb(words)} failed: {complaint(done)}")
+        # The command is the first word that is not an option; `-c` has its value in the next word.
+        plain = [str(word) for before, word in pairwise(("", *words)) if before != "-c"]
+        command = next(word for word in plain if not word.startswith("-"))
+        raise SvcgenError(f"git {command} failed: {complaint(done)}")
     return os.fsdecode(done.stdout).removesuffix("\n")
 
 
 def keeps_modes(folder: Path) -> bool:
-    """Tell whether the right to run a file means something here; on a Windows disk it does not."""
-    said = run("config", "--type=bool", "core.fileMode", within=folder)
-    return said.stdout.strip() != b"false"
+    """Return whether git tracks executable bits in a folder; on a Windows disk it does not."""
+    done = run("config", "--type=bool", "core.fileMode", within=folder)
+    return done.stdout.strip() != b"false"
 
 
 def complaint(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Return why git failed: the first line that it calls an error, else a hook's last words."""
-    said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-    first = next((line for line in said if line.startswith(_FAULT)), "")
-    return first or "\n".join(said[-_LAST:]) or f"exit code {done.returncode}."
+    """Return why git failed: the first line that it calls an error, else a hook's last lines."""
+    lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+    first = next((line for line in lines if line.startswith(_FAULT)), "")
+    return first or "\n".join(lines[-_LAST:]) or f"exit code {done.returncode}."
 
 
-def _verb(words: Sequence[str | Path]) -> str:
-    """Name git's command among its options; `-c` alone has its value in the next word."""
-    plain = [str(word) for before, word in pairwise(("", *words)) if before != "-c"]
-    return next(word for word in plain if not word.startswith("-"))
+def first_conflict_marker(content: bytes) -> int:
+    """Return the number of the first line that is a conflict marker of a merge, 0 without one."""
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.startswith(_CONFLICT_MARKERS):
+            return number
+    return 0
 
 
 def run(
@@ -78,24 +84,24 @@ def run(
     within: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git, whatever its exit code; it never asks for a password and takes no optional lock.
+    """Run git, with any exit code; it never asks for a password and takes no optional lock.
 
-    Raises SvcgenError when there is no git, and when there is no folder to run it in.
+    Raises SvcgenError when git is not installed, and when the folder does not exist.
     """
     kept = {name: value for name, value in os.environ.items() if name not in _INHERITED}
-    surroundings = {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    environment = {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     try:
         return subprocess.run(
             ["git", *words],
             cwd=within,
-            env={**surroundings, **(variables or {})},
+            env={**environment, **(variables or {})},
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError as error:
         if within and not within.is_dir():
-            raise SvcgenError(f"There is no folder {within}.") from error
+            raise SvcgenError(f"The folder {within} does not exist.") from error
         raise SvcgenError(
-            "There is no program git.", "Install git, for example: apt install git"
+            "git is not installed.", "Install it, for example: apt install git"
         ) from error

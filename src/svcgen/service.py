@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
+from svcgen.git import first_conflict_marker
 from svcgen.yaml_files import read_yaml
 
 ANSWERS_FILE = ".copier-answers.yml"
@@ -82,15 +83,14 @@ def read_answers(path: Path) -> dict[str, Any]:
 
     Raises SvcgenError when it does not hold a map of answers, or has git's conflict markers.
     """
-    lines: list[bytes] = []
+    line = 0
     with suppress(OSError):  # read_yaml reports it
-        lines = path.read_bytes().splitlines()
-    for number, line in enumerate(lines, 1):
-        if line.startswith((b"<<<<<<< ", b">>>>>>> ")):
-            raise SvcgenError(
-                f"{path} has the conflict markers of a merge, from line {number} on.",
-                "Keep the side with the newer `_commit`, then `svcgen update` the service.",
-            )
+        line = first_conflict_marker(path.read_bytes())
+    if line:
+        raise SvcgenError(
+            f"{path} has the conflict markers of a merge, from line {line} on.",
+            "Keep the side with the newer `_commit`, then `svcgen update` the service.",
+        )
     answers = read_yaml(path)
     if not isinstance(answers, dict):
         raise SvcgenError(f"{path} holds no answers.", "Restore the file from version control.")

@@ -7,27 +7,27 @@ import (
 	"github.com/google/uuid"
 )
 
-// store keeps items in memory, oldest first: they are gone with the process, and no replica shares
-// them.
+// store keeps items in memory, oldest first. They are lost on exit and not shared between
+// replicas.
 type store struct {
-	lock   sync.RWMutex
-	items  []Item
-	places map[uuid.UUID]int
+	lock  sync.RWMutex
+	items []Item
+	index map[uuid.UUID]int
 }
 
 func openStore(context.Context) (*store, error) {
-	return &store{places: map[uuid.UUID]int{}}, nil
+	return &store{index: map[uuid.UUID]int{}}, nil
 }
 
 func (s *store) close() {}
 
-// checks is what must be well for the service to be ready: memory always is.
+// checks returns the readiness checks; memory needs none.
 func (s *store) checks() map[string]check { return nil }
 
 func (s *store) add(_ context.Context, item Item) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.places[item.ID] = len(s.items)
+	s.index[item.ID] = len(s.items)
 	s.items = append(s.items, item)
 	return nil
 }
@@ -35,24 +35,24 @@ func (s *store) add(_ context.Context, item Item) error {
 func (s *store) get(_ context.Context, id uuid.UUID) (Item, error) {
 	s.lock.RLock()
 	defer s.lock.RUnlock()
-	place, found := s.places[id]
+	position, found := s.index[id]
 	if !found {
 		return Item{}, errUnknown
 	}
-	return s.items[place], nil
+	return s.items[position], nil
 }
 
-// page returns the items that follow one; errUnknown when there is no such one.
+// page returns the items after the given ID. It returns errUnknown if that ID is unknown.
 func (s *store) page(_ context.Context, limit int, after uuid.NullUUID) ([]Item, error) {
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	first := 0
 	if after.Valid {
-		place, found := s.places[after.UUID]
+		position, found := s.index[after.UUID]
 		if !found {
 			return nil, errUnknown
 		}
-		first = place + 1
+		first = position + 1
 	}
 	last := min(first+limit, len(s.items))
 	return s.items[first:last:last], nil
@@ -64,5 +64,5 @@ func (s *store) count(context.Context) (int, error) {
 	return len(s.items), nil
 }
 
-// migrate has nothing to bring up to date.
+// migrate does nothing: a service without a database has no migrations.
 func migrate() error { return nil }

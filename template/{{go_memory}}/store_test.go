@@ -1,6 +1,6 @@
 package main
 
-// prepare has nothing to do for a service without a database.
+// prepare does nothing: a service without a database needs no variables.
 func prepare() (variables []string, remove func(), err error) {
 	return nil, func() {}, nil
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-const patience = 30 * time.Second // for a database that starts at the same time
+const connectTimeout = 30 * time.Second // for a database that starts at the same time
 
 //go:embed migrations
 var migrations embed.FS
 
-// migrate brings the database up to date: a step of its own, before the new version starts. Two at
-// once wait for each other.
+// migrate applies the database migrations, as a separate step before a new version starts.
+// Concurrent runs wait for each other.
 func migrate() error {
 	config, err := read("DATABASE_URL", "", parseDatabase)
 	if err != nil {
@@ -29,7 +29,7 @@ func migrate() error {
 	database := stdlib.OpenDB(*config.ConnConfig)
 	defer database.Close()
 	ctx := context.Background()
-	if err := await(ctx, database); err != nil {
+	if err := waitForDatabase(ctx, database); err != nil {
 		return err
 	}
 	provider, err := newProvider(database)
@@ -37,7 +37,7 @@ func migrate() error {
 		return err
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("the database is not up to date: %w", err)
+		return fmt.Errorf("the migrations failed: %w", err)
 	}
 	slog.Info("the database is up to date")
 	return nil
@@ -48,21 +48,21 @@ func newProvider(database *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // seconds, times
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // period in seconds, attempts
 	if err != nil {
 		return nil, err
 	}
 	return goose.NewProvider(goose.DialectPostgres, database, files, goose.WithSessionLocker(locker))
 }
 
-func await(ctx context.Context, database *sql.DB) error {
-	for began := time.Now(); ; time.Sleep(time.Second) {
+func waitForDatabase(ctx context.Context, database *sql.DB) error {
+	for start := time.Now(); ; time.Sleep(time.Second) {
 		err := within(ctx, 3*time.Second, database.PingContext)
 		if err == nil {
 			return nil
 		}
-		if time.Since(began) > patience {
-			return fmt.Errorf("the database was not reached within %s: %w", patience, err)
+		if time.Since(start) > connectTimeout {
+			return fmt.Errorf("the database was unreachable for %s: %w", connectTimeout, err)
 		}
 	}
 }

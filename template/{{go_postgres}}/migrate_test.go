@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTwoMigrationsAtOnceWaitForEachOther(t *testing.T) {
+func TestConcurrentMigrationsSucceed(t *testing.T) {
 	needed(t)
 	first, second := begin(os.DevNull, environment, "migrate"), begin(os.DevNull, environment, "migrate")
 	if err := first.Wait(); err != nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// store keeps items in one table of PostgreSQL, made by the migrations.
+// store keeps items in one PostgreSQL table, which the migrations create.
 type store struct{ pool *pgxpool.Pool }
 
-// openStore connects to nothing yet: a database that is away is waited for, not a reason to end.
+// openStore does not connect yet: the service starts without the database and waits for it.
 func openStore(ctx context.Context) (*store, error) {
 	config, err := read("DATABASE_URL", "", parseDatabase)
 	if err != nil {
@@ -42,7 +42,7 @@ func parseDatabase(value string) (*pgxpool.Config, error) {
 
 func (s *store) close() { s.pool.Close() }
 
-// checks is what must be well for the service to be ready.
+// checks returns the readiness checks.
 func (s *store) checks() map[string]check { return map[string]check{"database": s.pool.Ping} }
 
 func (s *store) add(ctx context.Context, item Item) error {
@@ -63,7 +63,7 @@ func (s *store) get(ctx context.Context, id uuid.UUID) (item Item, err error) {
 	return item, err
 }
 
-// page returns the items that follow one; errUnknown when there is no such one.
+// page returns the items after the given ID. It returns errUnknown if that ID is unknown.
 func (s *store) page(
 	ctx context.Context, limit int, after uuid.NullUUID,
 ) (items []Item, err error) {
@@ -97,22 +97,22 @@ func scan(row pgx.CollectableRow) (Item, error) {
 	return item, err
 }
 
-// use gives a query its time; a database that does not answer is 503.
+// use runs a query with a timeout. An unreachable database is a 503 problem.
 func use(ctx context.Context, query func(context.Context) error) error {
 	err := within(ctx, 4*time.Second, query)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return errUnknown
-	case err == nil || errors.Is(err, errUnknown) || answered(err):
+	case err == nil || errors.Is(err, errUnknown) || isQueryError(err):
 		return err
 	default:
-		return problem(http.StatusServiceUnavailable, "The database is not reached.")
+		return problem(http.StatusServiceUnavailable, "The database is unreachable.")
 	}
 }
 
-// answered tells whether an error is one that the database has about the query. Its classes 08, 53
-// and 57 are about itself: it stops, starts or has no room.
-func answered(err error) bool {
-	fault, found := errors.AsType[*pgconn.PgError](err)
-	return found && !slices.Contains([]string{"08", "53", "57"}, fault.Code[:2])
+// isQueryError reports whether PostgreSQL rejected the query. Error classes 08, 53 and 57 concern
+// the server: connection failures, insufficient resources, shutdown.
+func isQueryError(err error) bool {
+	pgErr, found := errors.AsType[*pgconn.PgError](err)
+	return found && !slices.Contains([]string{"08", "53", "57"}, pgErr.Code[:2])
 }

@@ -13,11 +13,11 @@ import (
 )
 
 var errNoDatabase = errors.New(
-	"no database: DATABASE_URL is not set, and no Docker engine answers",
+	"no database: DATABASE_URL is not set, and Docker is not running",
 )
 
-// prepare makes an empty schema in the database of DATABASE_URL, or else of compose.yaml, and
-// migrates it: data that is there is left alone.
+// prepare creates an empty schema in the database of DATABASE_URL, or of compose.yaml, and migrates
+// it. Existing data is not touched.
 func prepare() (variables []string, remove func(), err error) {
 	url, stop, err := database()
 	if err != nil {
@@ -47,7 +47,7 @@ func database() (url string, stop func(), err error) {
 	if url := os.Getenv("DATABASE_URL"); url != "" {
 		return url, func() {}, nil
 	}
-	if exec.Command("docker", "info").Run() != nil { //nolint:noctx // it answers at once
+	if exec.Command("docker", "info").Run() != nil { //nolint:noctx // returns immediately
 		return "", nil, errNoDatabase
 	}
 	const name = service + "-db"
@@ -59,12 +59,12 @@ func database() (url string, stop func(), err error) {
 	return url, func() { _, _ = compose("down", "--volumes") }, err
 }
 
-func compose(words ...string) (string, error) {
-	words = append([]string{"compose", "--project-name", service + "-test"}, words...)
-	command := exec.CommandContext(context.Background(), "docker", words...)
+func compose(args ...string) (string, error) {
+	args = append([]string{"compose", "--project-name", service + "-test"}, args...)
+	command := exec.CommandContext(context.Background(), "docker", args...)
 	command.Stderr = os.Stderr
-	said, err := command.Output()
-	return string(said), err
+	output, err := command.Output()
+	return string(output), err
 }
 
 func execute(url, statement string) error {

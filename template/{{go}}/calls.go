@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	deadline = 2 * time.Second // for a call as a whole, the retry included
+	deadline = 2 * time.Second // for a whole call, including the retry
 	connect  = 500 * time.Millisecond
 	pause    = 50 * time.Millisecond // before the retry: a killed replica closes its connections one by one
 )
@@ -32,8 +32,8 @@ var (
 	identity = []string{"Authorization", "X-Auth-Subject", "X-Auth-Scopes"}
 )
 
-// readIdentity returns who asks, as the gateway has found out: it strips what clients claim
-// themselves.
+// readIdentity returns the identity headers set by the gateway, which removes those sent by
+// clients.
 func readIdentity(r *http.Request) http.Header {
 	caller := http.Header{}
 	for _, name := range identity {
@@ -44,19 +44,19 @@ func readIdentity(r *http.Request) http.Header {
 	return caller
 }
 
-// client asks a service that this one calls, at one address that balances over its replicas.
+// client calls another service, behind one load-balanced address.
 type client struct {
 	name, url string
 	transport http.RoundTripper
 }
 
-// newClients makes them of the addresses, by name.
+// newClients returns a client for each address, by service name.
 func newClients(addresses map[string]string) map[string]client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: connect}).DialContext
-	transport.Proxy = nil // other services are near, and a proxy would see who asks
+	transport.Proxy = nil // a proxy would see the callers' identities
 	transport.MaxIdleConnsPerHost = 100
-	transport.IdleConnTimeout = 60 * time.Second // shorter than services keep one
+	transport.IdleConnTimeout = 60 * time.Second // shorter than servers', so that the client closes first
 	clients := map[string]client{}
 	for name, url := range addresses {
 		clients[name] = client{name, url, transport}
@@ -64,12 +64,12 @@ func newClients(addresses map[string]string) map[string]client {
 	return clients
 }
 
-// call asks a service for one of its caller, and reads the answer. What goes wrong there is 502 here;
-// what is too slow is 504.
-func call[Answer any](
+// call calls a service on behalf of caller and parses the response. A failed call is a 502 problem,
+// an exceeded deadline a 504 problem.
+func call[T any](
 	ctx context.Context, to client, method, path string, caller http.Header, body []byte,
-) (Answer, error) {
-	var answer Answer
+) (T, error) {
+	var result T
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	ctx, span := tracer.Start(ctx, method+" "+to.name, trace.WithSpanKind(trace.SpanKindClient))
@@ -77,19 +77,19 @@ func call[Answer any](
 	status, text, err := to.send(ctx, method, path, caller, body)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return answer, problem(http.StatusGatewayTimeout, to.name+" takes too long.")
+		return result, problem(http.StatusGatewayTimeout, to.name+" timed out.")
 	case err != nil:
-		return answer, problem(http.StatusBadGateway, to.name+" is not reached.")
+		return result, problem(http.StatusBadGateway, to.name+" is unreachable.")
 	case status < 200 || status > 299:
-		return answer, problem(http.StatusBadGateway, fmt.Sprintf("%s answered %d.", to.name, status))
+		return result, problem(http.StatusBadGateway, fmt.Sprintf("%s returned status %d.", to.name, status))
 	}
-	if json.Unmarshal(text, &answer) != nil || !complete(reflect.TypeFor[Answer](), text) {
-		return answer, problem(http.StatusBadGateway, to.name+" answered something else.")
+	if json.Unmarshal(text, &result) != nil || !complete(reflect.TypeFor[T](), text) {
+		return result, problem(http.StatusBadGateway, to.name+" returned an unexpected body.")
 	}
-	return answer, nil
+	return result, nil
 }
 
-// complete tells whether all members are there that a type requires: Go would not miss them.
+// complete reports whether text has all required members of a type; Unmarshal does not check this.
 func complete(kind reflect.Type, text []byte) bool {
 	if kind.Kind() != reflect.Struct {
 		return true
@@ -108,7 +108,7 @@ func complete(kind reflect.Type, text []byte) bool {
 	return true
 }
 
-// send asks; when another replica may do better, and a repetition does no harm, once more.
+// send sends the request. It retries an idempotent one once if another replica may succeed.
 func (c client) send(
 	ctx context.Context, method, path string, caller http.Header, body []byte,
 ) (int, []byte, error) {

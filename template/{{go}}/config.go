@@ -11,41 +11,41 @@ import (
 	"time"
 )
 
-// settings are what the environment says, read once at start.
+// settings come from environment variables, read once at startup.
 type settings struct {
 	port     int
 	level    slog.Level
 	drain    time.Duration
 	exported bool
-	callees  map[string]string // the address of each one, by its name
+	callees  map[string]string // addresses by service name
 }
 
 func readSettings() (settings, error) {
-	port, badPort := read("PORT", "8080", parsePort)
-	level, badLevel := read("LOG_LEVEL", "info", parseLevel)
-	drain, badDrain := read("DRAIN_SECONDS", "3", parseSeconds)
-	collector, badCollector := read("OTEL_EXPORTER_OTLP_ENDPOINT", "", optional(parseURL))
-	addresses, badCallee := readCallees()
-	err := errors.Join(badPort, badLevel, badDrain, badCollector, badCallee)
+	port, portErr := read("PORT", "8080", parsePort)
+	level, levelErr := read("LOG_LEVEL", "info", parseLevel)
+	drain, drainErr := read("DRAIN_SECONDS", "3", parseSeconds)
+	collector, collectorErr := read("OTEL_EXPORTER_OTLP_ENDPOINT", "", optional(parseURL))
+	addresses, calleeErr := readCallees()
+	err := errors.Join(portErr, levelErr, drainErr, collectorErr, calleeErr)
 	return settings{port, level, drain, collector != "", addresses}, err
 }
 
 func readCallees() (map[string]string, error) {
-	addresses, faults := map[string]string{}, []error{}
+	addresses, errs := map[string]string{}, []error{}
 	for _, callee := range callees {
 		url, err := read(addressVariable(callee.name), "", parseURL)
 		addresses[callee.name] = strings.TrimRight(url, "/")
-		faults = append(faults, err)
+		errs = append(errs, err)
 	}
-	return addresses, errors.Join(faults...)
+	return addresses, errors.Join(errs...)
 }
 
 func addressVariable(callee string) string {
 	return strings.ToUpper(strings.ReplaceAll(callee, "-", "_")) + "_URL"
 }
 
-// read parses a variable. An error tells its name and the rule, not its value: that can hold a
-// password.
+// read parses an environment variable. An error has its name and the rule, but not the value, which
+// can contain a password.
 func read[T any](name, fallback string, parse func(string) (T, error)) (T, error) {
 	value, err := parse(variable(name, fallback))
 	if err != nil {
@@ -80,7 +80,7 @@ func parseLevel(value string) (slog.Level, error) {
 
 func parseSeconds(value string) (time.Duration, error) {
 	seconds, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(0 <= seconds && seconds <= 300) { // also when it is not a number
+	if err != nil || !(0 <= seconds && seconds <= 300) { // also rejects NaN
 		return 0, errors.New("must be a number of seconds from 0 to 300")
 	}
 	return time.Duration(seconds * float64(time.Second)), nil

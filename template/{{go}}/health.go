@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// check tells what is wrong with something that the service needs, or nil.
+// check returns an error if a dependency of the service is not available.
 type check func(context.Context) error
 
-// readiness is whether the service should get requests: it is not stopping, and every check is well.
+// readiness is whether the service accepts requests: it is not stopping and every check passes.
 type readiness struct {
 	lock     sync.Mutex
 	failing  map[string]bool
 	stopping bool
 }
 
-// watch runs each check every second, until the context ends.
+// watch runs each check every second until ctx is done.
 func watch(ctx context.Context, checks map[string]check) *readiness {
 	r := &readiness{failing: map[string]bool{}}
 	for name, check := range checks {
@@ -34,10 +34,10 @@ func watch(ctx context.Context, checks map[string]check) *readiness {
 func (r *readiness) repeat(ctx context.Context, name string, check check) {
 	var warned time.Time
 	for ctx.Err() == nil {
-		err := within(ctx, 4*time.Second, check) // a busy machine is slow, not broken
-		r.note(name, err != nil)
+		err := within(ctx, 4*time.Second, check) // tolerates a busy machine
+		r.set(name, err != nil)
 		if err != nil && time.Since(warned) >= 5*time.Second {
-			slog.Warn(name+" is not reached", "error", err.Error())
+			slog.Warn(name+" is unreachable", "error", err.Error())
 			warned = time.Now()
 		}
 		time.Sleep(time.Second)
@@ -50,7 +50,7 @@ func within(ctx context.Context, limit time.Duration, check check) error {
 	return check(ctx)
 }
 
-func (r *readiness) note(name string, failing bool) {
+func (r *readiness) set(name string, failing bool) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	if failing {
@@ -66,23 +66,23 @@ func (r *readiness) stop() {
 	r.stopping = true
 }
 
-// complaint tells why the service is not ready; it is empty when it is.
-func (r *readiness) complaint() string {
+// reason returns why the service is not ready; empty if it is ready.
+func (r *readiness) reason() string {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	switch {
 	case r.stopping:
 		return "The service is stopping."
 	case len(r.failing) > 0:
-		return "Not reached: " + strings.Join(slices.Sorted(maps.Keys(r.failing)), ", ") + "."
+		return "Unreachable: " + strings.Join(slices.Sorted(maps.Keys(r.failing)), ", ") + "."
 	default:
 		return ""
 	}
 }
 
 func (r *readiness) readyz(w http.ResponseWriter, _ *http.Request) error {
-	if complaint := r.complaint(); complaint != "" {
-		return problem(http.StatusServiceUnavailable, complaint)
+	if reason := r.reason(); reason != "" {
+		return problem(http.StatusServiceUnavailable, reason)
 	}
 	return writeText(w, "ready")
 }

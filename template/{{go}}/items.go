@@ -14,12 +14,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// The example resource. Replace it by what the service is for.
+// The example resource. Replace it with your own.
 const itemsPath = "/v1/" + service
 
 var (
 	errUnknown = errors.New("no item has this id")
-	errCursor  = invalid(Fault{Detail: "must be one that the service gave", Parameter: "cursor"})
+	errCursor  = invalid(Fault{Detail: "unknown cursor", Parameter: "cursor"})
 )
 
 // NewItem is what a client sends to create an item.
@@ -37,21 +37,20 @@ func (n NewItem) faults() (found []Fault) {
 	return found
 }
 
-// Item is an item as it is kept.
+// Item is a stored item.
 type Item struct {
 	ID        uuid.UUID `json:"id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// ItemPage holds some items, oldest first, and the cursor of the page that follows; null on the
-// last one.
+// ItemPage holds some items, oldest first, and the cursor of the next page; null on the last page.
 type ItemPage struct {
 	Items []Item  `json:"items"`
 	Next  *string `json:"next"`
 }
 
-// Summary is how many items there are, here and in each called service.
+// Summary has the number of items, here and in each called service.
 type Summary struct {
 	Service string         `json:"service"`
 	Items   int            `json:"items"`
@@ -68,12 +67,12 @@ func (a *app) itemRoutes() map[string]http.Handler {
 }
 
 func (a *app) createItem(w http.ResponseWriter, r *http.Request) error {
-	posted, err := readBody[NewItem](r)
+	body, err := readBody[NewItem](r)
 	if err != nil {
 		return err
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond) // as databases keep it
-	item := Item{uuid.New(), posted.Name, now}
+	now := time.Now().UTC().Truncate(time.Microsecond) // the precision of databases
+	item := Item{uuid.New(), body.Name, now}
 	if err := a.items.add(r.Context(), item); err != nil {
 		return err
 	}
@@ -136,33 +135,33 @@ func (a *app) getSummary(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, Summary{Service: service, Items: count, Calls: calls})
 }
 
-// summaries asks all called services at once, unless the depth is used up.
+// summaries calls all called services concurrently; none if depth is 0.
 func (a *app) summaries(ctx context.Context, depth int, caller http.Header) (map[string]any, error) {
-	answers, faults := make([]any, len(callees)), make([]error, len(callees))
-	var asked sync.WaitGroup
+	results, errs := make([]any, len(callees)), make([]error, len(callees))
+	var wg sync.WaitGroup
 	for i, callee := range callees {
 		if depth > 0 {
-			asked.Go(func() {
+			wg.Go(func() {
 				path := fmt.Sprintf("/v1/%s/summary?depth=%d", callee.name, depth-1)
-				answers[i], faults[i] = callee.summarize(ctx, a.clients[callee.name], path, caller)
+				results[i], errs[i] = callee.summarize(ctx, a.clients[callee.name], path, caller)
 			})
 		}
 	}
-	asked.Wait()
+	wg.Wait()
 	calls := map[string]any{}
 	for i, callee := range callees {
-		calls[callee.name] = answers[i]
+		calls[callee.name] = results[i]
 	}
-	return calls, errors.Join(faults...)
+	return calls, errors.Join(errs...)
 }
 
-// callee is a called service, and how to ask it for its summary.
+// callee is a called service and the function that fetches its summary.
 type callee struct {
 	name      string
 	summarize func(ctx context.Context, to client, path string, caller http.Header) (any, error)
 }
 
-// number reads a parameter of the query.
+// number parses an integer query parameter.
 func number(r *http.Request, name string, fallback, low, high int) (int, error) {
 	query := r.URL.Query()
 	if !query.Has(name) {
@@ -176,11 +175,11 @@ func number(r *http.Request, name string, fallback, low, high int) (int, error) 
 	return value, nil
 }
 
-// parseID takes the form of RFC 9562 only; uuid.Parse also takes braces, urn:uuid: and no dashes.
+// parseID accepts only the form of RFC 9562; uuid.Parse also accepts braces, urn:uuid: and no dashes.
 func parseID(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err == nil && len(text) != len(id.String()) {
-		err = errors.New("not the form of RFC 9562")
+		err = errors.New("not in the form of RFC 9562")
 	}
 	return id, err
 }

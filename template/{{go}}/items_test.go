@@ -11,15 +11,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// The example resource, as a client sees it.
+// The example resource, tested over HTTP.
 
 func create(t *testing.T, name string) string {
 	t.Helper()
-	made := needed(t).ask(t, http.MethodPost, itemsPath, encode(t, NewItem{name}))
-	if made.StatusCode != http.StatusCreated {
-		t.Fatal(made.Status, made.text)
+	created := needed(t).ask(t, http.MethodPost, itemsPath, encode(t, NewItem{name}))
+	if created.StatusCode != http.StatusCreated {
+		t.Fatal(created.Status, created.text)
 	}
-	return made.Header.Get("Location")
+	return created.Header.Get("Location")
 }
 
 func encode(t *testing.T, value any) string {
@@ -39,24 +39,24 @@ func decode[T any](t *testing.T, text string) (value T) {
 	return value
 }
 
-func TestWhatWasCreatedIsFound(t *testing.T) {
+func TestACreatedItemIsFound(t *testing.T) {
 	found := needed(t).ask(t, http.MethodGet, create(t, "Grüße 👋"), "")
 	if item := decode[Item](t, found.text); item.Name != "Grüße 👋" {
 		t.Error(found.text)
 	}
 	if !strings.Contains(found.text, `Z"`) {
-		t.Error("its time is not in UTC:", found.text)
+		t.Error("created_at is not in UTC:", found.text)
 	}
 }
 
-func TestWhatWasNeverCreatedIsNotFound(t *testing.T) {
+func TestAnUnknownIDIsNotFound(t *testing.T) {
 	found := needed(t).ask(t, http.MethodGet, itemsPath+"/"+uuid.NewString(), "")
 	if found.StatusCode != http.StatusNotFound {
 		t.Error(found.Status)
 	}
 }
 
-func TestPagesHoldEachItemOnce(t *testing.T) {
+func TestPagesContainEachItemOnce(t *testing.T) {
 	var created, seen []string
 	for i := range 5 {
 		location := create(t, fmt.Sprint("item ", i))
@@ -76,11 +76,11 @@ func TestPagesHoldEachItemOnce(t *testing.T) {
 		t.Error(seen, created)
 	}
 	if slices.Sort(seen); len(slices.Compact(seen)) != len(seen) {
-		t.Error("an item stands on two pages")
+		t.Error("an item is on two pages")
 	}
 }
 
-func TestAWrongParameterIsNamed(t *testing.T) {
+func TestAnInvalidParameterIsNamed(t *testing.T) {
 	for query, parameter := range map[string]string{
 		"?limit=0":                      "limit",
 		"?limit=101":                    "limit",
@@ -90,16 +90,16 @@ func TestAWrongParameterIsNamed(t *testing.T) {
 		"/urn:uuid:" + uuid.NewString(): "id",
 		"/summary?depth=9":              "depth",
 	} {
-		refused := needed(t).ask(t, http.MethodGet, itemsPath+query, "")
-		faults := decode[Problem](t, refused.text).Errors
-		if refused.StatusCode != 422 || len(faults) != 1 || faults[0].Parameter != parameter {
-			t.Error(query, refused.Status, refused.text)
+		rejected := needed(t).ask(t, http.MethodGet, itemsPath+query, "")
+		faults := decode[Problem](t, rejected.text).Errors
+		if rejected.StatusCode != 422 || len(faults) != 1 || faults[0].Parameter != parameter {
+			t.Error(query, rejected.Status, rejected.text)
 		}
 	}
 }
 
-func TestAWrongBodyIsRefused(t *testing.T) {
-	for _, wrong := range []struct {
+func TestAnInvalidBodyIsRejected(t *testing.T) {
+	for _, test := range []struct {
 		body    string
 		status  int
 		pointer string
@@ -115,25 +115,25 @@ func TestAWrongBodyIsRefused(t *testing.T) {
 		{`{"name": "x", "n/m": "y"}`, 422, "#/n~1m"},
 		{encode(t, NewItem{strings.Repeat("x", mib)}), 413, ""},
 	} {
-		refused := needed(t).ask(t, http.MethodPost, itemsPath, wrong.body)
-		if refused.StatusCode != wrong.status {
-			t.Errorf("%.40s %s", wrong.body, refused.Status)
+		rejected := needed(t).ask(t, http.MethodPost, itemsPath, test.body)
+		if rejected.StatusCode != test.status {
+			t.Errorf("%.40s %s", test.body, rejected.Status)
 		}
-		if kind := refused.Header.Get("Content-Type"); kind != "application/problem+json" {
-			t.Errorf("%.40s %s", wrong.body, kind)
+		if kind := rejected.Header.Get("Content-Type"); kind != "application/problem+json" {
+			t.Errorf("%.40s %s", test.body, kind)
 		}
-		faults := decode[Problem](t, refused.text).Errors
-		if wrong.pointer != "" && (len(faults) != 1 || faults[0].Pointer != wrong.pointer) {
-			t.Errorf("%.40s %s", wrong.body, refused.text)
+		faults := decode[Problem](t, rejected.text).Errors
+		if test.pointer != "" && (len(faults) != 1 || faults[0].Pointer != test.pointer) {
+			t.Errorf("%.40s %s", test.body, rejected.text)
 		}
 	}
 }
 
-func TestASummaryCounts(t *testing.T) {
+func TestTheSummaryCountsItems(t *testing.T) {
 	create(t, "one more")
-	counted := needed(t).ask(t, http.MethodGet, itemsPath+"/summary?depth=0", "")
-	summary := decode[Summary](t, counted.text)
+	response := needed(t).ask(t, http.MethodGet, itemsPath+"/summary?depth=0", "")
+	summary := decode[Summary](t, response.text)
 	if summary.Items == 0 || len(summary.Calls) != len(callees) {
-		t.Error(counted.text)
+		t.Error(response.text)
 	}
 }

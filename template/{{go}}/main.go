@@ -18,24 +18,24 @@ func main() {
 	}
 }
 
-// run does what the command line says: it serves when that is empty.
-func run(words []string) error {
-	switch command := strings.Join(words, " "); {
+// run executes the command; without arguments it serves.
+func run(args []string) error {
+	switch command := strings.Join(args, " "); {
 	case command == "":
 		return serve()
 	case command == "migrate":
 		return migrate()
 	case command == "ready":
-		return ask("http://127.0.0.1:" + variable("PORT", "8080") + "/readyz")
-	case len(words) == 2 && words[0] == "ready":
-		return ask(words[1])
+		return probe("http://127.0.0.1:" + variable("PORT", "8080") + "/readyz")
+	case len(args) == 2 && args[0] == "ready":
+		return probe(args[1])
 	default:
-		return fmt.Errorf("there is no command %s: write migrate, ready, or nothing to serve", command)
+		return fmt.Errorf("unknown command %s: use migrate, ready, or no argument to serve", command)
 	}
 }
 
-// ask is for images without a shell: their health check, and helm test.
-func ask(url string) error {
+// probe requests a URL. The image has no shell; its health check and helm test use this.
+func probe(url string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -48,7 +48,7 @@ func ask(url string) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", url, response.Status)
+		return fmt.Errorf("%s returned status %s", url, response.Status)
 	}
 	return nil
 }

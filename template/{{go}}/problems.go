@@ -14,7 +14,7 @@ import (
 
 const mib = 1 << 20
 
-// Problem is what every answer of 400 and above holds (RFC 9457).
+// Problem is the body of every response with status 400 or above (RFC 9457).
 type Problem struct {
 	Type   string  `json:"type"`
 	Title  string  `json:"title"`
@@ -23,14 +23,14 @@ type Problem struct {
 	Errors []Fault `json:"errors,omitempty"`
 }
 
-// Fault is one thing wrong with a request, and where: a JSON pointer into the body, or a parameter.
+// Fault is one error in a request and its location: a JSON pointer into the body, or a parameter.
 type Fault struct {
 	Detail    string `json:"detail"`
 	Pointer   string `json:"pointer,omitempty"`
 	Parameter string `json:"parameter,omitempty"`
 }
 
-// The names that RFC 9110 has given them since net/http was written.
+// The names in RFC 9110; net/http has older ones.
 var titles = map[int]string{
 	http.StatusRequestEntityTooLarge: "Content Too Large",
 	http.StatusUnprocessableEntity:   "Unprocessable Content",
@@ -42,14 +42,14 @@ func problem(status int, detail string) *Problem {
 }
 
 func invalid(faults ...Fault) *Problem {
-	refusal := problem(http.StatusUnprocessableEntity, "The request is not valid.")
-	refusal.Errors = faults
-	return refusal
+	p := problem(http.StatusUnprocessableEntity, "The request is not valid.")
+	p.Errors = faults
+	return p
 }
 
 func (p *Problem) Error() string { return p.Detail }
 
-// handler answers a request, or returns why not.
+// handler responds to a request or returns an error.
 type handler func(http.ResponseWriter, *http.Request) error
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -58,14 +58,14 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers with a problem. What nobody foresaw is told to the log and not to the client.
+// refuse responds with a problem. Other errors are logged and hidden from the client.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
-	refusal, foreseen := errors.AsType[*Problem](err)
-	if !foreseen {
-		slog.ErrorContext(r.Context(), "nobody foresaw this", "error", err.Error())
-		refusal = problem(http.StatusInternalServerError, "The service made a mistake.")
+	p, found := errors.AsType[*Problem](err)
+	if !found {
+		slog.ErrorContext(r.Context(), "unhandled exception", "error", err.Error())
+		p = problem(http.StatusInternalServerError, "Internal error.")
 	}
-	_ = write(w, refusal.Status, "application/problem+json", refusal) // the client may be gone
+	_ = write(w, p.Status, "application/problem+json", p) // the client may have disconnected
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) error {
@@ -83,7 +83,7 @@ func write(w http.ResponseWriter, status int, kind string, body any) error {
 	return err
 }
 
-// readBody reads what a client sends. Its faults method tells what is wrong with the values.
+// readBody parses the body of a request and validates it with its faults method.
 func readBody[T interface{ faults() []Fault }](r *http.Request) (T, error) {
 	var body T
 	text, err := readLimited(r)
@@ -91,12 +91,12 @@ func readBody[T interface{ faults() []Fault }](r *http.Request) (T, error) {
 		return body, err
 	}
 	err = json.Unmarshal(text, &body, json.RejectUnknownMembers(true))
-	misfit, parsed := errors.AsType[*json.SemanticError](err)
+	semantic, found := errors.AsType[*json.SemanticError](err)
 	switch {
-	case parsed && jsontext.Value(text).IsValid():
-		return body, invalid(Fault{Detail: explain(misfit), Pointer: fragment(misfit.JSONPointer)})
+	case found && jsontext.Value(text).IsValid():
+		return body, invalid(Fault{Detail: explain(semantic), Pointer: fragment(semantic.JSONPointer)})
 	case err != nil:
-		return body, problem(http.StatusBadRequest, "The body is not JSON.")
+		return body, problem(http.StatusBadRequest, "The body is not valid JSON.")
 	}
 	if faults := body.faults(); len(faults) > 0 {
 		return body, invalid(faults...)
@@ -104,29 +104,29 @@ func readBody[T interface{ faults() []Fault }](r *http.Request) (T, error) {
 	return body, nil
 }
 
-// readLimited reads a body, unless it is over 1 MiB or says so: observe has put the limit on it.
+// readLimited reads a body of up to 1 MiB. observe sets the limit.
 func readLimited(r *http.Request) ([]byte, error) {
 	if r.ContentLength > mib {
 		return nil, problem(http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB.")
 	}
 	text, err := io.ReadAll(r.Body)
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, problem(http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB.")
 	}
 	if err != nil {
-		return nil, problem(http.StatusBadRequest, "The body ends too early.")
+		return nil, problem(http.StatusBadRequest, "The body is incomplete.")
 	}
 	return text, nil
 }
 
-func explain(misfit *json.SemanticError) string {
-	if errors.Is(misfit, json.ErrUnknownName) {
-		return "is not known"
+func explain(err *json.SemanticError) string {
+	if errors.Is(err, json.ErrUnknownName) {
+		return "unknown member"
 	}
-	return "cannot be a JSON " + misfit.JSONKind.String()
+	return "cannot be a JSON " + err.JSONKind.String()
 }
 
-// fragment writes a JSON pointer as RFC 9457's own example does (RFC 6901, 6).
+// fragment returns a JSON pointer as a URI fragment (RFC 6901, section 6), as in RFC 9457.
 func fragment(pointer jsontext.Pointer) string {
 	return "#" + (&url.URL{Path: string(pointer)}).EscapedPath()
 }

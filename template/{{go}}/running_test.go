@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// running is the service as everybody has it who deploys it: a process with an environment.
+// running is the service as in production: a process with environment variables.
 type running struct {
 	url, log string
 	process  *exec.Cmd
@@ -23,11 +23,11 @@ type running struct {
 
 var (
 	shared      *running // one service for all tests
-	environment []string // its own, and of others like it
-	absent      string   // why there is none
+	environment []string // variables for all started services
+	skipReason  string   // why the shared service could not start
 )
 
-// TestMain runs the tests, or in a process that they start, the service.
+// TestMain runs the tests, or, in a process started by them, the service.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_AS_SERVICE") != "" {
 		main()
@@ -37,14 +37,14 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) int {
-	prepared, remove, err := prepare()
+	variables, remove, err := prepare()
 	if err != nil {
-		absent = err.Error()
-		fmt.Println("most tests are skipped:", absent)
+		skipReason = err.Error()
+		fmt.Println("most tests are skipped:", skipReason)
 		return m.Run()
 	}
 	defer remove()
-	environment = prepared
+	environment = variables
 	folder, err := os.MkdirTemp("", service)
 	if err != nil {
 		panic(err)
@@ -60,14 +60,14 @@ func runTests(m *testing.M) int {
 
 func (s *running) end() {
 	_ = s.process.Process.Kill()
-	_ = s.process.Wait() // which tells that it was killed
+	_ = s.process.Wait() // the error is that it was killed
 }
 
 // needed returns the shared service, or skips the test.
 func needed(t *testing.T) *running {
 	t.Helper()
-	if absent != "" {
-		t.Skip(absent)
+	if skipReason != "" {
+		t.Skip(skipReason)
 	}
 	return shared
 }
@@ -78,32 +78,32 @@ func start(log string, environment ...string) (*running, error) {
 	process := begin(log, append(environment, fmt.Sprintf("PORT=%d", port)))
 	service := &running{fmt.Sprintf("http://127.0.0.1:%d", port), log, process}
 	for range 200 {
-		answer, err := http.Get(service.url + "/readyz") //nolint:noctx // it answers at once
+		response, err := http.Get(service.url + "/readyz") //nolint:noctx // returns immediately
 		if err == nil {
-			answer.Body.Close()
+			response.Body.Close()
 		}
-		if err == nil && answer.StatusCode == http.StatusOK {
+		if err == nil && response.StatusCode == http.StatusOK {
 			return service, nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return nil, errors.Join(errors.New("it is not ready after 10 s"), process.Process.Kill())
+	return nil, errors.Join(errors.New("the service is not ready after 10 s"), process.Process.Kill())
 }
 
-// begin runs this very program as the service, with the words of its command line.
-func begin(log string, environment []string, words ...string) *exec.Cmd {
-	lines, err := os.Create(log)
+// begin runs the test binary as the service, with the given arguments.
+func begin(log string, environment []string, args ...string) *exec.Cmd {
+	file, err := os.Create(log)
 	if err != nil {
 		panic(err)
 	}
-	defer lines.Close()
-	process := exec.CommandContext(context.Background(), os.Args[0], words...)
+	defer file.Close()
+	process := exec.CommandContext(context.Background(), os.Args[0], args...)
 	process.Env = append(os.Environ(), "TEST_AS_SERVICE=yes")
 	for _, callee := range callees {
 		process.Env = append(process.Env, addressVariable(callee.name)+"=http://127.0.0.1:1")
 	}
 	process.Env = append(process.Env, environment...)
-	process.Stdout, process.Stderr = lines, os.Stderr
+	process.Stdout, process.Stderr = file, os.Stderr
 	if err := process.Start(); err != nil {
 		panic(err)
 	}
@@ -111,7 +111,7 @@ func begin(log string, environment []string, words ...string) *exec.Cmd {
 }
 
 func freePort() int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it answers at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // returns immediately
 	if err != nil {
 		panic(err)
 	}
@@ -119,13 +119,13 @@ func freePort() int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// answer is a response whose body was read.
+// answer is a response and its body.
 type answer struct {
 	*http.Response
 	text string
 }
 
-// ask makes a request: a method, a path, a body if any, and headers as "Name: value".
+// ask sends a request. Headers have the form "Name: value".
 func (s *running) ask(t *testing.T, method, path, body string, headers ...string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))

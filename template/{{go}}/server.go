@@ -25,14 +25,14 @@ const grace = 20 * time.Second // for requests in flight, after DRAIN_SECONDS
 //go:embed openapi.json
 var openapi []byte
 
-// app is what the handlers share.
+// app has the dependencies of the handlers.
 type app struct {
 	items     *store
-	clients   map[string]client // of each called service, by its name
+	clients   map[string]client // by service name
 	readiness *readiness
 }
 
-// routes is all that the service answers. A GET brings its HEAD.
+// routes returns all routes of the service. A GET route also serves HEAD.
 func (a *app) routes() map[string]http.Handler {
 	routes := a.itemRoutes()
 	routes["GET /livez"] = handler(livez)
@@ -48,7 +48,7 @@ func getOpenAPI(w http.ResponseWriter, _ *http.Request) error {
 	return err
 }
 
-// router is a ServeMux whose refusals are problems, and which knows OPTIONS.
+// router is a ServeMux that responds with problems to unknown paths and methods, and serves OPTIONS.
 type router struct{ mux *http.ServeMux }
 
 func newRouter(routes map[string]http.Handler) router {
@@ -60,8 +60,8 @@ func newRouter(routes map[string]http.Handler) router {
 }
 
 func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	if path.Clean(request.URL.Path) != request.URL.Path { // where the mux would redirect
-		refuse(w, request, problem(http.StatusNotFound, "Nothing is at this path."))
+	if path.Clean(request.URL.Path) != request.URL.Path { // the mux would redirect
+		refuse(w, request, problem(http.StatusNotFound, "No route matches this path."))
 		return
 	}
 	if _, pattern := r.mux.Handler(request); pattern != "" {
@@ -74,7 +74,7 @@ func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 func (r router) refuse(w http.ResponseWriter, request *http.Request) {
 	allowed := r.allowed(request)
 	if len(allowed) == 0 {
-		refuse(w, request, problem(http.StatusNotFound, "Nothing is at this path."))
+		refuse(w, request, problem(http.StatusNotFound, "No route matches this path."))
 		return
 	}
 	w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
@@ -82,10 +82,10 @@ func (r router) refuse(w http.ResponseWriter, request *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	refuse(w, request, problem(http.StatusMethodNotAllowed, "This path does not have this method."))
+	refuse(w, request, problem(http.StatusMethodNotAllowed, "This path does not allow this method."))
 }
 
-// allowed names the methods that a path has, and notes the path's pattern.
+// allowed returns the methods of a path and sets the pattern of the request.
 func (r router) allowed(request *http.Request) []string {
 	return slices.DeleteFunc(slices.Clone(methods), func(method string) bool {
 		probe := request.WithContext(request.Context())
@@ -122,14 +122,14 @@ func serve() error {
 	return a.serve(listener, config.drain)
 }
 
-// serve returns when the process is told to stop and has done so. After SIGTERM it serves on for
-// a while, and /readyz sends callers elsewhere: gateways learn late that a replica stops, and one
-// that refuses at once loses their requests.
+// serve serves until SIGTERM or SIGINT. After SIGTERM it keeps serving for the drain time, with
+// /readyz at 503: gateways notice with a delay that a replica stops, and closing at once would
+// lose requests.
 func (a *app) serve(listener net.Listener, drain time.Duration) error {
 	server := &http.Server{
 		Handler:           observe(newRouter(a.routes())),
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       75 * time.Second, // longer than gateways keep one, so that they close it
+		IdleTimeout:       75 * time.Second, // longer than gateways', so that the gateway closes first
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
 	signals, failed := make(chan os.Signal, 1), make(chan error, 1)
@@ -138,9 +138,9 @@ func (a *app) serve(listener net.Listener, drain time.Duration) error {
 	select {
 	case err := <-failed:
 		return err
-	case sent := <-signals:
+	case received := <-signals:
 		a.readiness.stop()
-		if sent == syscall.SIGTERM { // Ctrl-C comes from somebody who will not wait
+		if received == syscall.SIGTERM { // no drain after Ctrl-C
 			time.Sleep(drain)
 		}
 	}
@@ -152,7 +152,7 @@ func stop(server *http.Server) error {
 	defer cancel()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return server.Close() // what has not ended by now does not end
+		return server.Close() // drops the remaining requests
 	}
 	return err
 }

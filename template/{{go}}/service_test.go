@@ -15,35 +15,35 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What platform and operators rely on: errors, OpenAPI, logs, metrics, configuration, stopping.
+// Errors, OpenAPI, logs, metrics, configuration and shutdown.
 
 func TestMethodsAndPaths(t *testing.T) {
-	for _, asked := range []struct {
+	for _, test := range []struct {
 		method, path string
 		status       int
 	}{
 		{"HEAD", itemsPath, 200},
 		{"OPTIONS", itemsPath, 204},
 		{"PUT", itemsPath, 405},
-		{"GET", "/nowhere", 404},
+		{"GET", "/unknown", 404},
 		{"GET", itemsPath + "/", 404},
 		{"GET", "/x/../livez", 404},
 		{"GET", "/livez", 200},
 		{"GET", "/metrics", 200},
 	} {
-		given := needed(t).ask(t, asked.method, asked.path, "")
-		isProblem := given.Header.Get("Content-Type") == "application/problem+json"
-		if given.StatusCode != asked.status || isProblem != (asked.status >= 400) {
-			t.Error(asked, given.Status, given.Header)
+		response := needed(t).ask(t, test.method, test.path, "")
+		isProblem := response.Header.Get("Content-Type") == "application/problem+json"
+		if response.StatusCode != test.status || isProblem != (test.status >= 400) {
+			t.Error(test, response.Status, response.Header)
 		}
-		allow := given.Header.Get("Allow")
-		if (asked.status == 204 || asked.status == 405) && allow != "GET, HEAD, POST, OPTIONS" {
-			t.Error(asked, allow)
+		allow := response.Header.Get("Allow")
+		if (test.status == 204 || test.status == 405) && allow != "GET, HEAD, POST, OPTIONS" {
+			t.Error(test, allow)
 		}
 	}
 }
 
-// document is what a test wants to know of openapi.json.
+// document is the part of openapi.json that the tests read.
 type document struct {
 	Paths      map[string]map[string]jsontext.Value `json:"paths"`
 	Components struct {
@@ -53,11 +53,11 @@ type document struct {
 	} `json:"components"`
 }
 
-func TestOpenAPIHasEveryRouteAndNoOther(t *testing.T) {
-	var described, served []string
+func TestOpenAPIHasExactlyTheRoutes(t *testing.T) {
+	var documented, served []string
 	for path, item := range decode[document](t, string(openapi)).Paths {
 		for method := range item {
-			described = append(described, strings.ToUpper(method)+" "+path)
+			documented = append(documented, strings.ToUpper(method)+" "+path)
 		}
 	}
 	for pattern := range (&app{}).routes() {
@@ -65,22 +65,22 @@ func TestOpenAPIHasEveryRouteAndNoOther(t *testing.T) {
 			served = append(served, pattern)
 		}
 	}
-	slices.Sort(described)
+	slices.Sort(documented)
 	slices.Sort(served)
-	if !slices.Equal(described, served) {
-		t.Errorf("openapi.json has\n%q, the service\n%q", described, served)
+	if !slices.Equal(documented, served) {
+		t.Errorf("openapi.json has\n%q, the service\n%q", documented, served)
 	}
 }
 
 func TestOpenAPIHasTheMembersOfEveryType(t *testing.T) {
 	types := map[string]reflect.Type{}
-	for _, one := range []any{NewItem{}, Item{}, ItemPage{}, Summary{}, Problem{}, Fault{}} {
-		types[reflect.TypeOf(one).Name()] = reflect.TypeOf(one)
+	for _, value := range []any{NewItem{}, Item{}, ItemPage{}, Summary{}, Problem{}, Fault{}} {
+		types[reflect.TypeOf(value).Name()] = reflect.TypeOf(value)
 	}
 	for name, schema := range decode[document](t, string(openapi)).Components.Schemas {
-		described := slices.Sorted(maps.Keys(schema.Properties))
-		if members := members(types[name]); !slices.Equal(described, members) {
-			t.Errorf("%s has %q in openapi.json, and %q here", name, described, members)
+		documented := slices.Sorted(maps.Keys(schema.Properties))
+		if members := members(types[name]); !slices.Equal(documented, members) {
+			t.Errorf("%s has %q in openapi.json, but %q in the code", name, documented, members)
 		}
 	}
 }
@@ -102,17 +102,17 @@ func lines(t *testing.T, log string) (found []map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for one := range strings.Lines(string(text)) {
-		found = append(found, decode[map[string]any](t, one))
+	for line := range strings.Lines(string(text)) {
+		found = append(found, decode[map[string]any](t, line))
 	}
 	return found
 }
 
-func TestARequestLeavesOneLineInItsTrace(t *testing.T) {
+func TestARequestIsLoggedOnceWithItsTrace(t *testing.T) {
 	const trace = "0af7651916cd43dd8448eb211c80319c"
 	needed(t).ask(t, "GET", itemsPath, "", "traceparent: 00-"+trace+"-b7ad6b7169203331-01")
 	needed(t).ask(t, "GET", "/livez", "")
-	time.Sleep(100 * time.Millisecond) // a line comes after its answer
+	time.Sleep(100 * time.Millisecond) // the line is logged after the response
 	count := 0
 	for _, line := range lines(t, shared.log) {
 		if line["trace_id"] == trace {
@@ -130,7 +130,7 @@ func TestARequestLeavesOneLineInItsTrace(t *testing.T) {
 	}
 }
 
-func TestUnknownPathsShareOneSeries(t *testing.T) {
+func TestUnknownPathsShareOneTimeSeries(t *testing.T) {
 	for _, path := range []string{"/one", "/two"} {
 		needed(t).ask(t, "NONSENSE", path, "")
 	}
@@ -141,7 +141,7 @@ func TestUnknownPathsShareOneSeries(t *testing.T) {
 	}
 }
 
-func TestAMalformedVariableEndsTheStart(t *testing.T) {
+func TestStartupFailsOnAnInvalidVariable(t *testing.T) {
 	for name, value := range map[string]string{
 		"PORT": "70000", "LOG_LEVEL": "loud", "DRAIN_SECONDS": "-1",
 	} {
@@ -150,30 +150,30 @@ func TestAMalformedVariableEndsTheStart(t *testing.T) {
 		if err := process.Wait(); process.ProcessState.ExitCode() != 1 {
 			t.Error(name, err)
 		}
-		said := lines(t, log)
-		if len(said) != 1 || !strings.HasPrefix(said[0]["msg"].(string), name) {
-			t.Error(name, said)
+		logged := lines(t, log)
+		if len(logged) != 1 || !strings.HasPrefix(logged[0]["msg"].(string), name) {
+			t.Error(name, logged)
 		}
 	}
 }
 
-func TestStoppingAnswersOnAndThenEndsWell(t *testing.T) {
+func TestAStoppingServiceDrainsAndExitsWith0(t *testing.T) {
 	needed(t)
-	leaving, err := start(filepath.Join(t.TempDir(), "log"), append(environment, "DRAIN_SECONDS=1")...)
+	stopping, err := start(filepath.Join(t.TempDir(), "log"), append(environment, "DRAIN_SECONDS=1")...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := leaving.process.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := stopping.process.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(300 * time.Millisecond)
-	if ready := leaving.ask(t, "GET", "/readyz", ""); ready.StatusCode != http.StatusServiceUnavailable {
+	if ready := stopping.ask(t, "GET", "/readyz", ""); ready.StatusCode != http.StatusServiceUnavailable {
 		t.Error(ready.Status)
 	}
-	if served := leaving.ask(t, "GET", itemsPath, ""); served.StatusCode != http.StatusOK {
-		t.Error(served.Status)
+	if items := stopping.ask(t, "GET", itemsPath, ""); items.StatusCode != http.StatusOK {
+		t.Error(items.Status)
 	}
-	if err := leaving.process.Wait(); err != nil {
+	if err := stopping.process.Wait(); err != nil {
 		t.Error(err)
 	}
 }

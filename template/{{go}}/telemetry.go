@@ -51,17 +51,17 @@ var (
 	)
 )
 
-// logAsJSON sends every log line of the process to stdout, those of libraries too.
+// logAsJSON writes all logs of the process, including libraries', to stdout as JSON.
 func logAsJSON(level slog.Level) {
-	lines := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level, ReplaceAttr: named})
-	about := []slog.Attr{slog.String("service", service), slog.String("version", version())}
-	slog.SetDefault(slog.New(traced{lines.WithAttrs(about)}))
+	jsonHandler := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level, ReplaceAttr: replaceAttr})
+	attrs := []slog.Attr{slog.String("service", service), slog.String("version", version())}
+	slog.SetDefault(slog.New(traceHandler{jsonHandler.WithAttrs(attrs)}))
 	otel.SetLogger(logr.FromSlogHandler(slog.Default().Handler()))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn(err.Error()) }))
 }
 
-// named gives time and level the form that all services share.
-func named(groups []string, attr slog.Attr) slog.Attr {
+// replaceAttr formats time as UTC and level as a lower-case name.
+func replaceAttr(groups []string, attr slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return attr
 	}
@@ -74,35 +74,37 @@ func named(groups []string, attr slog.Attr) slog.Attr {
 	return attr
 }
 
-// traced adds the trace that a line belongs to.
-type traced struct{ slog.Handler }
+// traceHandler adds the trace and span IDs of the context to a record.
+type traceHandler struct{ slog.Handler }
 
-func (t traced) Handle(ctx context.Context, line slog.Record) error {
+func (t traceHandler) Handle(ctx context.Context, record slog.Record) error {
 	var traceID, spanID string
 	if context := trace.SpanContextFromContext(ctx); context.IsValid() {
 		traceID, spanID = context.TraceID().String(), context.SpanID().String()
 	}
-	line.AddAttrs(slog.String("trace_id", traceID), slog.String("span_id", spanID))
-	return t.Handler.Handle(ctx, line)
+	record.AddAttrs(slog.String("trace_id", traceID), slog.String("span_id", spanID))
+	return t.Handler.Handle(ctx, record)
 }
 
-func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return traced{t.Handler.WithAttrs(attrs)}
+func (t traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traceHandler{t.Handler.WithAttrs(attrs)}
 }
 
-func (t traced) WithGroup(name string) slog.Handler { return traced{t.Handler.WithGroup(name)} }
+func (t traceHandler) WithGroup(name string) slog.Handler {
+	return traceHandler{t.Handler.WithGroup(name)}
+}
 
-// startTracing gives every request a trace, and sends it away only where there is a collector. The
-// function that it returns sends the last ones.
+// startTracing creates a trace for every request and exports it only if a collector is configured.
+// The returned function flushes the remaining spans.
 func startTracing(ctx context.Context, exported bool) (func(), error) {
-	own := attribute.NewSet(
+	attributes := attribute.NewSet(
 		attribute.String("service.name", service), attribute.String("service.version", version()),
 	)
-	about, err := resource.New(ctx, resource.WithAttributes(own.ToSlice()...), resource.WithFromEnv())
+	res, err := resource.New(ctx, resource.WithAttributes(attributes.ToSlice()...), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	options := []sdktrace.TracerProviderOption{sdktrace.WithResource(about)}
+	options := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
 	if exported {
 		exporter, err := otlptracehttp.New(ctx)
 		if err != nil {
@@ -115,7 +117,7 @@ func startTracing(ctx context.Context, exported bool) (func(), error) {
 	return func() { _ = within(context.Background(), 3*time.Second, provider.Shutdown) }, nil
 }
 
-// recorder remembers the status of an answer; 0 while there is none.
+// recorder records the status of a response; 0 before the header is written.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -135,11 +137,10 @@ func (r *recorder) Write(body []byte) (int, error) {
 
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// observe gives each request a span, a measurement and a log line, limits its body, and turns a
-// crash into a problem.
+// observe records a span, a metric and a log line per request, limits its body and recovers panics.
 func observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began, method := time.Now(), r.Method
+		start, method := time.Now(), r.Method
 		if method != http.MethodOptions && !slices.Contains(methods, method) {
 			method = "_OTHER"
 		}
@@ -148,24 +149,24 @@ func observe(next http.Handler) http.Handler {
 		defer span.End()
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, mib)
-		answer := &recorder{ResponseWriter: w}
-		rescue(next, answer, r)
-		report(r, method, answer.status, time.Since(began).Seconds())
+		response := &recorder{ResponseWriter: w}
+		recoverPanic(next, response, r)
+		report(r, method, response.status, time.Since(start).Seconds())
 	})
 }
 
-func rescue(next http.Handler, answer *recorder, r *http.Request) {
+func recoverPanic(next http.Handler, w *recorder, r *http.Request) {
 	defer func() {
-		fault := recover()
-		if fault == nil {
+		value := recover()
+		if value == nil {
 			return
 		}
-		slog.ErrorContext(r.Context(), "panic", "error", fmt.Sprint(fault), "stack", string(debug.Stack()))
-		if answer.status == 0 {
-			refuse(answer, r, problem(http.StatusInternalServerError, "The service made a mistake."))
+		slog.ErrorContext(r.Context(), "panic", "error", fmt.Sprint(value), "stack", string(debug.Stack()))
+		if w.status == 0 {
+			refuse(w, r, problem(http.StatusInternalServerError, "Internal error."))
 		}
 	}()
-	next.ServeHTTP(answer, r)
+	next.ServeHTTP(w, r)
 }
 
 func report(r *http.Request, method string, status int, seconds float64) {

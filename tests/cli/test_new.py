@@ -19,14 +19,9 @@ import yaml
 from svcgen.render.render import render_version
 from svcgen.templates.sources import open_source
 from tests.support.repository import REPOSITORY
+from tests.support.run import svcgen
 
 SVCGEN = str(Path(sys.executable).with_name("svcgen"))
-
-
-def svcgen(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SVCGEN, *arguments], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
 
 
 def below(folder: Path) -> set[str]:
@@ -39,7 +34,7 @@ def answers(folder: Path) -> dict[str, object]:
 
 
 def test_it_writes_a_service_and_says_what_to_type_next(tmp_path: Path) -> None:
-    done = svcgen("new", "orders", cwd=tmp_path)
+    done = svcgen("new", "orders", within=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("orders/\n├── ")
     assert done.stdout.rstrip().endswith("Next: svcgen up")
@@ -48,7 +43,7 @@ def test_it_writes_a_service_and_says_what_to_type_next(tmp_path: Path) -> None:
 
 
 def test_json_is_one_document_with_all_files(tmp_path: Path) -> None:
-    done = svcgen("new", "orders", "--database", "postgres", "--json", cwd=tmp_path)
+    done = svcgen("new", "orders", "--database", "postgres", "--json", within=tmp_path)
     made = json.loads(done.stdout)
     files = {str(p.relative_to(tmp_path / "orders")) for p in tmp_path.rglob("*") if p.is_file()}
     assert set(made["files"]) == files
@@ -58,7 +53,7 @@ def test_json_is_one_document_with_all_files(tmp_path: Path) -> None:
 def test_answers_come_from_options_pairs_and_a_file(tmp_path: Path) -> None:
     (tmp_path / "answers.yml").write_text("owner: shop\ndescription: from the file\n")
     options = ["--calls", "catalog", "--calls", "stock", "-d", "description=from the pair"]
-    done = svcgen("new", "orders", *options, "--data-file", "answers.yml", cwd=tmp_path)
+    done = svcgen("new", "orders", *options, "--data-file", "answers.yml", within=tmp_path)
     assert done.returncode == 0, done.stderr
     said = answers(tmp_path / "orders")
     assert said["calls"] == ["catalog", "stock"]
@@ -67,7 +62,7 @@ def test_answers_come_from_options_pairs_and_a_file(tmp_path: Path) -> None:
 
 def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
     (tmp_path / "svcgen.yaml").write_text("defaults: {owner: shop, registry: reg.acme.com/x}\n")
-    assert svcgen("new", "orders", cwd=tmp_path).returncode == 0
+    assert svcgen("new", "orders", within=tmp_path).returncode == 0
     said = answers(tmp_path / "orders")
     assert (said["owner"], said["registry"]) == ("shop", "reg.acme.com/x")
 
@@ -80,8 +75,8 @@ def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
         (["orders", "-d", "databse=postgres"], "no question `databse`", 'Did you mean "database"?'),
         (["orders", "-d", "python=."], "no question `python`", "There are: name"),
         (["orders", "-d", "owner"], "'owner' is not QUESTION=ANSWER", "-d database=postgres"),
-        (["orders", "--database", "oracle"], "`database`", ""),
-        (["orders", "--stack", "cobol"], "`stack`", "'typescript', 'java'"),
+        (["orders", "--database", "oracle"], "`database`", "Choose none or postgres."),
+        (["orders", "--stack", "cobol"], "`stack`", "Choose python, go, typescript or java."),
         (["orders", "--data-file", "none.yml"], "no file none.yml", ""),
         (["orders", "taken"], "taken already exists", "Choose another folder"),
         (["used"], 'The name "used" is used by', "choose another one"),
@@ -93,9 +88,9 @@ def test_it_refuses_and_writes_nothing(
 ) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "notes.txt").write_text("mine")
-    assert svcgen("new", "used", "elsewhere", cwd=tmp_path).returncode == 0
+    assert svcgen("new", "used", "elsewhere", within=tmp_path).returncode == 0
     before = below(tmp_path)
-    done = svcgen("new", *arguments, cwd=tmp_path)
+    done = svcgen("new", *arguments, within=tmp_path)
     assert done.returncode == 1, done.stdout
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
@@ -105,20 +100,20 @@ def test_it_refuses_and_writes_nothing(
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
-    assert svcgen("new", cwd=tmp_path).returncode == 2
-    assert svcgen("new", "orders", "--colour", "red", cwd=tmp_path).returncode == 2
+    assert svcgen("new", within=tmp_path).returncode == 2
+    assert svcgen("new", "orders", "--colour", "red", within=tmp_path).returncode == 2
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "orders").mkdir()
-    assert svcgen("new", "orders", cwd=tmp_path).returncode == 0
+    assert svcgen("new", "orders", within=tmp_path).returncode == 0
     assert (tmp_path / "orders" / "Makefile").is_file()
 
 
 @pytest.mark.parametrize("after", [0.05, 0.2, 0.35, 0.5, 0.65])
 def test_killed_it_leaves_all_or_nothing(tmp_path: Path, after: float) -> None:
     made = tmp_path / "made"
-    svcgen("new", "orders", "made", cwd=tmp_path)
+    svcgen("new", "orders", "made", within=tmp_path)
     whole = below(made)
     shutil.rmtree(made)
     process = subprocess.Popen([SVCGEN, "new", "orders"], cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -127,7 +122,7 @@ def test_killed_it_leaves_all_or_nothing(tmp_path: Path, after: float) -> None:
     process.wait()
     orders = tmp_path / "orders"
     assert not orders.exists() or below(orders) == whole
-    assert svcgen("new", "stock", cwd=tmp_path).returncode == 0
+    assert svcgen("new", "stock", within=tmp_path).returncode == 0
     assert not list(tmp_path.glob(".svcgen-new-*"))
 
 
@@ -151,7 +146,7 @@ def test_the_recorded_version_stays_a_string(version: str, tmp_path: Path) -> No
 def test_plain_copier_can_update_what_it_made(tmp_path: Path) -> None:
     """`_src_path` and `_commit` are Copier's own; git is told where the public source stands."""
     source, version = repository(tmp_path / "svcgen")
-    done = svcgen("new", "orders", cwd=tmp_path)
+    done = svcgen("new", "orders", within=tmp_path)
     assert done.returncode == 0
     orders = tmp_path / "orders"
     assert answers(orders)["_commit"] == version
@@ -173,13 +168,13 @@ def test_plain_copier_can_update_what_it_made(tmp_path: Path) -> None:
 
 
 def test_list_shows_what_is_there(tmp_path: Path) -> None:
-    svcgen("new", "orders", "--database", "postgres", cwd=tmp_path)
-    svcgen("new", "catalog", "shop/catalog", "--calls", "orders", cwd=tmp_path)
-    rows = [line.split() for line in svcgen("list", cwd=tmp_path).stdout.splitlines()]
+    svcgen("new", "orders", "--database", "postgres", within=tmp_path)
+    svcgen("new", "catalog", "shop/catalog", "--calls", "orders", within=tmp_path)
+    rows = [line.split() for line in svcgen("list", within=tmp_path).stdout.splitlines()]
     assert rows[0] == ["NAME", "STACK", "KIND", "DATABASE", "TEMPLATE", "FOLDER"]
     assert [(row[0], row[3], row[5]) for row in rows[1:]] == [
         ("catalog", "none", "shop/catalog"),
         ("orders", "postgres", "orders"),
     ]
-    assert len(json.loads(svcgen("list", "--json", cwd=tmp_path).stdout)) == 2
-    assert "catalog --> orders" in svcgen("list", "--graph", cwd=tmp_path).stdout
+    assert len(json.loads(svcgen("list", "--json", within=tmp_path).stdout)["services"]) == 2
+    assert "catalog --> orders" in svcgen("list", "--graph", within=tmp_path).stdout

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -17,6 +15,7 @@ from hypothesis import strategies as st
 from svcgen.errors import SvcgenError
 from svcgen.openapi.breaking import breaking_changes
 from svcgen.render.render import render_service
+from tests.support.run import svcgen
 from tests.support.workspaces import inspect, make, registration, stitch
 
 Document = dict[str, Any]
@@ -343,15 +342,10 @@ def test_an_operation_that_moved_is_found_elsewhere(shop: Path, known: Document)
     assert broken(shop) == [f"{SUMMARY}: is gone; parts has it."]
 
 
-def svcgen(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "svcgen", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-
-
 def test_check_names_all_at_once_and_exits_with_3(shop: Path, known: Document) -> None:
     write(shop / CALLEE, {**known, "paths": {"/v1/catalog": known["paths"]["/v1/catalog"]}})
     registration(shop / "orders", routes={"lost": {"path": "/lost/here", "auth": "none"}})
-    done = svcgen("compose", "--check", cwd=shop)
+    done = svcgen("compose", "--check", within=shop)
     assert done.returncode == 3
     assert done.stderr == (
         "3 faults:\n"
@@ -361,7 +355,7 @@ def test_check_names_all_at_once_and_exits_with_3(shop: Path, known: Document) -
         f"  {FILES}{ONE}: is gone; no service has it.\n"
         "Fix the callee, or accept its API: svcgen compose --refresh\n"
     )
-    said = json.loads(svcgen("compose", "--check", "--json", cwd=shop).stdout)
+    said = json.loads(svcgen("compose", "--check", "--json", within=shop).stdout)
     assert said["broken"][0]["files"] == [COPY, CALLEE]
     assert len(said["faults"]) == 1
 
@@ -370,7 +364,7 @@ def test_without_check_a_broken_contract_is_said_and_hinders_nothing(
     shop: Path, known: Document
 ) -> None:
     write(shop / CALLEE, {**known, "paths": {"/v1/catalog": known["paths"]["/v1/catalog"]}})
-    done = svcgen("compose", cwd=shop)
+    done = svcgen("compose", within=shop)
     assert done.returncode == 0
     assert "wrote compose.yaml" in done.stdout
     assert f"{ONE}: is gone" in done.stderr
@@ -389,7 +383,7 @@ def test_refresh_takes_the_callees_document_over(shop: Path, known: Document) ->
 
 def test_refresh_says_what_to_do_next(shop: Path, known: Document) -> None:
     (shop / COPY).write_text("{}")
-    done = svcgen("compose", "--refresh", cwd=shop)
+    done = svcgen("compose", "--refresh", within=shop)
     assert f"wrote {COPY}" in done.stdout
     assert done.stdout.endswith("Next: make generate, in orders\n")
     assert json.loads((shop / COPY).read_text()) == known
@@ -406,4 +400,4 @@ def test_refresh_writes_nothing_when_a_callee_has_no_document(shop: Path) -> Non
 
 
 def test_refresh_and_check_exclude_each_other(shop: Path) -> None:
-    assert svcgen("compose", "--refresh", "--check", cwd=shop).returncode == 2
+    assert svcgen("compose", "--refresh", "--check", within=shop).returncode == 2

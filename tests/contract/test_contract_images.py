@@ -39,7 +39,7 @@ ENTRYPOINT ["python", "-m", "tests.contract.reference.main"]
 """
 PROBE = """\
 import os, urllib.request as http
-direct = http.build_opener(http.ProxyHandler({}))  # the suite names a proxy that nobody is
+direct = http.build_opener(http.ProxyHandler({}))  # the suite names a proxy that does not exist
 direct.open("http://127.0.0.1:%s/readyz" % os.environ.get("PORT", "8080"))
 """
 BROKEN = {
@@ -85,20 +85,20 @@ def write_image(folder: Path, rule: str) -> Path:
 
 @pytest.mark.parametrize("check", OF_IMAGES, ids=lambda check: check.name)
 def test_an_image_that_breaks_the_rule_fails_its_check(
-    check: Check, build: Build, tmp_path: Path, stand_in_database: str
+    check: Check, build: Build, tmp_path: Path, fake_database: str
 ) -> None:
     folder = write_image(tmp_path / "things", check.name)
     target = ImageTarget(build(folder, check.name), read_service(folder))
-    (finding,) = run_checks(target, stand_in_database, [check], 8)
+    (finding,) = run_checks(target, fake_database, [check], 8)
     assert finding.ok is False, finding.detail
 
 
 def test_an_image_that_keeps_the_rules_passes(
-    build: Build, tmp_path: Path, stand_in_database: str
+    build: Build, tmp_path: Path, fake_database: str
 ) -> None:
     folder = write_image(tmp_path / "things", "")
     target = ImageTarget(build(folder, "unbroken"), read_service(folder))
-    found = run_checks(target, stand_in_database, OF_IMAGES, 8)
+    found = run_checks(target, fake_database, OF_IMAGES, 8)
     assert {one.check.name: one.detail for one in found if not one.ok} == {}
 
 

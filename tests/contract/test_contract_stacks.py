@@ -38,11 +38,11 @@ def results(
         for name, answers in ANSWERS.items()
     }
 
-    def put_to_test(name: str) -> list[Finding]:
+    def check_service(name: str) -> list[Finding]:
         return run_checks(ProcessTarget(folders[name]), postgres(f"{stack}-{name}"))
 
     with ThreadPoolExecutor(len(ANSWERS)) as pool:
-        yield {name: pool.submit(put_to_test, name) for name in ANSWERS}
+        yield {name: pool.submit(check_service, name) for name in ANSWERS}
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -28,19 +28,19 @@ SLOW = ("drain-limit", "database-returns", "database-lost", "database-unreachabl
 
 @pytest.fixture(scope="session")
 def findings(
-    tmp_path_factory: pytest.TempPathFactory, stand_in_database: str
+    tmp_path_factory: pytest.TempPathFactory, fake_database: str
 ) -> Iterator[dict[str, Future[list[Finding]]]]:
     """Run all checks on the reference, and each check on one that breaks its rule."""
     root = tmp_path_factory.mktemp("references")
 
-    def put_to_test(rule: str, checks: list[Check]) -> list[Finding]:
+    def check_service(rule: str, checks: list[Check]) -> list[Finding]:
         folder = write_reference(root / (rule or "unbroken"), rule)
-        return run_checks(ProcessTarget(folder), stand_in_database, checks, PATIENCE)
+        return run_checks(ProcessTarget(folder), fake_database, checks, PATIENCE)
 
     with ThreadPoolExecutor(24) as pool:
-        whole = {"": pool.submit(put_to_test, "", AS_PROCESS)}
+        whole = {"": pool.submit(check_service, "", AS_PROCESS)}
         ordered = sorted(AS_PROCESS, key=lambda check: check.name not in SLOW)
-        yield whole | {one.name: pool.submit(put_to_test, one.name, [one]) for one in ordered}
+        yield whole | {one.name: pool.submit(check_service, one.name, [one]) for one in ordered}
 
 
 @pytest.mark.parametrize("check", AS_PROCESS, ids=lambda check: check.name)
@@ -71,10 +71,10 @@ def test_every_rule_is_written_down_and_every_written_rule_is_checked() -> None:
     assert sorted(set(written) - members) == sorted(check.name for check in CHECKS)
 
 
-def test_a_url_alone_leaves_out_what_it_cannot_see(tmp_path: Path, stand_in_database: str) -> None:
+def test_a_url_alone_leaves_out_what_it_cannot_see(tmp_path: Path, fake_database: str) -> None:
     folder = write_reference(tmp_path / "things")
-    with set_up(ProcessTarget(folder), stand_in_database, PATIENCE) as bench:
-        url = f"http://127.0.0.1:{bench.address.port}"
+    with set_up(ProcessTarget(folder), fake_database, PATIENCE) as context:
+        url = f"http://127.0.0.1:{context.address.port}"
         found = run_checks(UrlTarget(url, read_service(folder)))
         assert {one.check.name: one.detail for one in found if one.ok is False} == {}
         assert {bool(one.check.needs) for one in found if one.ok is None} == {True}

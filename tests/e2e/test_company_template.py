@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scripts.release import cut_release
-from tests.e2e.test_docs import play
-from tests.template_check.test_rules import COPIER, FILES
+from tests.support import run
+from tests.support.pages import play
+from tests.support.small_template import COPIER, FILES
 
-SVCGEN = str(Path(sys.executable).with_name("svcgen"))
 MAKEFILE = "template/Makefile.jinja"
 TARGETS = "run:\n\t./run\n\ntest:\n\t./test\n\nlint:\n\t./lint\n\nbuild:\n\t./build\n"
 
@@ -84,7 +84,9 @@ def typed(*words: str, within: Path, code: int = 0) -> Done:
 
 
 def svcgen(*words: str, within: Path, code: int = 0) -> Done:
-    return typed(SVCGEN, *words, within=within, code=code)
+    done = run.svcgen(*words, within=within, GIT_CONFIG_GLOBAL=os.environ["GIT_CONFIG_GLOBAL"])
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
 
 
 def git(*words: str, within: Path) -> str:
@@ -103,7 +105,7 @@ def test_a_platform_team_goes_all_the_way(place: Path, acme: Path) -> None:
     commit(acme, {MAKEFILE: TARGETS + "\naudit:\n\t./audit\n", "CHANGELOG.md": changes})
     assert "no faults" in svcgen("template", "check", within=acme).stdout
     said = svcgen("template", "release", "v1.0.0", within=acme).stdout
-    assert said.endswith("v1.0.0 is tagged.\nNext: git push origin v1.0.0\n")
+    assert said.endswith("Tagged v1.0.0.\nNext: git push origin v1.0.0\n")
     assert "security team" in git("tag", "-l", "--format=%(contents)", "v1.0.0", within=acme)
     # Somebody makes a service from it.
     svcgen("new", "orders", "--template", str(acme), within=place)
@@ -116,7 +118,7 @@ def test_a_platform_team_goes_all_the_way(place: Path, acme: Path) -> None:
     )
     git("config", "merge.verifySignatures", "true", within=acme)  # a company's rule for its own
     said = svcgen("template", "upgrade", "v1.1.0", within=acme).stdout
-    assert said == "main has svcgen's v1.1.0 now.\nNext: svcgen template check\n"
+    assert said == "Merged svcgen's v1.1.0 into main.\nNext: svcgen template check\n"
     merged = (acme / MAKEFILE).read_text()
     assert "./run --fast" in merged
     assert "./audit" in merged
@@ -128,7 +130,7 @@ def test_a_platform_team_goes_all_the_way(place: Path, acme: Path) -> None:
     commit(acme, {"CHANGELOG.md": f"## v1.1.0\n\n- svcgen's v1.1.0.\n\n{changes}"})
     svcgen("template", "release", "v1.1.0", within=acme)
     said = svcgen("template", "versions", "--template", str(acme), "--json", within=acme).stdout
-    assert json.loads(said) == ["v1.0.0", "v1.1.0"]
+    assert json.loads(said)["template_versions"] == ["v1.0.0", "v1.1.0"]
     # Their service follows, with a line of its own developers in the same file.
     makefile = place / "orders" / "Makefile"
     makefile.write_text(makefile.read_text().replace("./lint", "./lint --all"))
@@ -179,7 +181,12 @@ def test_a_conflict_is_gits_own_and_can_be_taken_back(place: Path, acme: Path) -
     git("merge", "--abort", within=acme)
     assert git("rev-parse", "HEAD", within=acme) == before
     said = svcgen("template", "upgrade", "v1.1.0", "--json", within=acme, code=3).stdout
-    assert json.loads(said) == {"version": "v1.1.0", "branch": "main", "conflicts": [MAKEFILE]}
+    assert json.loads(said) == {
+        "version": 1,
+        "template_version": "v1.1.0",
+        "branch": "main",
+        "conflicts": [MAKEFILE],
+    }
     write(acme, {MAKEFILE: TARGETS})
     typed("git", "add", ".", within=acme)
     typed("git", "commit", "-q", "--no-edit", within=acme)
@@ -252,7 +259,7 @@ REFUSED: list[tuple[Callable[[Path], None], str, str, str]] = [
     (with_a_stranger, "upgrade v1.0.0", "not a release of svcgen", "git branch -m"),
     (without_git, "upgrade v1.0.0", "in no git repository", "template init"),
     (without_template, "upgrade v1.0.0", "holds no template", "template init"),
-    (nobody, "upgrade v1.0.0", "who you are", "git config"),
+    (nobody, "upgrade v1.0.0", "user.name and user.email", "git config"),
     (nothing, "upgrade v1.0.1", "no version v1.0.1", "v1.0.0"),
     (nothing, "upgrade v1.0.0", "main already has svcgen's v1.0.0", "Known releases: v1.0.0"),
     (dirty, "release v1.0.0", "Not everything is committed: template/new", "git stash"),
@@ -262,7 +269,7 @@ REFUSED: list[tuple[Callable[[Path], None], str, str, str]] = [
     (forgetful, "release v1.1.0", "no longer asks `owner`", "removed: [owner]"),
     (without_git, "release v1.0.0", "in no git repository", "template init"),
     (without_template, "check", "holds no template", "template init"),
-    (nobody, "init other", "who you are", "git config"),
+    (nobody, "init other", "user.name and user.email", "git config"),
     (nothing, "init template", "already exists", "template init OTHER"),
     (nothing, "init README.md", "already exists", "template init OTHER"),
     (nothing, "init README.md/x", "Nothing can be written", ""),
@@ -345,7 +352,12 @@ def test_an_existing_empty_folder_is_filled(place: Path) -> None:
     (place / "empty").mkdir()
     said = svcgen("template", "init", "empty", "--json", within=place).stdout
     folder = str(place / "empty")
-    assert json.loads(said) == {"folder": folder, "version": "v1.0.0", "upstream": "upstream"}
+    assert json.loads(said) == {
+        "version": 1,
+        "folder": folder,
+        "template_version": "v1.0.0",
+        "upstream": "upstream",
+    }
     assert not list(place.glob(".svcgen*"))
 
 

@@ -21,23 +21,23 @@ UV = str(Path(sys.executable).with_name("uv"))
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build a wheel of what is committed, by way of an sdist; return where it is installed."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a wheel of the committed checkout, through an sdist, and return its path."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(["git", "clone", "-q", REPOSITORY, folder / "clone"], check=True)
-    build = [
-        UV,
-        "build",
-        "-q",
-        "--out-dir",
-        str(folder / "dist"),
-    ]
+    build = [UV, "build", "-q", "--out-dir", str(folder / "dist")]
     subprocess.run(build, cwd=folder / "clone", check=True)
-    subprocess.run([UV, "venv", "-q", folder / "env"], check=True)
-    wheel = next((folder / "dist").glob("*.whl"))
-    install = [UV, "pip", "install", "-q", "--python", str(folder / "env"), f"{wheel}[local]"]
+    return next((folder / "dist").glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel into an empty environment and return the folder of its programs."""
+    environment = tmp_path_factory.mktemp("installed") / "env"
+    subprocess.run([UV, "venv", "-q", environment], check=True)
+    install = [UV, "pip", "install", "-q", "--python", str(environment), f"{wheel}[local]"]
     subprocess.run(install, check=True)
-    return folder / "env" / "bin"
+    return environment / "bin"
 
 
 def surroundings(bin_: Path, **more: str) -> dict[str, str]:
@@ -57,16 +57,36 @@ def test_the_wheel_has_the_versions_of_what_it_was_built_from(
         )
         return json.loads(subprocess.check_output(command, cwd=tmp_path, env=environment | cache))
 
-    assert said("new", "orders")["version"] == open_source().obtain().name
-    released = said("template", "versions")
+    assert said("new", "orders")["template_version"] == open_source().obtain().name
+    released = said("template", "versions")["template_versions"]
     assert released == list(open_source().versions())
     for version in released:
-        assert (
-            said("new", f"o{version.replace('.', '-')}", version, "--ref", version)["version"]
-            == version
-        )
-    (updated,) = said("update", f"o{released[0].replace('.', '-')}", "--force")
+        made = said("new", f"o{version.replace('.', '-')}", version, "--ref", version)
+        assert made["template_version"] == version
+    (updated,) = said("update", f"o{released[0].replace('.', '-')}", "--force")["services"]
     assert (updated["old"], updated["new"]) == (released[0], open_source().obtain().name)
+
+
+def test_uv_installs_the_wheel_as_a_tool(wheel: Path, tmp_path: Path) -> None:
+    """As on README's first screen, for a user whose home is empty; uv's cache keeps it fast."""
+    cache = subprocess.check_output([UV, "cache", "dir"], text=True).strip()
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path / "home"),
+        "UV_CACHE_DIR": cache,
+        "UV_TOOL_DIR": str(tmp_path / "tools"),
+        "UV_TOOL_BIN_DIR": str(tmp_path / "bin"),
+    }
+    install = [UV, "tool", "install", "-q", "--python", sys.executable, str(wheel)]
+    subprocess.run(install, env=environment, check=True)
+
+    def svcgen(*words: str) -> str:
+        command = [str(tmp_path / "bin" / "svcgen"), *words]
+        return subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
+
+    assert svcgen("--version").split() == ["svcgen", wheel.name.split("-")[1]]
+    assert svcgen("new", "orders").endswith("files. Next: svcgen up\n")
+    assert (tmp_path / "orders" / "Makefile").is_file()
 
 
 def test_the_wheel_writes_a_service_where_there_is_no_git(installed: Path, tmp_path: Path) -> None:

@@ -1,58 +1,25 @@
-"""The pages tell the truth: each command shown is run, and its output is what the page shows.
-
-In a ```console block a line after `$ ` is typed as it stands; what follows is its output. `…` is
-text that differs from run to run. A page is one session: `cd`, variables and files last.
-"""
+"""The pages are true: each command shown is run, and its output is what the page shows."""
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support.pages import BLOCK, play
 from tests.support.repository import REPOSITORY
-from tests.support.templates import SOMEBODY
 
-BIN = Path(sys.executable).parent
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = {
     "cli.md",  # generated
-    "company-template.md",  # test_company.py plays it with releases of its own
+    "company-template.md",  # test_company_template.py runs it with releases of its own
 }
 PAGES = sorted(
     str(page.relative_to(REPOSITORY))
-    for page in (REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"))
+    for page in (REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("**/*.md"))
     if BLOCK.search(page.read_text()) and page.name not in ELSEWHERE
 )
-END = "--- end of output"
-
-
-@dataclass(frozen=True)
-class Typed:
-    command: str
-    output: str
-
-
-def typed(page: str) -> Iterator[Typed]:
-    for block in BLOCK.findall((REPOSITORY / page).read_text()):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            while command.endswith("\\"):
-                more, _, output = output.partition("\n")
-                command = command[:-1] + more
-            yield Typed(command, output)
-
-
-def pattern(expected: str) -> str:
-    """A regular expression for a page's output: `…` is anything, trailing blanks do not count."""
-    lines = (line.rstrip() for line in expected.strip().splitlines())
-    return "\n".join(re.escape(line).replace("…", ".*?") for line in lines)
 
 
 @pytest.mark.needs("docker", "local", "helm")
@@ -63,54 +30,12 @@ def test_commands_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
     play(page, shop, "svcgen down --volumes")
 
 
-def play(page: str, folder: Path, at_the_end: str = "") -> None:
-    """Type what a page shows, in a folder, and compare what is printed with what is shown."""
-    path = f"{BIN}:{os.environ['PATH']}"
-    shell = subprocess.Popen(
-        ["bash"],
-        cwd=folder,
-        env={**os.environ, **SOMEBODY, "PATH": path, "TERM": "dumb", "CI": "true"},
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        for step in typed(page):
-            printed = run(shell, step.command)
-            assert re.fullmatch(pattern(step.output), printed, re.DOTALL), (
-                f"$ {step.command}\n--- the page shows\n{step.output}\n--- it prints\n{printed}"
-            )
-    finally:
-        run(shell, at_the_end)
-        shell.kill()
-
-
-def run(shell: subprocess.Popen[str], command: str) -> str:
-    assert shell.stdin
-    assert shell.stdout
-    # Not the shell's own input: a program that reads it would take the commands that follow.
-    shell.stdin.write(f"{{ {command}\n}} </dev/null\necho; echo '{END}'\n")
-    shell.stdin.flush()
-    lines: list[str] = []
-    for line in shell.stdout:
-        if line.strip() == END:
-            break
-        lines.append(line.rstrip())
-    return "\n".join(lines).strip()
-
-
-def test_the_reference_is_what_the_program_says() -> None:
-    """`make docs` writes the page anew."""
-    command = [str(BIN / "typer"), "svcgen.cli.app", "utils", "docs", "--name", "svcgen"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert (REPOSITORY / "docs" / "cli.md").read_text().strip() == said.strip()
-
-
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
-@pytest.mark.parametrize("page", [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")], ids=str)
+@pytest.mark.parametrize(
+    "page", [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")], ids=str
+)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text()):
         assert (page.parent / link).exists(), f"{page.name} links to {link}"

@@ -16,7 +16,7 @@ from svcgen.workspace import state_folder
 from tests.support import under_load
 from tests.support.load import load
 from tests.support.repository import NewService
-from tests.support.under_load import AFTER, BEFORE, BETWEEN, ENGINES, Shop
+from tests.support.under_load import AFTER, BEFORE, BETWEEN, ENGINES, LoadedFleet
 
 pytestmark = pytest.mark.alone
 # Most requests are cheap ones: two cores must also build, start and migrate meanwhile.
@@ -38,14 +38,16 @@ EVENTS: tuple[tuple[str, under_load.Act], ...] = (
 
 
 @pytest.fixture
-def shop(request: pytest.FixtureRequest, tmp_path: Path, new_service: NewService) -> Iterator[Shop]:
+def shop(
+    request: pytest.FixtureRequest, tmp_path: Path, new_service: NewService
+) -> Iterator[LoadedFleet]:
     root = tmp_path / f"e2e-{os.getpid()}-{request.param}"
     root.mkdir()
     state_folder(root)
     new_service("orders", root, database="postgres")
     new_service("catalog", root, calls=["orders"])
     with under_load.alone_on_this_machine():
-        made = Shop(root, request.param, under_load.free_port(), ("orders", "catalog"))
+        made = LoadedFleet(root, request.param, under_load.free_port(), ("orders", "catalog"))
         yield made
         down(made.workspace, volumes=True)
         assert not ps(made.workspace).replicas
@@ -53,7 +55,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, new_service: NewService
 
 @pytest.mark.parametrize("shop", ENGINES, indirect=True)
 def test_no_get_is_lost(
-    shop: Shop, new_service: NewService, capsys: pytest.CaptureFixture[str]
+    shop: LoadedFleet, new_service: NewService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began = time.monotonic()
     shop.up()

@@ -23,7 +23,7 @@ from svcgen.workspace import state_folder
 from tests.support import under_load
 from tests.support.load import load
 from tests.support.repository import NewService
-from tests.support.under_load import ENGINES, Shop
+from tests.support.under_load import ENGINES, LoadedFleet
 
 pytestmark = [pytest.mark.alone, pytest.mark.needs("go", "java", "typescript")]
 # Each calls the next one.
@@ -42,20 +42,24 @@ BETWEEN = 5.0  # seconds from one event to the next
 
 
 @pytest.fixture(params=ENGINES)
-def shop(request: pytest.FixtureRequest, tmp_path: Path, new_service: NewService) -> Iterator[Shop]:
+def shop(
+    request: pytest.FixtureRequest, tmp_path: Path, new_service: NewService
+) -> Iterator[LoadedFleet]:
     root = tmp_path / f"mixed-{os.getpid()}-{request.param}"
     root.mkdir()
     state_folder(root)
     for name, answers in CHAIN.items():
         new_service(name, root, **answers)
     with under_load.alone_on_this_machine():
-        made = Shop(root, request.param, under_load.free_port(), tuple(CHAIN))
+        made = LoadedFleet(root, request.param, under_load.free_port(), tuple(CHAIN))
         yield made
         down(made.workspace, volumes=True)
         assert not ps(made.workspace).replicas
 
 
-def test_four_languages_are_one_system(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_four_languages_are_one_system(
+    shop: LoadedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
     began = time.monotonic()
     shop.up()
     took = time.monotonic() - began
@@ -85,7 +89,7 @@ def kill(name: str) -> under_load.Act:
     return lambda shop: shop.signal(name, signal.SIGKILL)
 
 
-def assert_one_trace(shop: Shop) -> None:
+def assert_one_trace(shop: LoadedFleet) -> None:
     """Follow one request down the chain: each answers with the next one's, and logs the trace."""
     trace = uuid.uuid4().hex
     url = f"http://127.0.0.1:{shop.port}/v1/storefront/summary?depth=3"

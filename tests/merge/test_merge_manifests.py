@@ -9,7 +9,7 @@ import pytest
 
 from svcgen.merge.files import File
 from svcgen.merge.manifests import merge_manifest
-from svcgen.merge.merge import Rules
+from svcgen.merge.model import Rules
 from svcgen.merge.text import Labels
 from svcgen.merge.version_numbers import compare, numbers
 from tests.support.trees import Written, merged, tree
@@ -159,7 +159,10 @@ SETTLED: dict[str, tuple[str, Edits, Edits, Edits]] = {
         "pyproject.toml",
         {"serves it\n": 'serves it\n    "same>=2",\n'},
         {"dependencies = [\n": 'dependencies = [\n    "same>=1",\n'},
-        {"serves it\n": 'serves it\n    "same>=2",\n'},
+        {
+            "dependencies = [\n": 'dependencies = [\n    "same>=2",\n',
+            "serves it\n": 'serves it\n    "same>=2",\n',
+        },
     ),
     "both added one, to two lists": (
         "pyproject.toml",

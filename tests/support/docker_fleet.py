@@ -21,7 +21,7 @@ TINY = REPOSITORY / "tests" / "data" / "tiny_image"
 
 
 @dataclass(frozen=True)
-class Yard:
+class DockerWorkspace:
     """A workspace folder of tiny services and the port that its gateway gets."""
 
     root: Path
@@ -63,12 +63,12 @@ class Yard:
         return f"label=com.docker.compose.project.working_dir={self.root}"
 
 
-def new_yard(root: Path) -> Yard:
+def new_workspace(root: Path) -> DockerWorkspace:
     root.mkdir()
     state_folder(root)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return Yard(root, probe.getsockname()[1])
+        return DockerWorkspace(root, probe.getsockname()[1])
 
 
 def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] = ()) -> Path:

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from svcgen.run.engine import Fleet, Replica
+from svcgen.run.engine import FleetRequest, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.engine import LocalEngine
-from svcgen.run.local.paths import Places
+from svcgen.run.local.paths import Paths
 from svcgen.workspace import open_workspace
 from tests.support.repository import REPOSITORY
 
@@ -52,7 +52,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Fleets:
+class LocalWorkspace:
     """One workspace, its engine, and what it reported."""
 
     def __init__(self, root: Path) -> None:
@@ -65,8 +65,8 @@ class Fleets:
     def report(self, service: str, text: str) -> None:
         self.said.append((service, text))
 
-    def fleet(self, only: str = "", **scale: int) -> Fleet:
-        return Fleet(open_workspace(self.root), self.port, scale, frozenset(only.split()))
+    def fleet(self, only: str = "", **scale: int) -> FleetRequest:
+        return FleetRequest(open_workspace(self.root), self.port, scale, frozenset(only.split()))
 
     def up(self, only: str = "", **scale: int) -> None:
         self.engine.up(self.fleet(only, **scale), self.report)
@@ -86,13 +86,13 @@ class Fleets:
     def pids(self, service: str) -> list[int]:
         return [row.pid for row in self.rows(service)]
 
-    def left(self) -> list[processes.Marked]:
-        return processes.find(Places(self.root).run)
+    def left(self) -> list[processes.LabelledProcess]:
+        return processes.find(Paths(self.root).run)
 
 
-def workspace(root: Path) -> Iterator[Fleets]:
+def workspace(root: Path) -> Iterator[LocalWorkspace]:
     """Yield a workspace for a fixture; whatever the test did, it must end whole."""
-    fleets = Fleets(root)
+    fleets = LocalWorkspace(root)
     yield fleets
     fleets.down()
     assert not fleets.left()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from tests.support.run import SOMEBODY
 
 Files = Mapping[str, str | bytes | None]  # None: the file goes
 
@@ -43,11 +42,6 @@ SECOND: Files = {
     "template/requirements.txt": "web==2.0\nlog==1.0\n",
     "template/src/store.py": "STORE = {1: 1}\n",
     "template/src/telemetry.py": "TRACES = True\n",
-}
-SOMEBODY = {
-    f"GIT_{role}_{what}": "somebody"
-    for role in ("AUTHOR", "COMMITTER")
-    for what in ("NAME", "EMAIL")
 }
 
 
@@ -93,21 +87,3 @@ def in_git(folder: Path) -> Path:
     git("init", "--quiet", within=folder)
     commit(folder, "made")
     return folder
-
-
-def svcgen(*words: str | Path, within: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as its users do, without a terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "svcgen", *words],
-        cwd=within,
-        env={**os.environ, **SOMEBODY, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def answered(done: subprocess.CompletedProcess[str], code: int = 0) -> Any:
-    """Return the JSON document that a command printed, after a look at its exit code."""
-    assert done.returncode == code, done.stdout + done.stderr
-    return json.loads(done.stdout)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.templates import SOMEBODY
+from tests.support.run import SOMEBODY
 
 
 def at_terminal(*words: str | Path, within: Path, asked: str, reply: str) -> tuple[int, str]:

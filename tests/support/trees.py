@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from svcgen.merge.files import File, Tree
-from svcgen.merge.merge import Merged, Rules, looked_at, merge
+from svcgen.merge.merge import merge, paths_to_read
+from svcgen.merge.model import MergeResult, Rules
 
 RULES = Rules(seeded=lambda path: path.startswith("seeded/"), manifests={}, old="v1", new="v2")
 
@@ -30,9 +31,9 @@ def program(content: str) -> File:
 
 def merged(
     old: Tree, new: Tree, mine: Tree, rules: Rules = RULES
-) -> tuple[dict[str, File], Merged]:
+) -> tuple[dict[str, File], MergeResult]:
     """Return the user's tree after the merge, and the merge: it sees no more than it asks for."""
-    asked = looked_at(old, new, rules)
+    asked = paths_to_read(old, new, rules)
     folders = tuple(f"{path}/" for path in asked)
     above = {path for path in mine if any(there.startswith(f"{path}/") for there in asked)}
     seen = {

@@ -28,14 +28,14 @@ from svcgen.run.engine import Replica
 from svcgen.workspace import Workspace, open_workspace
 from tests.support.load import Outcome
 
-Act = Callable[["Shop"], None]
+Act = Callable[["LoadedFleet"], None]
 BEFORE, AFTER, BETWEEN = 10.0, 20.0, 10.0  # seconds
 PATIENCE = 60.0  # seconds until a replica that came back has answered, on a busy machine
 ENGINES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("docker", "local")]
 
 
 @dataclass(frozen=True)
-class Shop:
+class LoadedFleet:
     """A workspace, its engine, its gateway's port, and the services whose replicas are watched."""
 
     root: Path
@@ -75,7 +75,7 @@ def alone_on_this_machine() -> Iterator[None]:
         yield
 
 
-def happen(shop: Shop, name: str, act: Act, between: float = BETWEEN) -> Event:
+def happen(shop: LoadedFleet, name: str, act: Act, between: float = BETWEEN) -> Event:
     """Let something happen; then every replica that runs must have answered since."""
     began = time.time()
     act(shop)
@@ -87,7 +87,7 @@ def happen(shop: Shop, name: str, act: Act, between: float = BETWEEN) -> Event:
     return Event(name, began, ended, counts)
 
 
-def tell(shop: Shop, events: Sequence[Event], outcomes: Sequence[Outcome]) -> str:
+def tell(shop: LoadedFleet, events: Sequence[Event], outcomes: Sequence[Outcome]) -> str:
     """Say what every event cost, and what the gateway sent more than once."""
     lines = [line(event, outcomes) for event in events]
     return "\n".join([*lines, f"  tried again by the gateway: {retries(shop)}"])
@@ -103,7 +103,7 @@ def refuse_losses(events: Sequence[Event], outcomes: Sequence[Outcome]) -> None:
         assert not silent, f"{event.name}: never answered: {silent}"
 
 
-def answered(shop: Shop) -> dict[str, int]:
+def answered(shop: LoadedFleet) -> dict[str, int]:
     """Count the requests that each replica says it has answered, probes aside."""
     running = shop.replicas(*shop.watched)
     return {f"{one.service}-{one.number}": answers(one) for one in running}
@@ -136,7 +136,7 @@ def line(event: Event, outcomes: Sequence[Outcome]) -> str:
     return "\n    ".join([text, *gets[:5], *posts[:5]])
 
 
-def retries(shop: Shop) -> dict[str, int]:
+def retries(shop: LoadedFleet) -> dict[str, int]:
     """Count requests that the gateway sent more than once, by method, as its access log says."""
     tried: Counter[str] = Counter()
     for line in logs(shop.workspace, ["gateway"], tail=100_000):

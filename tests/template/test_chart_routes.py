@@ -130,7 +130,7 @@ CANNOT = "which the chart cannot enforce"
         ({"transcode": {"service": "x"}}, f"has transcode, {CANNOT}"),
         ({"grpc": "shop.v1.Orders"}, f"has grpc, {CANNOT}"),
         ({"regex": "/v1/.*"}, f"has regex, {CANNOT}"),
-        ({"headers": {"x": "y"}}, "it knows auth, exact, expose, methods, path, retry, timeout"),
+        ({"headers": {"x": "y"}}, "keys are auth, exact, expose, methods, path, retry, timeout"),
         ({"Auth": "none"}, f"has Auth, {CANNOT}"),
         ({"exact": "/v1/orders"}, "routes.main needs path or exact"),
         ({"path": 7}, "not 7"),

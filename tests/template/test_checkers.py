@@ -10,35 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from svcgen.render.render import render_service
 from tests.support.helm import faults, helm, pod_of, render, violations
-from tests.support.repository import REPOSITORY
-from tests.template.test_template import CHOICES
+from tests.support.repository import REPOSITORY, NewService
+from tests.support.services import CHARTS, CHOICES, Choice, Rendered, answers_of, copied
 from tests.support.workspaces import stitch
 
-Choice = tuple[str, str, tuple[str, ...]]
-Services = dict[Choice, Path]
-EVERY: list[Choice] = [(stack, database, tuple(calls)) for stack, database, calls in CHOICES]
 SCHEMA = REPOSITORY / "docs" / "registration.schema.json"
 
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    """Every choice, written once."""
-    root = tmp_path_factory.mktemp("services")
-    return {choice: write(root, choice) for choice in EVERY}
-
-
-def write(root: Path, choice: Choice) -> Path:
-    stack, database, calls = choice
-    answers = {"name": "orders", "stack": stack, "database": database, "calls": list(calls)}
-    return render_service(root / "-".join((stack, database, *calls)) / "orders", answers)
-
-
 @pytest.mark.needs("helm")
-@pytest.mark.parametrize("choice", EVERY, ids=lambda choice: "-".join((*choice[:2], *choice[2])))
-def test_helm_and_kubernetes_take_the_chart(services: Services, choice: Choice) -> None:
-    service = services[choice]
+@pytest.mark.parametrize("choice", CHARTS, ids=str)
+def test_helm_and_kubernetes_take_the_chart(
+    rendered: Rendered, choice: Choice, tmp_path: Path
+) -> None:
+    service = copied(rendered(**answers_of(choice)), tmp_path / "orders")
     assert helm("lint", "--strict", "--quiet", service / "chart") == ""
     objects = render(service, {})
     assert {"Deployment", "Service", "NetworkPolicy"} <= {one["kind"] for one in objects}
@@ -59,14 +44,17 @@ def test_helm_and_kubernetes_take_the_chart(services: Services, choice: Choice) 
     ids=["compose", "registration", "hadolint"],
 )
 def test_a_checker_finds_no_fault(
-    services: Services, names: tuple[str, ...], checker: tuple[str, ...]
+    rendered: Rendered, names: tuple[str, ...], checker: tuple[str, ...]
 ) -> None:
-    silent(checker, [service / name for service in services.values() for name in names])
+    services = [rendered(**answers_of(choice)) for choice in CHOICES]
+    silent(checker, [service / name for service in services for name in names])
 
 
-def test_the_stitched_compose_file_keeps_the_schema(tmp_path: Path) -> None:
+def test_the_stitched_compose_file_keeps_the_schema(
+    new_service: NewService, tmp_path: Path
+) -> None:
     for service in ("orders", "catalog"):
-        render_service(tmp_path / service, {"name": service, "database": "postgres"})
+        new_service(service, database="postgres")
     stitch(tmp_path)
     schema = ("check-jsonschema", "--builtin-schema=vendor.compose-spec")
     silent(schema, [tmp_path / "compose.yaml"])

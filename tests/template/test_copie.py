@@ -1,4 +1,4 @@
-"""The template as Copier itself renders it, by pytest-copie: every choice, and each refusal."""
+"""The template as Copier itself renders it, by pytest-copie: each stack and database, and each refusal."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from pytest_copie.plugin import Copie
 
-from svcgen.render.render import render_service
 from tests.support.repository import REPOSITORY
-from tests.template.test_template import CHOICES, tree
+from tests.support.services import COVERING, Choice, Rendered, answers_of, tree
 
 GIT = ("git", "-c", "user.name=somebody", "-c", "user.email=somebody@example.com")
 
@@ -29,15 +28,15 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("stack", "database", "calls"), CHOICES)
+@pytest.mark.parametrize("choice", COVERING, ids=str)
 def test_copier_and_svcgen_write_the_same(
-    copie: Copie, exported: Path, tmp_path: Path, stack: str, database: str, calls: list[str]
+    copie: Copie, exported: Path, rendered: Rendered, choice: Choice
 ) -> None:
-    answers = {"name": "orders", "stack": stack, "database": database, "calls": calls}
+    answers = answers_of(choice)
     result = copie.copy(extra_answers=answers, template_dir=exported)
     assert result.exception is None
     assert result.project_dir
-    theirs, ours = tree(result.project_dir), tree(render_service(tmp_path / "orders", answers))
+    theirs, ours = tree(result.project_dir), tree(rendered(**answers))
     assert {name: ours[name] for name in ours if name != ".copier-answers.yml"} == {
         name: theirs[name] for name in theirs if name != ".copier-answers.yml"
     }

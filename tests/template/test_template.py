@@ -16,34 +16,18 @@ import yaml
 from svcgen.render.render import render_service
 from svcgen.template_check.check import check_template
 from svcgen.template_check.cases import HOSTILE
-from tests.support.repository import COPIER_YML, STACKS
+from tests.support.services import CHOICES, PAIRS, Rendered, tree
 
 TEMPLATE = REPOSITORY / "template"
-SETTINGS = COPIER_YML
-DATABASES = tuple(SETTINGS["database"]["choices"].values())
-CALLS: tuple[list[str], ...] = ([], ["catalog"], ["order-items", "catalog"])
 TARGETS = ["run", "dev", "test", "lint", "format", "build", "migrate", "lock", "generate"]
-PAIRS = list(itertools.product(STACKS, DATABASES))
-CHOICES = list(itertools.product(STACKS, DATABASES, CALLS))
-
-Render = Callable[..., Path]
-Tree = dict[str, bytes]
+# Files in all, with a callee: what the contract took, and no more.
+MOST_FILES = {"python": 53, "go": 51, "typescript": 53, "java": 66}
 
 
-@pytest.fixture(scope="session")
-def render(tmp_path_factory: pytest.TempPathFactory) -> Render:
-    """Return a function that writes a service into a new folder."""
-
-    def new(**answers: Any) -> Path:
-        folder = tmp_path_factory.mktemp("render") / answers.setdefault("name", "orders")
-        return render_service(folder, {"stack": "python", **answers})
-
-    return new
-
-
-def tree(folder: Path) -> Tree:
-    found = (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+@pytest.fixture
+def render(rendered: Rendered) -> Rendered:
+    """Return a function that renders answers, by default of a service in Python."""
+    return lambda **answers: rendered(**{"name": "orders", "stack": "python", **answers})
 
 
 def test_it_keeps_all_rules_that_templates_keep() -> None:
@@ -54,7 +38,7 @@ def test_it_keeps_all_rules_that_templates_keep() -> None:
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)
-def test_free_text_stays_the_text_it_was(render: Render, stack: str, database: str) -> None:
+def test_free_text_stays_the_text_it_was(render: Rendered, stack: str, database: str) -> None:
     answers = {"description": HOSTILE[1], "owner": HOSTILE[1][:100]}
     folder = render(stack=stack, database=database, **answers)
     chart = yaml.safe_load((folder / "chart/Chart.yaml").read_text(encoding="utf-8"))
@@ -64,7 +48,7 @@ def test_free_text_stays_the_text_it_was(render: Render, stack: str, database: s
     assert {name: recorded[name] for name in answers} == answers
 
 
-def test_the_order_of_calls_changes_nothing_but_what_was_answered(render: Render) -> None:
+def test_the_order_of_calls_changes_nothing_but_what_was_answered(render: Rendered) -> None:
     one, other = render(calls=["a", "b"]), render(calls=["b", "a"])
     different = {name for name, content in tree(one).items() if tree(other)[name] != content}
     assert different <= {".copier-answers.yml", "chart/registration.yaml"}
@@ -76,13 +60,13 @@ def test_no_name_has_a_blank() -> None:
 
 
 @pytest.mark.parametrize("callee", ["catalog", "order-items", "o", "import"])
-def test_a_caller_has_its_callees_document(render: Render, callee: str) -> None:
+def test_a_caller_has_its_callees_document(render: Rendered, callee: str) -> None:
     caller = render(name="shop", calls=[callee, "other"])
     copy = caller / "clients" / f"{callee}.openapi.json"
     assert copy.read_bytes() == (render(name=callee) / "openapi.json").read_bytes()
 
 
-def test_who_calls_nobody_has_no_clients(render: Render) -> None:
+def test_who_calls_nobody_has_no_clients(render: Rendered) -> None:
     assert not (render() / "clients").exists()
 
 
@@ -97,29 +81,13 @@ def test_the_manifests_of_one_stack_share_their_tools() -> None:
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)
 def test_make_has_the_same_targets_in_every_stack(
-    render: Render, stack: str, database: str
+    render: Rendered, stack: str, database: str
 ) -> None:
     text = (render(stack=stack, database=database) / "Makefile").read_text(encoding="utf-8")
     assert re.findall(r"^([a-z]+):.* ## \S", text, re.MULTILINE) == TARGETS
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)
-def test_a_service_stays_small(render: Render, stack: str, database: str) -> None:
+def test_a_service_has_few_files(render: Rendered, stack: str, database: str) -> None:
     folder = render(stack=stack, database=database, calls=["catalog"])
-    most_files, most_lines = MOST[stack]
-    sources = [path for path in tree(folder) if is_source(Path(path))]
-    lines = sum(len((folder / path).read_text(encoding="utf-8").splitlines()) for path in sources)
-    assert len(tree(folder)) <= most_files
-    assert lines <= most_lines
-
-
-def is_source(path: Path) -> bool:
-    """Tell whether a path holds what runs and is read: not tests, chart and generated clients."""
-    if "clients" in path.parts:
-        return False
-    test = "tests" in path.parts or "test" in path.parts or path.stem.endswith("_test")
-    return path.suffix in {".py", ".go", ".ts", ".java", ".sql"} and not test
-
-
-# Files in all, and lines of source at most: what the contract took, and no more.
-MOST = {"python": (53, 919), "go": (51, 1311), "typescript": (53, 1107), "java": (66, 1500)}
+    assert len(tree(folder)) <= MOST_FILES[stack]

@@ -9,22 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from svcgen.cli.app import app
-from svcgen.templates import git_source as mirror
+from svcgen.templates import git_source
 from svcgen.templates.sources import open_source
-from tests.support.templates import (
-    COPIER_YML,
-    FIRST,
-    SECOND,
-    answered,
-    commit,
-    git,
-    publish,
-    svcgen,
-    write,
-)
+from tests.support.run import answered, svcgen, svcgen_process
+from tests.support.templates import COPIER_YML, FIRST, SECOND, commit, git, publish, write
 from tests.support.terminal import at_terminal
 
 
@@ -56,15 +45,15 @@ def a_new_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 def forget() -> None:
     open_source.cache_clear()
-    mirror._mirror.cache_clear()
-    mirror._fetch_head.cache_clear()
+    for function in vars(git_source).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
 
 
 def typed(*words: str | Path) -> tuple[int, str, str]:
-    """Run the command in this process; return exit code, stdout and stderr."""
-    forget()
-    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    return result.exit_code, result.stdout, result.stderr
+    """Run the command in the current directory; return exit code, stdout and stderr."""
+    done = svcgen(*words, within=Path.cwd())
+    return done.returncode, done.stdout, done.stderr
 
 
 def answers(folder: str = "orders") -> dict[str, object]:
@@ -188,12 +177,12 @@ def test_offline_the_versions_last_seen_are_used_with_a_warning(template: Path) 
     assert made.returncode == 0, made.stderr
     assert made.stderr.startswith(f"{url} cannot be fetched (fatal: ")
     updated = svcgen("update", "--force", "--json", within=Path("orders").absolute())
-    assert [one["new"] for one in answered(updated)] == ["v1.1.0"]
+    assert [one["new"] for one in answered(updated)["services"]] == ["v1.1.0"]
     assert updated.stderr.startswith(f"{url} cannot be fetched (fatal: ")
     listed = svcgen("template", "versions", "--template", template, "--json", within=Path())
     assert (listed.returncode, listed.stdout) == (1, "")  # by this path it was never fetched
     listed = svcgen("template", "versions", "--template", url, "--json", within=Path())
-    assert answered(listed) == ["v1.0.0", "v1.1.0"]
+    assert answered(listed)["template_versions"] == ["v1.0.0", "v1.1.0"]
 
 
 def test_a_command_fetches_once(template: Path, tmp_path: Path) -> None:
@@ -247,7 +236,7 @@ def test_a_mirror_that_was_harmed_heals(template: Path, harm: Callable[[Path], N
 def test_many_commands_at_once_share_one_mirror(template: Path) -> None:
     def list_versions(_number: int) -> list[str]:
         words = ("template", "versions", "--json", "--template", template)
-        return list(answered(svcgen(*words, within=template.parent)))
+        return list(answered(svcgen_process(*words, within=template.parent))["template_versions"])
 
     with ThreadPoolExecutor(4) as pool:
         assert all(found == ["v1.0.0", "v1.1.0"] for found in pool.map(list_versions, range(4)))
@@ -265,7 +254,7 @@ def wanting(template: Path) -> Path:
 def test_tasks_run_only_when_somebody_said_so(wanting: Path) -> None:
     code, _out, err = typed("new", "orders", "--template", wanting)
     assert code == 1
-    assert f"{wanting} wants to run programs of its own (tasks)" in err
+    assert f"{wanting} wants to run its own programs (tasks)" in err
     assert "--trust" in err
     assert not Path("orders").exists()
     assert typed("new", "orders", "--template", wanting, "--trust")[0] == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -26,8 +25,9 @@ from svcgen.templates.sources import open_source
 from svcgen.templates.versions import SOURCE, commit_of, compare, newest, ordered
 from tests.support.releases import change, checkout, release
 from tests.support.repository import STACKS
-from tests.support.templates import answered, git, in_git, svcgen
-from tests.template.test_template import tree
+from tests.support.run import answered, copier, svcgen
+from tests.support.services import tree
+from tests.support.templates import git, in_git
 
 NO_NETWORK = {"GIT_ALLOW_PROTOCOL": "none"}
 
@@ -84,7 +84,7 @@ def test_tags_that_are_no_versions_are_left_out() -> None:
 def test_new_takes_any_released_version_without_a_network(carried: Path, tmp_path: Path) -> None:
     assert carried.is_file()
     listed = svcgen("template", "versions", "--json", within=tmp_path, **NO_NETWORK)
-    assert answered(listed) == ["v1.0.0", "v1.1.0"]
+    assert answered(listed)["template_versions"] == ["v1.0.0", "v1.1.0"]
     for version, lines in (("v1.0.0", 0), ("v1.1.0", 1)):
         made = svcgen(
             "new", f"orders{lines}", version, "--ref", version, within=tmp_path, **NO_NETWORK
@@ -325,20 +325,13 @@ def test_plain_copier_updates_what_a_release_made(served: str, tmp_path: Path) -
         "GIT_CONFIG_VALUE_0": SOURCE,
         "COPIER_CACHE_DIR": str(tmp_path / "copier"),
     }
-    assert copier("check-update", "--quiet", within=orders, **instead) == 2  # there is a newer one
-    assert copier("update", "--defaults", within=orders, **instead) == 0
+    look = ("check-update", "--quiet")
+    assert copier(*look, within=orders, **instead).returncode == 2  # there is a newer one
+    assert copier("update", "--defaults", within=orders, **instead).returncode == 0
     version = open_source().obtain("v1.1.0")
     ours = render_version(version, tmp_path / "ours/orders", {"name": "orders"})
     assert tree(orders) == tree(ours)
-    assert copier("check-update", "--quiet", within=orders, **instead) == 0
-
-
-def copier(*words: str, within: Path, **variables: str) -> int:
-    command = [sys.executable, "-m", "copier", *words]
-    environment = {**os.environ, **variables}
-    done = subprocess.run(command, cwd=within, env=environment, capture_output=True, text=True)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode
+    assert copier(*look, within=orders, **instead).returncode == 0
 
 
 def test_a_render_starts_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

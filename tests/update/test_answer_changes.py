@@ -18,9 +18,10 @@ from svcgen.render.refusals import render_stored
 from svcgen.service import read_service
 from svcgen.templates.base import Version
 from svcgen.templates.declaration import read_declaration
-from svcgen.update.stored_answers import carried, refuse_forgotten
+from svcgen.update.stored_answers import migrate_answers, require_declared_answers
 from tests.support.repository import REPOSITORY, NewService
-from tests.support.templates import ANSWERS, in_git, publish, svcgen
+from tests.support.run import svcgen
+from tests.support.templates import ANSWERS, in_git, publish
 
 Asked = Mapping[str, object]
 
@@ -69,7 +70,7 @@ def test_a_declared_change_is_replayed(
     old = Version("templates", "v1.0.0", tmp_path)
     told = {"answers": [{"version": "v1.1.0", **change}]}
     new = template(tmp_path, "v1.1.0", asking(*asked), told)
-    assert carried(stored, old, new) == wanted
+    assert migrate_answers(stored, old, new) == wanted
 
 
 @pytest.mark.parametrize(
@@ -91,12 +92,14 @@ def test_changes_are_replayed_after_the_version_that_a_service_has(
         ]
     }
     new = template(tmp_path, "v1.2.0", asking("c"), told)
-    assert carried({"a": 1}, Version("templates", old, tmp_path), new) == wanted
+    assert migrate_answers({"a": 1}, Version("templates", old, tmp_path), new) == wanted
 
 
 def test_a_template_that_tells_nothing_changes_nothing(tmp_path: Path) -> None:
     new = template(tmp_path, "v2.0.0", asking("owner"))
-    assert carried({"owner": "a"}, Version("templates", "v1.0.0", tmp_path), new) == {"owner": "a"}
+    assert migrate_answers({"owner": "a"}, Version("templates", "v1.0.0", tmp_path), new) == {
+        "owner": "a"
+    }
     assert read_declaration(new).manifests == {}
 
 
@@ -174,13 +177,13 @@ def test_two_updates_answer_as_one_and_every_question_has_its_answer(
             template(Path(folder), f"v1.{at}.0", asking(*asked), {"answers": changes[:at]})
             for at, asked in enumerate(after)
         ]
-        whole = carried(answers, versions[0], versions[-1])
-        halfway = carried(answers, versions[0], versions[stop])
-        assert carried(halfway, versions[stop], versions[-1]) == whole
+        whole = migrate_answers(answers, versions[0], versions[-1])
+        halfway = migrate_answers(answers, versions[0], versions[stop])
+        assert migrate_answers(halfway, versions[stop], versions[-1]) == whole
         assert set(whole) <= after[-1]
-        everything = carried(dict.fromkeys(after[0], 0), versions[0], versions[-1])
+        everything = migrate_answers(dict.fromkeys(after[0], 0), versions[0], versions[-1])
         assert set(everything) == after[-1], "each question has an answer"
-        refuse_forgotten(versions[0], versions[-1])
+        require_declared_answers(versions[0], versions[-1])
 
 
 @pytest.mark.parametrize(
@@ -200,10 +203,10 @@ def test_a_release_says_what_became_of_each_question(
     old = template(tmp_path, "v1.0.0", asking("owner", "name"))
     new = template(tmp_path, "v1.1.0", asking(*asked), {"answers": changes})
     if not problem:
-        refuse_forgotten(old, new)
+        require_declared_answers(old, new)
         return
     with pytest.raises(SvcgenError) as refused:
-        refuse_forgotten(old, new)
+        require_declared_answers(old, new)
     assert problem in refused.value.problem
     assert "v1.1.0" in refused.value.advice
 

@@ -13,17 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.templates import (
-    FIRST,
-    SECOND,
-    SOMEBODY,
-    answered,
-    commit,
-    git,
-    in_git,
-    publish,
-    svcgen,
-)
+from tests.support.run import SOMEBODY, answered, svcgen, svcgen_process
+from tests.support.templates import FIRST, SECOND, commit, git, in_git, publish
 from tests.support.templates import write as put
 from tests.support.updates import own_cache, text, versions
 
@@ -143,7 +134,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], Settings, str]] = {
     "broken settings": (break_settings, {}, "bad config"),
     "a sparse checkout": (check_out_a_part, {}, "sparse-checkout add orders"),
     "another user's repository": (give_away, {}, "safe.directory"),
-    "nobody": (forget_who, ANONYMOUS, "who you are"),
+    "nobody": (forget_who, ANONYMOUS, "user.name and user.email"),
 }
 
 
@@ -249,7 +240,7 @@ def test_where_git_keeps_no_modes_they_are_no_edit(shop: Path) -> None:
     for path in (shop / "orders").rglob("*"):
         path.chmod(0o755)
     assert "No drift" in svcgen("drift", "orders", within=shop).stdout
-    (outcome,) = answered(svcgen("update", "orders", "--json", within=shop))
+    (outcome,) = answered(svcgen("update", "orders", "--json", within=shop))["services"]
     assert not outcome["lock_needed"]
     assert (shop / "orders/Dockerfile").stat().st_mode & 0o111
 
@@ -280,7 +271,7 @@ def without_home(shop: Path) -> subprocess.CompletedProcess[str]:
         "os.environ.pop('HOME', None)\n"
     )
     variables = {"PYTHONPATH": str(shop), "SVCGEN_CACHE_DIR": "", "XDG_CACHE_HOME": ""}
-    return svcgen("new", "stock", "--yes", within=shop, **variables)
+    return svcgen_process("new", "stock", "--yes", within=shop, **variables)
 
 
 def in_a_folder_that_is_gone(shop: Path) -> subprocess.CompletedProcess[str]:
@@ -417,7 +408,7 @@ def test_a_commit_that_is_broken_off_leaves_branch_and_index(shop: Path) -> None
     assert soon(lambda: (shop / ".git/refs/heads/newer").exists() and staged(shop) != "")
     os.killpg(begun.pid, signal.SIGINT)
     _, said = begun.communicate()
-    assert b"puts back" in said
+    assert b"undoes" in said
     assert git("branch", "--list", within=shop) == "* main\n"
     assert staged(shop) == ""
     (shop / ".git/hooks/pre-commit").unlink()

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support import kill_points as faults
 from tests.support.templates import git, in_git
-from tests.support.updates import Make, made, own_cache, versions
+from tests.support.updates import Make, created, made, own_cache, versions
 
-__all__ = ["made", "own_cache", "versions"]
+__all__ = ["created", "made", "own_cache", "versions"]
 pytestmark = pytest.mark.slow
 MOMENTS = 50
 MOMENTS_OF_A_FLEET = 15  # each starts processes, twice

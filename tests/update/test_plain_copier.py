@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import yaml
 from svcgen.render.render import render_service, seeded_patterns
 from svcgen.templates.sources import open_source
 from tests.support.repository import REPOSITORY
-from tests.support.templates import SOMEBODY
-from tests.template.test_template import Tree, tree
+from tests.support.run import SOMEBODY, copier
+from tests.support.services import Tree, tree
 
 ANSWERS = {
     "name": "orders",
@@ -27,16 +26,15 @@ ANSWERS = {
 
 
 def run(*words: str | Path, within: Path) -> None:
-    cache = {"COPIER_CACHE_DIR": str(within.parent / "cache")}
-    surroundings = {**os.environ, **SOMEBODY, **cache}
-    done = subprocess.run(
-        words, cwd=within, env=surroundings, capture_output=True, text=True, check=False
-    )
+    environment = {**os.environ, **SOMEBODY}
+    done = subprocess.run(words, cwd=within, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def copier(*words: str | Path, within: Path) -> None:
-    run(sys.executable, "-m", "copier", *words, "--quiet", "--defaults", within=within)
+def plain_copier(*words: str | Path, within: Path) -> None:
+    variables = {**SOMEBODY, "COPIER_CACHE_DIR": str(within.parent / "cache")}
+    done = copier(*words, "--quiet", "--defaults", within=within, **variables)
+    assert done.returncode == 0, done.stderr
 
 
 def commit(folder: Path, tag: str) -> None:
@@ -66,7 +64,9 @@ def copied(repository: Path, tmp_path: Path) -> Path:
     answers = tmp_path / "answers.yml"
     answers.write_text(yaml.safe_dump(ANSWERS))
     source = f"git+file://{repository}"
-    copier("copy", "--vcs-ref=HEAD", f"--data-file={answers}", source, "orders", within=tmp_path)
+    plain_copier(
+        "copy", "--vcs-ref=HEAD", f"--data-file={answers}", source, "orders", within=tmp_path
+    )
     return tmp_path / "orders"
 
 
@@ -92,7 +92,7 @@ def test_an_update_merges_every_managed_path_and_no_seeded_one(
         if path.is_file() and "answers" not in path.name:
             path.write_bytes(path.read_bytes() + b"# newer\n")
     commit(repository, "v2.0.0")
-    copier("update", within=copied)
+    plain_copier("update", within=copied)
     changed = {name for name, content in tree(copied).items() if before[name] != content}
     assert set(before) - changed == {name for name in before if is_seeded(name)}
 

@@ -12,21 +12,11 @@ import pytest
 import yaml
 
 from svcgen.render.render import render_service
-from tests.contract.conftest import postgres
 from tests.support.checkout import environment_of
+from tests.support.postgres import postgres
 from tests.support.repository import STACKS, STACKS_HERE
-from tests.support.templates import (
-    ANSWERS,
-    COPIER_YML,
-    SECOND,
-    answered,
-    commit,
-    git,
-    in_git,
-    publish,
-    svcgen,
-    write,
-)
+from tests.support.run import answered, svcgen
+from tests.support.templates import ANSWERS, COPIER_YML, SECOND, commit, git, in_git, publish, write
 
 __all__ = ["postgres"]
 
@@ -104,7 +94,7 @@ def test_a_seeded_file_that_the_user_has_changed_is_a_conflict(orders: Path) -> 
     write(orders, {"src/store.py": "STORE = MINE\n"})
     commit(orders)
     done = svcgen("reconfigure", "orders", "-d", "database=postgres", "--json", within=orders)
-    (outcome,) = answered(done, 3)
+    (outcome,) = answered(done, 3)["services"]
     assert [conflict["path"] for conflict in outcome["conflicts"]] == ["src/store.py"]
     marked = text(orders, "src/store.py")
     for line in ("STORE = MINE", "STORE = 'none'", "STORE = 'postgres'", "the former answers"):

@@ -15,27 +15,26 @@ import yaml
 from svcgen.errors import SvcgenError
 from svcgen.merge.files import File, write_file
 from svcgen.update import transaction as apply
-from svcgen.update.jobs import jobs
-from svcgen.update.model import Options
+from svcgen.update.jobs import plan_updates
+from svcgen.update.model import UpdateOptions
 from svcgen.update.selection import select
-from svcgen.update.transaction import locked
+from svcgen.update.transaction import service_lock
 from svcgen.update.worker import update_service
+from tests.support.run import answered, svcgen
 from tests.support.templates import (
     COPIER_YML,
     FIRST,
     SECOND,
     Files,
-    answered,
     commit,
     git,
     in_git,
     publish,
-    svcgen,
     write,
 )
-from tests.support.updates import Make, made, own_cache, text, versions
+from tests.support.updates import Make, created, made, own_cache, text, versions
 
-__all__ = ["made", "own_cache", "versions"]
+__all__ = ["created", "made", "own_cache", "versions"]
 
 MARKED = "<<<<<<< yours"
 
@@ -56,7 +55,7 @@ def test_an_update_takes_the_newer_and_keeps_each_edit(orders: Path) -> None:
     write(orders, {"Dockerfile": text(orders, "Dockerfile").replace("scratch", "debian")})
     write(orders, {"src/store.py": "MINE = {}\n", "src/own.py": "own = 1\n"})
     commit(orders)
-    (outcome,) = answered(svcgen("update", "--json", within=orders))
+    (outcome,) = answered(svcgen("update", "--json", within=orders))["services"]
     assert (outcome["old"], outcome["new"], outcome["state"]) == ("v1.0.0", "v1.1.0", "updated")
     assert text(orders, "Dockerfile") == "FROM debian\n\nUSER 65532\n\nCOPY . /\n\nCMD two\n"
     assert text(orders, "src/store.py") == "MINE = {}\n"
@@ -70,7 +69,7 @@ def test_what_is_current_stays_as_it_is(orders: Path) -> None:
     svcgen("update", within=orders)
     commit(orders)
     before = state(orders)
-    (outcome,) = answered(svcgen("update", "--json", within=orders))
+    (outcome,) = answered(svcgen("update", "--json", within=orders))["services"]
     assert outcome["state"] == "current"
     assert state(orders) == before
 
@@ -82,7 +81,7 @@ def test_a_lock_is_taken_with_its_manifest_and_left_without(made: Make, tmp_path
         {"pyproject.toml": text(left, "pyproject.toml").replace('"log', '"own==1.0",\n    "log')},
     )
     in_git(tmp_path)
-    outcomes = answered(svcgen("update", "--all", "--json", within=tmp_path))
+    outcomes = answered(svcgen("update", "--all", "--json", within=tmp_path))["services"]
     needed = {outcome["service"]: outcome["lock_needed"] for outcome in outcomes}
     assert needed == {"left": True, "taken": False}
     assert text(taken, "requirements.txt") == "web==2.0\nlog==1.0\n"
@@ -97,7 +96,7 @@ def conflicted(orders: Path) -> Path:
     write(orders, {"Dockerfile": text(orders, "Dockerfile").replace("CMD one", "CMD mine")})
     commit(orders)
     done = svcgen("update", "--json", within=orders)
-    (outcome,) = answered(done, 3)
+    (outcome,) = answered(done, 3)["services"]
     assert [conflict["path"] for conflict in outcome["conflicts"]] == ["Dockerfile"]
     return orders
 
@@ -108,7 +107,7 @@ def test_a_conflict_shows_all_three_versions_and_waits(conflicted: Path) -> None
         assert line in marked
     again = svcgen("update", within=conflicted)
     assert again.returncode == 1
-    assert "open update" in again.stderr
+    assert "is in progress" in again.stderr
     assert "--continue" in again.stderr
     early = svcgen("update", "--continue", within=conflicted)
     assert early.returncode == 1
@@ -130,7 +129,7 @@ def test_abort_brings_all_back(conflicted: Path) -> None:
     assert git("status", "--porcelain", within=conflicted) == ""
     nothing = svcgen("update", "--abort", within=conflicted)
     assert nothing.returncode == 1
-    assert "No update is open" in nothing.stderr
+    assert "No update in progress" in nothing.stderr
 
 
 def detach(folder: Path) -> None:
@@ -160,8 +159,8 @@ REFUSED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "an untracked file": (lambda folder: write(folder, {"new.py": "x\n"}), (), "not committed"),
     "no git repository": (lambda folder: shutil.rmtree(folder / ".git"), (), "--force"),
     "a detached head": (detach, ("--commit",), "detached HEAD"),
-    "a branch that is there": (lambda _: None, ("--branch", "other"), "there already"),
-    "a branch that cannot be": (lambda _: None, ("--branch", "a..b"), "no name for a branch"),
+    "a branch that is there": (lambda _: None, ("--branch", "other"), "already exists"),
+    "a branch that cannot be": (lambda _: None, ("--branch", "a..b"), "not a name for a branch"),
     "a version that is not there": (lambda _: None, ("--ref", "v0.9.0"), "v0.9.0"),
     "broken answers": (
         lambda folder: edit_answers(folder, "name:", "name: ["),
@@ -179,7 +178,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
         (),
         "v9.0.0",
     ),
-    "no program git": (lambda _: None, (), "There is no program git"),
+    "git is not installed": (lambda _: None, (), "git is not installed"),
     "a way back": (
         lambda folder: edit_answers(folder, "v1.0.0", "v1.1.0"),
         ("--ref", "v1.0.0"),
@@ -196,7 +195,7 @@ def test_what_cannot_be_updated_is_refused_and_untouched(
     git("branch", "other", within=orders)
     spoil(orders)
     before = state(orders)
-    variables = {"PATH": str(tmp_path)} if "no program" in reason else {}
+    variables = {"PATH": str(tmp_path)} if "not installed" in reason else {}
     done = svcgen("update", *words, within=orders, **variables)
     assert done.returncode == 1, done.stdout + done.stderr
     assert said in done.stderr
@@ -289,7 +288,7 @@ def test_a_patch_has_the_bytes_of_a_file_that_is_no_utf_8(orders: Path) -> None:
     subprocess.run(["git", "apply", "-"], cwd=orders, input=patch, check=True)
     assert (orders / "Dockerfile").read_bytes() == latin.replace(b"one", b"two")
     git("stash", "--quiet", "--include-untracked", within=orders)
-    (outcome,) = answered(svcgen("update", "--dry-run", "--json", within=orders))
+    (outcome,) = answered(svcgen("update", "--dry-run", "--json", within=orders))["services"]
     assert "# caf\ufffd" in outcome["diff"]
 
 
@@ -368,17 +367,17 @@ def test_what_was_edited_since_a_run_was_killed_is_kept(killed: Path) -> None:
 
 
 def test_two_updates_of_one_service_do_not_meet(orders: Path) -> None:
-    with locked(orders):
+    with service_lock(orders):
         done = svcgen("update", within=orders)
     assert done.returncode == 1
-    assert "Another update of orders is at work" in done.stderr
+    assert "Another update of orders is running" in done.stderr
     assert git("status", "--porcelain", within=orders) == ""
 
 
 def test_what_cannot_be_written_to_its_end_is_put_back(
     orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (job,), _ended = jobs(select(orders, [], everything=False), Options())
+    (job,), _ended = plan_updates(select(orders, [], everything=False), UpdateOptions())
     written: list[str] = []
 
     def full_disk(folder: Path, path: str, file: File) -> None:
@@ -450,4 +449,4 @@ def test_what_the_user_deleted_stays_deleted_and_is_told(orders: Path) -> None:
     done = svcgen("update", within=orders)
     assert done.returncode == 0, done.stderr
     assert not (orders / "Dockerfile").exists()
-    assert "stays deleted, though the template changed it: Dockerfile" in done.stderr
+    assert "you deleted these files, so they stay deleted: Dockerfile" in done.stderr

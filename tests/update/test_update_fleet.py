@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from svcgen.update.jobs import jobs
-from svcgen.update.model import Options
+from svcgen.update.jobs import plan_updates
+from svcgen.update.model import UpdateOptions
 from svcgen.update.selection import select
 from svcgen.update.worker import update_service
-from tests.support.templates import answered, commit, git, in_git, svcgen, write
+from tests.support.run import answered, svcgen
+from tests.support.templates import commit, git, in_git, write
 from tests.support.terminal import at_terminal
-from tests.support.updates import Make, made, own_cache, text, versions
+from tests.support.updates import Make, created, made, own_cache, text, versions
 
-__all__ = ["made", "own_cache", "versions"]
+__all__ = ["created", "made", "own_cache", "versions"]
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def three(made: Make, tmp_path: Path) -> Path:
 
 
 def states(done: subprocess.CompletedProcess[str], code: int) -> dict[str, str]:
-    outcomes: list[dict[str, Any]] = answered(done, code)
+    outcomes: list[dict[str, Any]] = answered(done, code)["services"]
     return {outcome["service"]: outcome["state"] for outcome in outcomes}
 
 
@@ -81,7 +82,7 @@ def test_at_a_terminal_all_are_updated_when_a_person_says_so(three: Path) -> Non
 def test_a_failed_canary_keeps_the_rest_from_it(three: Path) -> None:
     words = ("update", "--all", "--json", "--canary", "2")
     found = states(svcgen(*words, within=three), 3)
-    assert found == {"catalog": "updated", "orders": "conflicts", "stock": "not-begun"}
+    assert found == {"catalog": "updated", "orders": "conflicts", "stock": "skipped"}
     assert git("status", "--porcelain", within=three / "stock") == ""
 
 
@@ -95,9 +96,10 @@ def test_a_service_whose_tests_fail_is_put_back(three: Path) -> None:
     write(three / "stock", {"Makefile": broken})
     commit(three / "stock")
     words = ("update", "catalog", "stock", "--test", "--json")
-    outcomes = {one["service"]: one for one in answered(svcgen(*words, within=three), 3)}
+    services = answered(svcgen(*words, within=three), 3)["services"]
+    outcomes = {service["service"]: service for service in services}
     assert outcomes["catalog"]["state"] == "updated"
-    assert outcomes["stock"]["state"] == "put-back"
+    assert outcomes["stock"]["state"] == "reverted"
     assert "it is broken" in outcomes["stock"]["problem"]
     assert git("status", "--porcelain", within=three / "stock") == ""
     assert not list((three / "stock").glob(".svcgen-*"))
@@ -116,8 +118,9 @@ def test_locks_that_cannot_be_made_leave_all_as_it_was(three: Path) -> None:
     failing = f"lock generate:\n\t@{half}; echo no registry; false\n"
     write(three / "stock", {"Makefile": failing})
     commit(three / "stock")
-    (outcome,) = answered(svcgen("update", "stock", "--lock", "--json", within=three), 3)
-    assert (outcome["state"], "no registry" in outcome["problem"]) == ("put-back", True)
+    done = svcgen("update", "stock", "--lock", "--json", within=three)
+    (outcome,) = answered(done, 3)["services"]
+    assert (outcome["state"], "no registry" in outcome["problem"]) == ("reverted", True)
     assert git("status", "--porcelain", within=three / "stock") == ""
 
 
@@ -138,7 +141,7 @@ def test_a_hook_that_refuses_the_commit_leaves_all_as_it_was(three: Path) -> Non
     hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
     hook.chmod(0o755)
     words = ("update", "stock", "--branch", "newer", "--json")
-    (outcome,) = answered(svcgen(*words, within=three), 1)
+    (outcome,) = answered(svcgen(*words, within=three), 1)["services"]
     assert "not today" in outcome["problem"]
     assert git("status", "--porcelain", within=three / "stock") == ""
     assert git("branch", "--format=%(refname:short)", within=three / "stock") == "main\n"
@@ -185,13 +188,15 @@ def test_a_worker_that_is_killed_takes_no_other_service_along(three: Path) -> No
 def test_a_worker_that_comes_late_leaves_another_runs_update_alone(three: Path) -> None:
     """Its job was found before the other run began, whose conflicts are resolved."""
     orders = three / "orders"
-    (late,), _ended = jobs(select(three, ["orders"], everything=False), Options(ref="v1.1.0"))
+    (late,), _ended = plan_updates(
+        select(three, ["orders"], everything=False), UpdateOptions(ref="v1.1.0")
+    )
     assert svcgen("update", "orders", within=three).returncode == 3
     write(orders, {"Dockerfile": "CMD both\n"})
     outcome = update_service(late)
-    assert (outcome.state, "open update" in outcome.problem) == ("failed", True)
+    assert (outcome.state, "is in progress" in outcome.problem) == ("failed", True)
     assert text(orders, "Dockerfile") == "CMD both\n"
     assert svcgen("update", "orders", "--continue", within=three).returncode == 0
     outcome = update_service(late)
-    assert (outcome.state, "is at v1.1.0 by now" in outcome.problem) == ("failed", True)
+    assert (outcome.state, "is now at v1.1.0" in outcome.problem) == ("failed", True)
     assert text(orders, "Dockerfile") == "CMD both\n"

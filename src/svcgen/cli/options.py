@@ -1,26 +1,81 @@
-"""What the parts of the command line share: options, exit codes, and who may allow what."""
+"""What the commands share: options, exit codes, the workspace, and questions to the user."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-FOUND_SOMETHING = 3  # done, and the user is needed
+from svcgen.cli.completion import complete_from, complete_services
 
-Trust = Annotated[bool, typer.Option("--trust", help="Let the template run programs of its own.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
+if TYPE_CHECKING:
+    from svcgen.workspace import Workspace
+
+FOUND_SOMETHING = 3  # the command succeeded, and the user has to act
+
+Trust = Annotated[bool, typer.Option("--trust", help="Allow the template to run its programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="docker|local",
+        help="Where the services run; default: docker if its engine runs, else local.",
+        autocompletion=complete_from("docker", "local"),
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(metavar="PORT", min=1, max=65535, help="Gateway's port; default: 8000."),
+]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Name of a service.", autocompletion=complete_services),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Names of services.", autocompletion=complete_services),
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", "-d", metavar="QUESTION=ANSWER", help="Answer a question; can be repeated."
+    ),
+]
+DataFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Read answers from a YAML file.")
+]
+TemplateSource = Annotated[
+    str,
+    typer.Option(
+        "--template", metavar="SOURCE", help="URL or folder of a template; default: svcgen's own."
+    ),
+]
+Ref = Annotated[
+    str, typer.Option(metavar="VERSION", help="Version of the template; default: the newest.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the changes as a diff only.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Also overwrite changes that are in no commit.")
+]
+
+
+def current_workspace() -> Workspace:
+    """Read the workspace of the current directory."""
+    from svcgen.workspace import open_workspace
+
+    return open_workspace(Path.cwd())
 
 
 def terminal() -> bool:
-    """Tell whether a person can be asked."""
+    """Return whether the user can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def allows(trust: bool, *, asked: bool = False) -> Callable[[str], bool]:
-    """Return what says whether a template may do what it wishes: an option, or a person."""
+    """Return the function that decides about a template's programs: an option, or the user."""
     return lambda wish: (
         trust or (asked and terminal() and typer.confirm(f"{wish}. Do you trust it?"))
     )

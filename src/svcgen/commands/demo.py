@@ -41,7 +41,7 @@ Request = tuple[str, str, dict[str, str] | None]
 
 
 @dataclass(frozen=True)
-class Answer:
+class DemoResponse:
     """One request through the gateway and what came back."""
 
     method: str
@@ -51,16 +51,16 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Demo:
+class DemoResult:
     """A fleet that was made, started and called."""
 
     folder: Path
     fleet: UpResult
-    answers: tuple[Answer, ...]
+    answers: tuple[DemoResponse, ...]
 
 
 @contextmanager
-def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterator[Demo]:
+def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterator[DemoResult]:
     """Make services in a folder for the purpose, run and call them; in the end, end all.
 
     There is one for each stack whose toolchain is on this machine, and two at least.
@@ -73,7 +73,9 @@ def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterato
         _write(root, services, report)
         try:
             fleet = up(open_workspace(root), engine=engine, port=port, report=report)
-            yield Demo(root, fleet, tuple(_ask(fleet.url, *one) for one in _requests(services)))
+            yield DemoResult(
+                root, fleet, tuple(_ask(fleet.url, *one) for one in _requests(services))
+            )
         finally:
             down(open_workspace(root), volumes=True, report=report)
 
@@ -108,14 +110,14 @@ def _write(root: Path, services: Sequence[Mapping[str, Any]], report: Report) ->
         report(made.name, f"{len(made.files)} files in {answers['stack']} written to {made.folder}")
 
 
-def _ask(url: str, method: str, path: str, body: dict[str, str] | None) -> Answer:
+def _ask(url: str, method: str, path: str, body: dict[str, str] | None) -> DemoResponse:
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(  # noqa: S310 (the gateway's own URL)
         url + path, data, {"content-type": "application/json"}, method=method
     )
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 (as above)
-            return Answer(method, path, answer.status, json.load(answer))
+            return DemoResponse(method, path, answer.status, json.load(answer))
     except (URLError, TimeoutError, ValueError) as error:
         raise SvcgenError(
             f"{method} {path} was not answered as it should be: {error}",

@@ -1,8 +1,8 @@
-"""`svcgen drift`: managed files that are not as their template version rendered them."""
+"""`svcgen drift`: find managed files that differ from the template, and restore them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -14,19 +14,19 @@ from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.patterns import matcher
 from svcgen.templates.sources import open_source
-from svcgen.update.drift import MISSING, Drifted, drifted
+from svcgen.update.drift import MISSING, find_drift
 from svcgen.update.pool import in_processes
-from svcgen.update.repository import refuse_sparse, repository_of
-from svcgen.update.restore import restore, unified
+from svcgen.update.repository import repository_of, require_full_checkout
+from svcgen.update.restore import drift_diff, restore
 from svcgen.update.selection import Selection
 from svcgen.workspace import Workspace, find_services
 
-_FEW = 4  # services: starting processes would take longer than looking at so few
+_FEW = 4  # services: fewer are compared sooner than processes start
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A file that differs; `state` is changed, mode, missing, or blocked (by what is there)."""
+    """A file that differs; `state` is changed, mode, missing or blocked (another file is there)."""
 
     path: str
     state: str
@@ -34,10 +34,11 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What was found in one service: files that differ, and those that svcgen.yaml allows to.
+class DriftResult:
+    """The result for one service: files that differ, and those that svcgen.yaml allows to differ.
 
-    `fixed` are the files that were restored; `error` says why nothing is known, or was restored.
+    `fixed` are the files that were restored. `error` says why the service was not compared, or not
+    restored.
     """
 
     service: str
@@ -55,8 +56,8 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class How:
-    """What is done about a file that differs: shown, restored, even where an edit is lost by it."""
+class DriftOptions:
+    """What to do about a file that differs: show it, restore it, even if an edit is lost."""
 
     diff: bool = False
     fix: bool = False
@@ -65,109 +66,103 @@ class How:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _DriftJob:
     service: Service
     version: Version
     allowed: tuple[str, ...]
-    how: How
-    place: str
+    options: DriftOptions
+    prefix: str
     trusted: bool
 
 
-def drift(selection: Selection, how: How) -> tuple[Looked, ...]:
-    """Compare services with what their own template versions rendered, and restore them if told.
+def drift(selection: Selection, options: DriftOptions) -> tuple[DriftResult, ...]:
+    """Compare services with the renders of their own template versions; restore files on request.
 
-    A service that cannot be compared or restored says why, and the others go on. Raises
-    SvcgenError when svcgen.yaml is faulty.
+    A service that cannot be compared or restored has an error in its result, and the others go on.
+    Raises SvcgenError when svcgen.yaml is faulty.
     """
-    allow = _allow_list(selection.workspace)
-    found = [_failed(folder.name, folder, error) for folder, error in selection.unreadable]
+    allowed = _allowed_patterns(selection.workspace)
+    results = [
+        DriftResult(folder.name, "", folder, error=error.sentence)
+        for folder, error in selection.unreadable
+    ]
     jobs = []
     for service in selection.services:
         try:
-            jobs.append(_job(service, selection.place(service), allow(service.name), how))
+            version = _own_version(service)
+            trusted = may_run(version, options.allows)
         except SvcgenError as error:
-            found.append(_failed(service.name, service.folder, error, service.version))
-    found += map(_look, jobs) if len(jobs) < _FEW else in_processes(_look, jobs, _broken_off)
-    return tuple(sorted(found, key=lambda one: (one.service, str(one.folder))))
+            result = DriftResult(service.name, service.version, service.folder)
+            results.append(replace(result, error=error.sentence))
+            continue
+        # A worker process cannot get a function: what it would return is known here.
+        plain = replace(options, allows=never)
+        prefix = selection.prefix(service)
+        jobs.append(_DriftJob(service, version, allowed(service.name), plain, prefix, trusted))
+    compared = map(_compare, jobs) if len(jobs) < _FEW else in_processes(_compare, jobs, _broken)
+    results += compared
+    return tuple(sorted(results, key=lambda result: (result.service, str(result.folder))))
 
 
-def _allow_list(workspace: Workspace) -> Callable[[str], tuple[str, ...]]:
-    """Return what gives the patterns of files that may differ in a service of this name."""
-    allowed = workspace.settings.drift
-    # The workspace of a selection may have only the service that the command is about.
+def _allowed_patterns(workspace: Workspace) -> Callable[[str], tuple[str, ...]]:
+    """Return a function from a service's name to the patterns of files that may differ in it."""
+    settings = workspace.settings.drift
+    # The workspace of a selection may have only the service that the command works on.
     services, unreadable = find_services(workspace.root, workspace.settings)
-    if not unreadable:
-        _refuse_unknown(allowed.services, [service.name for service in services])
+    names = [service.name for service in services]
+    unknown = next((name for name in settings.services if name not in names), None)
+    if unknown and not unreadable:
+        raise SvcgenError(
+            f"{SETTINGS_FILE}: drift.services names {unknown}, which is not a service here.",
+            did_you_mean(unknown, names, "`svcgen list` shows the services."),
+        )
     try:
-        matcher([*allowed.allow, *chain(*allowed.services.values())])
+        matcher([*settings.allow, *chain(*settings.services.values())])
     except SvcgenError as error:
         raise SvcgenError(f"{SETTINGS_FILE}: drift: {error.problem}", error.advice) from error
-    return lambda name: (*allowed.allow, *allowed.services.get(name, ()))
-
-
-def _refuse_unknown(named: Iterable[str], names: Sequence[str]) -> None:
-    for name in named:
-        if name not in names:
-            raise SvcgenError(
-                f"{SETTINGS_FILE}: drift.services names {name}, which is no service here.",
-                did_you_mean(name, names, "`svcgen list` shows them."),
-            )
-
-
-def _job(service: Service, place: str, allowed: tuple[str, ...], how: How) -> _Job:
-    version = _own_version(service)
-    trusted = may_run(version, how.allows)
-    # A worker process is given no function: what it answers is known here.
-    return _Job(service, version, allowed, replace(how, allows=never), place, trusted)
+    return lambda name: (*settings.allow, *settings.services.get(name, ()))
 
 
 def _own_version(service: Service) -> Version:
     if not service.version:
         raise SvcgenError(
-            "It was made from a folder without versions: what that rendered then is not known.",
+            "It was created from a folder without versions, so its render is not known.",
             "Keep the template in git.",
         )
     return open_source(service.template).obtain(service.version)
 
 
-def _look(job: _Job) -> Looked:
-    """Look at one service, as a worker process does it."""
-    looked = Looked(job.service.name, job.version.name, job.service.folder)
+def _compare(job: _DriftJob) -> DriftResult:
+    """Compare one service, as a worker process does it."""
+    folder, options = job.service.folder, job.options
+    result = DriftResult(job.service.name, job.version.name, folder)
     try:
-        allowed = matcher(job.allowed)
-        differ = drifted(job.service.folder, job.version, trusted=job.trusted)
-        _refuse_part(job.service.folder, differ)
-        files = [one for one in differ if not allowed(one.path)]
-        passed = tuple(one.path for one in differ if allowed(one.path))
-        shown = tuple(_difference(job, one) for one in files)
-        looked = replace(looked, files=shown, allowed=passed)
-        if job.how.fix and files:
-            restore(job.service.folder, job.version, files, force=job.how.force)
-            looked = replace(looked, fixed=tuple(one.path for one in files))
+        is_allowed = matcher(job.allowed)
+        differences = find_drift(folder, job.version, trusted=job.trusted)
+        missing = any(file.state == MISSING for file in differences)
+        if missing and (repository := repository_of(folder)):
+            require_full_checkout(repository, folder)  # they may only be not checked out
+        files = [file for file in differences if not is_allowed(file.path)]
+        shown = [
+            Difference(
+                file.path,
+                file.state,
+                drift_diff(job.version, file, job.prefix) if options.diff else "",
+            )
+            for file in files
+        ]
+        allowed = tuple(file.path for file in differences if is_allowed(file.path))
+        result = replace(result, files=tuple(shown), allowed=allowed)
+        if options.fix and files:
+            restore(folder, job.version, files, force=options.force)
+            result = replace(result, fixed=tuple(file.path for file in files))
     except SvcgenError as error:
-        return replace(looked, error=error.sentence)
-    except OSError as error:  # a full disk, a folder that is closed: other services go on
-        return replace(looked, error=f"It could not be compared: {error}.")
-    return looked
+        return replace(result, error=error.sentence)
+    except OSError as error:  # a full disk, a folder without permission: other services go on
+        return replace(result, error=f"It could not be compared: {error}.")
+    return result
 
 
-def _refuse_part(folder: Path, differ: Iterable[Drifted]) -> None:
-    """Refuse a service whose missing files are only not checked out."""
-    missing = any(one.state == MISSING for one in differ)
-    if missing and (repository := repository_of(folder)):
-        refuse_sparse(repository, folder)
-
-
-def _difference(job: _Job, file: Drifted) -> Difference:
-    diff = unified(job.version, file, job.place) if job.how.diff else ""
-    return Difference(file.path, file.state, diff)
-
-
-def _broken_off(job: _Job, why: str) -> Looked:
-    about = (job.service.name, job.version.name, job.service.folder)
-    return Looked(*about, error=f"It could not be compared: {why}.")
-
-
-def _failed(name: str, folder: Path, error: SvcgenError, version: str = "") -> Looked:
-    return Looked(name, version, folder, error=error.sentence)
+def _broken(job: _DriftJob, why: str) -> DriftResult:
+    result = DriftResult(job.service.name, job.version.name, job.service.folder)
+    return replace(result, error=f"It could not be compared: {why}.")

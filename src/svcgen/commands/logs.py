@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from svcgen.run.choose import choose_engine
-from svcgen.run.engine import LogLine, refuse_absent
+from svcgen.run.engine import LogLine, require_running
 from svcgen.workspace import Workspace
 
 
@@ -19,5 +19,5 @@ def logs(
     """
     runner, _why = choose_engine(workspace.root)
     for name in names:
-        refuse_absent(runner, name)
+        require_running(runner, name)
     return runner.logs(names, follow, tail)

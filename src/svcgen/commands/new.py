@@ -11,7 +11,7 @@ from typing import Any
 
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.files import move_into_place, staged
-from svcgen.render.refusals import refuse_unknown
+from svcgen.render.refusals import require_known_questions
 from svcgen.render.render import (
     check_answers,
     questions,
@@ -67,7 +67,7 @@ def new_service(
     """
     folder = folder.absolute()
     version = open_source(template.source).obtain(template.ref)
-    refuse_unknown(answers, version)
+    require_known_questions(answers, version)
     if not template.source and not _PLAIN.fullmatch(str(answers["name"])):
         check_answers(answers, version)  # before it becomes a path; the render checks the rest
     if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):

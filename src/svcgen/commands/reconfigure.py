@@ -1,25 +1,28 @@
-"""`svcgen reconfigure`: other answers for a service, at the template version that it has."""
+"""`svcgen reconfigure`: change a service's answers, at the template version that it has."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from svcgen.render.trust import Allows, never
-from svcgen.update.jobs import jobs
-from svcgen.update.model import Options, Outcome
+from svcgen.update.jobs import plan_updates
+from svcgen.update.model import UpdateOptions, UpdateResult
 from svcgen.update.selection import Selection
 from svcgen.update.worker import update_service
 
 
-def reconfigure(selection: Selection, options: Options, allows: Allows = never) -> Outcome:
+def reconfigure(
+    selection: Selection, options: UpdateOptions, allows: Allows = never
+) -> UpdateResult:
     """Merge what the template renders from the answers in `options.data` into one service.
 
-    It is an update that ends at the version where it began; `current` when nothing would change.
+    It is an update to the version that the service has. The state is `current` when no file would
+    change.
     """
     (service,) = selection.services
-    begun, ended = jobs(selection, replace(options, ref=service.version), allows)
-    if ended:
-        return ended[0]
-    outcome = update_service(begun[0])
-    nothing = outcome.state == "updated" and not outcome.files
-    return replace(outcome, state="current") if nothing else outcome
+    pending, done = plan_updates(selection, replace(options, ref=service.version), allows)
+    if done:
+        return done[0]
+    result = update_service(pending[0])
+    unchanged = result.state == "updated" and not result.files
+    return replace(result, state="current") if unchanged else result

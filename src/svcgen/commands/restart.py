@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svcgen.run.choose import choose_engine
-from svcgen.run.engine import Replica, Report, refuse_absent, silent
+from svcgen.run.engine import Replica, Report, require_running, silent
 from svcgen.workspace import Workspace
 
 
@@ -14,6 +14,6 @@ def restart(workspace: Workspace, name: str, *, report: Report = silent) -> tupl
     ones do not become ready: the old ones stay then.
     """
     runner, _why = choose_engine(workspace.root)
-    refuse_absent(runner, workspace.service(name).name)
+    require_running(runner, workspace.service(name).name)
     runner.restart(name, report)
     return tuple(replica for replica in runner.ps() if replica.service == name)

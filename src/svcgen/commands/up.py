@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from svcgen.errors import SvcgenError, UnsupportedError
 from svcgen.run.choose import choose_engine
-from svcgen.run.engine import Engine, Fleet, LogLine, Replica, Report, silent
+from svcgen.run.engine import Engine, FleetRequest, LogLine, Replica, Report, silent
 from svcgen.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     stitched = _chosen(workspace, names, running)
     _refuse_wrong_scale(scale or {}, stitched)
     _write(runner, workspace, stitched)
-    fleet = Fleet(
+    fleet = FleetRequest(
         replace(workspace, services=stitched.services),
         port or runner.port() or stitched.settings.gateway.port,
         dict(scale or {}),
@@ -105,7 +105,11 @@ def watch(workspace: Workspace, report: Report = silent) -> None:
 
 
 def _bring_up(
-    runner: Engine, fleet: Fleet, names: Sequence[str], running: frozenset[str], report: Report
+    runner: Engine,
+    fleet: FleetRequest,
+    names: Sequence[str],
+    running: frozenset[str],
+    report: Report,
 ) -> None:
     if not (names and running):
         return runner.up(fleet, report)
@@ -136,10 +140,10 @@ def _write(runner: Engine, workspace: Workspace, stitched: Stitched) -> None:
     if runner.name != "docker":
         return
     from svcgen.commands.compose import compose
-    from svcgen.run.docker.gateway import settle
+    from svcgen.run.docker.gateway import wait_applied
 
     names = [service.name for service in stitched.services]
-    compose(workspace, names, deps=False, wait_applied=settle(workspace.root))
+    compose(workspace, names, deps=False, wait_applied=wait_applied(workspace.root))
 
 
 def _services(runner: Engine) -> frozenset[str]:

@@ -1,5 +1,5 @@
 """The contract that every service keeps, as checks that know no language.
 
-run_checks(target) puts a service to the test: ProcessTarget(folder), ImageTarget(image, service) or
+run_checks(target) checks a service: ProcessTarget(folder), ImageTarget(image, service) or
 UrlTarget(url, service). The rules in full: docs/contract.md.
 """

@@ -1,4 +1,4 @@
-"""The work bench of one run: the target, what a healthy start needs, and what checks share."""
+"""The work context of one run: the target, what a healthy start needs, and what checks share."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from svcgen.contract.targets.base import CALLS, DATABASE, START, Output, Running
 from svcgen.service import Service, variable
 
 VERSION = "7.8.9-contract"  # SERVICE_VERSION of every service that the suite starts
-# Nobody listens there: whoever asks a proxy of the environment gets no answer.
+# No server listens there: a service that uses the proxy of its environment gets no answer.
 PROXIES = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": ""}
 
 Evidence = TypeVar("Evidence")
 
 
 @dataclass
-class Bench:
-    """What every check gets."""
+class CheckContext:
+    """The target, its callees and the evidence that several checks read."""
 
     target: Target
     database_url: str = ""
     patience: float = 60.0  # seconds until a started service must be ready
     callees: dict[str, Stub] = field(default_factory=dict)
-    kept: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
     locks: dict[str, threading.Lock] = field(default_factory=dict)
     started: list[Running] = field(default_factory=list)
 
@@ -52,19 +52,19 @@ class Bench:
         return self.target.provides | database | calls
 
     @property
-    def steady(self) -> Running:
-        """The one healthy service that most checks share."""
-        return self.once(steady)
+    def shared_service(self) -> Running:
+        """The healthy service that most checks share."""
+        return self.cached(start_shared_service)
 
     @property
     def address(self) -> Address:
         """Where the shared service listens."""
-        return self.steady.address
+        return self.shared_service.address
 
     @property
     def output(self) -> Output:
-        """What the shared service has printed."""
-        return self.steady.output
+        """The output of the shared service."""
+        return self.shared_service.output
 
     @property
     def callee(self) -> Stub:
@@ -76,7 +76,7 @@ class Bench:
         needed: dict[str, str | None] = {
             "PORT": str(free_port()),
             "SERVICE_VERSION": VERSION,
-            # A / at its end changes nothing.
+            # A trailing / changes nothing.
             **{f"{variable(name)}_URL": f"{stub.url}/" for name, stub in self.callees.items()},
         }
         if self.database_url:
@@ -86,7 +86,7 @@ class Bench:
 
     @contextlib.contextmanager
     def start(self, **changes: str | None) -> Iterator[Running]:
-        """Start a service of a check's own, and end it whatever happens."""
+        """Start a service for one check and end it in any case."""
         running = self.target.start(self.environment(**changes))
         try:
             yield running
@@ -95,76 +95,78 @@ class Bench:
 
     @contextlib.contextmanager
     def ready(self, **changes: str | None) -> Iterator[Running]:
-        """Start a service of a check's own and wait until it is ready."""
-        self.once(migrated)
+        """Start a service for one check and wait until it is ready."""
+        self.cached(migrated)
         with self.start(**changes) as running:
             running.wait_for("/readyz", self.patience)
             yield running
 
-    def once(self, gather: Callable[[Bench], Evidence]) -> Evidence:
-        """Gather evidence that several checks look at, the first time one asks for it.
+    def cached(self, gather: Callable[[CheckContext], Evidence]) -> Evidence:
+        """Gather evidence that several checks read, once.
 
-        Raises what the gathering raised, for each check that asks.
+        Raises for each caller what `gather` raised.
         """
         with self.locks.setdefault(gather.__qualname__, threading.Lock()):
-            if gather.__qualname__ not in self.kept:
-                self.kept[gather.__qualname__] = _outcome(gather, self)
-        kept = self.kept[gather.__qualname__]
+            if gather.__qualname__ not in self.evidence:
+                self.evidence[gather.__qualname__] = _outcome(gather, self)
+        kept = self.evidence[gather.__qualname__]
         if isinstance(kept, Exception):
             raise kept
         return cast("Evidence", kept)
 
     def migrate(self, **changes: str | None) -> Running:
-        """Start the migration; it is ended with the bench."""
+        """Start the migration; it ends with the context."""
         running = self.target.migrate(self.environment(**changes))
         self.started.append(running)
         return running
 
 
-def steady(bench: Bench) -> Running:
+def start_shared_service(context: CheckContext) -> Running:
     """Start the shared service."""
-    bench.once(migrated)
-    environment = bench.environment(**PROXIES) if START in bench.target.provides else {}
-    running = bench.target.start(environment)
-    bench.started.append(running)
-    running.wait_for("/readyz", bench.patience)
+    context.cached(migrated)
+    environment = context.environment(**PROXIES) if START in context.target.provides else {}
+    running = context.target.start(environment)
+    context.started.append(running)
+    running.wait_for("/readyz", context.patience)
     return running
 
 
-def migrated(bench: Bench) -> int:
-    """Bring the schema up to date, before anything is started on it."""
-    if DATABASE not in bench.provides:
+def migrated(context: CheckContext) -> int:
+    """Migrate the database before a service starts on it."""
+    if DATABASE not in context.provides:
         return 0
-    migration = bench.migrate()
+    migration = context.migrate()
     code = migration.exit_code(60)
-    expect(code == 0, f"the migration exited {code}: {migration.last_words()}")
+    expect(code == 0, f"the migration exited {code}: {migration.last_lines()}")
     return code
 
 
 @contextlib.contextmanager
-def set_up(target: Target, database_url: str, patience: float) -> Iterator[Bench]:
-    """Make a bench with its stubs, and end everything on it."""
+def set_up(target: Target, database_url: str, patience: float) -> Iterator[CheckContext]:
+    """Make a context with its stubs; end all processes and stubs afterwards."""
     stubs = {name: Stub(name) for name in target.service.calls}
     database = database_url if target.service.database != "none" else ""
-    bench = Bench(target, database, patience, stubs)
+    context = CheckContext(target, database, patience, stubs)
     try:
         for stub in stubs.values():
             stub.open()
-        yield bench
+        yield context
     finally:
-        for running in bench.started:
+        for running in context.started:
             running.close()
         for stub in stubs.values():
             stub.close()
 
 
 def marker() -> str:
-    """Make a text that occurs nowhere else: also a valid trace id."""
+    """Return a unique text that is also a valid trace id."""
     return uuid.uuid4().hex
 
 
-def _outcome(gather: Callable[[Bench], Evidence], bench: Bench) -> Evidence | Exception:
+def _outcome(
+    gather: Callable[[CheckContext], Evidence], context: CheckContext
+) -> Evidence | Exception:
     try:
-        return gather(bench)
+        return gather(context)
     except Exception as error:
         return error

@@ -1,14 +1,14 @@
-"""How a check fails, or says that it cannot be run."""
+"""How a check fails, or reports that it cannot be run."""
 
 from __future__ import annotations
 
 
 class BrokenRuleError(Exception):
-    """A rule is not kept; the text says what was seen."""
+    """A rule is broken; the message is the observation."""
 
 
 class NotRunError(Exception):
-    """A check could not be run here; the text says why."""
+    """A check cannot be run here; the message is the reason."""
 
 
 def expect(condition: object, detail: str) -> None:

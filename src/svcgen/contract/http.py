@@ -1,4 +1,4 @@
-"""A plain HTTP client that can also send what a polite one would not."""
+"""An HTTP client that can also send malformed requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from svcgen.contract.expect import BrokenRuleError, expect
 
-PATIENCE = 10.0  # seconds a service may take for one answer
+PATIENCE = 10.0  # seconds for one response
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Status, headers and body of one answer."""
+class Response:
+    """Status, headers and body of one response."""
 
     status: int
     headers: Message
@@ -47,7 +47,7 @@ class Answer:
         return {method.strip() for method in self.headers.get("Allow", "").split(",")} - {""}
 
     def json(self) -> Any:
-        """Read the body as JSON; BrokenRuleError when it is none."""
+        """Return the body as JSON; BrokenRuleError when it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError as error:
@@ -55,16 +55,16 @@ class Answer:
 
 
 def connect(address: Address, timeout: float = PATIENCE) -> HTTPConnection:
-    """Make a connection that is opened by its first request."""
+    """Return a connection that its first request opens."""
     if address.tls:
         context = ssl.create_default_context()
         return HTTPSConnection(address.host, address.port, timeout=timeout, context=context)
     return HTTPConnection(address.host, address.port, timeout=timeout)
 
 
-def answer(response: HTTPResponse) -> Answer:
-    """Read an answer to its end."""
-    return Answer(response.status, response.headers, response.read())
+def read_response(response: HTTPResponse) -> Response:
+    """Read a whole response."""
+    return Response(response.status, response.headers, response.read())
 
 
 def ask(  # noqa: PLR0913, PLR0917 (the parts of a request)
@@ -74,36 +74,36 @@ def ask(  # noqa: PLR0913, PLR0917 (the parts of a request)
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = PATIENCE,
-) -> Answer:
-    """Send one request on a connection of its own; BrokenRuleError when no answer comes."""
+) -> Response:
+    """Send one request on a new connection; BrokenRuleError when no response comes."""
     connection = connect(address, timeout)
     kind = {"Content-Type": "application/json"} if body is not None else {}
     try:
         connection.request(method, path, body, {**kind, **(headers or {})})
-        return answer(connection.getresponse())
+        return read_response(connection.getresponse())
     except (OSError, HTTPException) as error:
-        raise BrokenRuleError(f"{method} {path[:80]} got no answer: {error!r}") from error
+        raise BrokenRuleError(f"{method} {path[:80]} got no response: {error!r}") from error
     finally:
         connection.close()
 
 
-def get(address: Address, path: str, **headers: str) -> Answer:
+def get(address: Address, path: str, **headers: str) -> Response:
     """GET a path; `x_auth_subject="a"` sends the header x-auth-subject."""
-    return ask(address, "GET", path, headers=spelled(headers))
+    return ask(address, "GET", path, headers=header_names(headers))
 
 
-def post(address: Address, path: str, value: object, **headers: str) -> Answer:
+def post(address: Address, path: str, value: object, **headers: str) -> Response:
     """POST a value as JSON."""
-    return ask(address, "POST", path, json.dumps(value).encode(), spelled(headers))
+    return ask(address, "POST", path, json.dumps(value).encode(), header_names(headers))
 
 
-def spelled(headers: Mapping[str, str]) -> dict[str, str]:
-    """Spell Python names as header names."""
+def header_names(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return header names for Python names."""
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def status(address: Address, path: str, timeout: float = 2.0) -> int:
-    """Return the status of a GET, or 0 when no answer comes."""
+    """Return the status of a GET, 0 when no response comes."""
     try:
         return ask(address, "GET", path, timeout=timeout).status
     except BrokenRuleError:
@@ -111,7 +111,7 @@ def status(address: Address, path: str, timeout: float = 2.0) -> int:
 
 
 def refuses(address: Address) -> bool:
-    """Tell whether a new connection is refused, or closed before a byte was answered."""
+    """Return whether a new connection is refused, or closed before a byte comes back."""
     try:
         with socket.create_connection((address.host, address.port), timeout=2) as connection:
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: contract\r\n\r\n")
@@ -121,7 +121,7 @@ def refuses(address: Address) -> bool:
 
 
 def send_raw(address: Address, data: bytes, wait: float = 0.5) -> None:
-    """Send bytes, wait a little for whatever comes back, and break the connection off."""
+    """Send bytes, wait for a response, and close the connection."""
     with socket.create_connection((address.host, address.port), timeout=wait) as connection:
         try:
             connection.sendall(data)
@@ -131,7 +131,7 @@ def send_raw(address: Address, data: bytes, wait: float = 0.5) -> None:
 
 
 def read_raw(address: Address, method: str, path: str) -> bytes:
-    """Make one request and return all that comes back, as it comes."""
+    """Send one request and return the raw response."""
     head = f"{method} {path} HTTP/1.1\r\nHost: contract\r\nConnection: close\r\n\r\n"
     with socket.create_connection((address.host, address.port), timeout=PATIENCE) as connection:
         connection.sendall(head.encode())
@@ -139,21 +139,21 @@ def read_raw(address: Address, method: str, path: str) -> bytes:
 
 
 def until(condition: Callable[[], bool], seconds: float, pause: float = 0.1) -> float:
-    """Wait until a condition holds, return the seconds it took; BrokenRuleError after too many."""
+    """Wait until a condition holds and return the seconds; BrokenRuleError after `seconds`."""
     started = time.monotonic()
     while not condition():
-        expect(time.monotonic() - started < seconds, f"waited {seconds:g} s in vain")
+        expect(time.monotonic() - started < seconds, f"waited {seconds:g} s without success")
         time.sleep(pause)
     return time.monotonic() - started
 
 
 def free_port() -> int:
-    """Find a port on which nobody listens now.
+    """Return a port on which no program listens.
 
-    Not one of those that systems give to outgoing connections (RFC 6335, section 6, and Linux'
-    32768 and up): a thousand clients would take it before the service does.
+    Not an ephemeral port (RFC 6335, section 6; Linux: 32768 and up): one of a thousand
+    outgoing connections could take it before the service does.
     """
     while True:
-        port = random.randrange(10_000, 32_000)  # noqa: S311 (no secret)
+        port = random.randrange(10_000, 32_000)  # noqa: S311 (not a secret)
         with contextlib.suppress(OSError), socket.create_server(("", port)):
             return port

@@ -1,8 +1,6 @@
-"""Locks are never merged: one is the template's, or stays the user's and is made anew."""
+"""Merge locks: each is the template's, or stays the user's and has to be made again."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
 
 from svcgen.merge.files import File
 from svcgen.merge.model import Change, Rules, Trees
@@ -12,33 +10,22 @@ from svcgen.merge.path import merge_path
 def merge_locks(
     manifest: File | None, path: str, trees: Trees, rules: Rules
 ) -> tuple[tuple[Change, ...], bool]:
-    """Return what becomes of the locks of the manifest at `path`, and whether they are outdated.
+    """Return the changes of the locks of the manifest at `path`, and whether they are outdated.
 
     `manifest` is the merged one, None when the user has none. The template's locks are taken, all
-    or none, where they fit: it is the template's manifest, and the user has not touched a lock.
+    or none, where they fit: the manifest is the template's, and the user has not edited a lock.
     """
-    locks = [lock for lock in rules.manifests[path] if lock in trees.old or lock in trees.new]
-    present = [lock for lock in locks if lock in trees.mine or lock not in trees.old]
+    old, new, user = trees.old, trees.new, trees.user
+    locks = [lock for lock in rules.manifests[path] if lock in old or lock in new]
+    present = [lock for lock in locks if lock in user or lock not in old]
     if manifest is None or not present:
         return (), False
-    if manifest == trees.new.get(path) and all(_untouched(lock, trees) for lock in present):
-        return tuple(_taken(present, trees)), False
-    changes = tuple(change for lock in present for change in _left(lock, trees, rules))
-    changed = any(trees.old.get(lock) != trees.new.get(lock) for lock in present)
-    return changes, changed or manifest != trees.mine.get(path)
-
-
-def _untouched(lock: str, trees: Trees) -> bool:
-    return trees.mine.get(lock) in {trees.old.get(lock), trees.new.get(lock)}
-
-
-def _taken(locks: Sequence[str], trees: Trees) -> Iterator[Change]:
-    for lock in locks:
-        if trees.mine.get(lock) != trees.new.get(lock):
-            yield Change(lock, trees.new.get(lock))
-
-
-def _left(lock: str, trees: Trees, rules: Rules) -> Iterator[Change]:
-    """Yield what even a lock that does not fit needs: it comes, and it goes, with the template."""
-    if lock not in trees.new or lock not in trees.mine:
-        yield from merge_path(lock, trees, rules)
+    untouched = all(user.get(lock) in {old.get(lock), new.get(lock)} for lock in present)
+    if manifest == new.get(path) and untouched:
+        taken = (lock for lock in present if user.get(lock) != new.get(lock))
+        return tuple(Change(lock, new.get(lock)) for lock in taken), False
+    # A lock that does not fit is still added and removed with the template.
+    moved = [lock for lock in present if lock not in new or lock not in user]
+    changes = tuple(change for lock in moved for change in merge_path(lock, trees, rules))
+    changed = any(old.get(lock) != new.get(lock) for lock in present)
+    return changes, changed or manifest != user.get(path)

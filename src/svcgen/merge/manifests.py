@@ -1,7 +1,7 @@
-"""Manifests of dependencies are merged like any text, but the higher version of each wins.
+"""Merge manifests of dependencies like any text, but take the higher version of each.
 
-A service's own dependencies stand among the template's, line by line. So a line that differs in
-its version only is settled before the merge, and lists that both have added to are joined after.
+A service's own dependencies are between the template's, line by line. So a line that differs only
+in its version is settled before the merge, and lists that both sides extended are joined after it.
 """
 
 from __future__ import annotations
@@ -13,31 +13,29 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from svcgen.merge.lists import join_lists, without_doubles
-from svcgen.merge.text import Labels, Text, merge_text
+from svcgen.merge.lists import join_lists
+from svcgen.merge.text import Labels, MergedText, merge_text
 from svcgen.merge.version_numbers import compare, numbers, with_numbers, without_numbers
 
-_CONTEXT = (2, 1, 0)  # lines before a version that say whose it is: two of them in a pom.xml
+_CONTEXT = (2, 1, 0)  # lines before a version that name its dependency: two of them in a pom.xml
 
 _NAMED = re.compile(r"^(?!\s*<version>).*[A-Za-z]")
 
 Versions = tuple[str, ...]
 
 
-def merge_manifest(path: str, old: bytes, new: bytes, mine: bytes, labels: Labels) -> Text | None:
-    """Merge a manifest; the path's ending says what format it has.
+def merge_manifest(
+    path: str, old: bytes, new: bytes, user: bytes, labels: Labels
+) -> MergedText | None:
+    """Merge a manifest; the path's suffix determines its format.
 
-    None: its lines can be merged, but what comes out is no longer JSON or TOML, or has a name
-    twice. Raises SvcgenError when there is no git.
+    Return None when its lines can be merged, but the result is not valid JSON or TOML, or has a
+    name twice. Raises SvcgenError without git.
     """
-    settled = _settled(path, old, new, mine)
-    merged = join_lists(path, merge_text(*settled, labels))
-    if merged.conflicts:
+    merged = join_lists(path, merge_text(*_settle_versions(path, old, new, user), labels))
+    if merged.conflicts or _is_valid(path, merged.content):
         return merged
-    result = without_doubles(path, merged.content, settled[1], settled[2])
-    if not _sound(path, result) and _sound(path, new) and _sound(path, mine):
-        return None
-    return Text(result)
+    return None if _is_valid(path, new) and _is_valid(path, user) else merged
 
 
 class _Side:
@@ -46,25 +44,25 @@ class _Side:
     def __init__(self, path: str, text: bytes) -> None:
         self.path = path
         self.lines = text.decode(errors="surrogateescape").split("\n")
-        self.said = [without_numbers(path, line) for line in self.lines]
-        self.all = {at for at, said in enumerate(self.said) if "\0" in said}
+        self.masked = [without_numbers(path, line) for line in self.lines]
+        self.all = {at for at, line in enumerate(self.masked) if "\0" in line}
         self.open = set(self.all)
 
     def places(self, context: int) -> dict[tuple[str, ...], list[int]]:
-        """Return where versions are, by what is said there and in the lines before.
+        """Return the lines with versions, by their masked text and that of the lines before.
 
         A version without a name in its own line (Maven's, and those in a list of versions) has it
         in a line before.
         """
         found: dict[tuple[str, ...], list[int]] = {}
         for at in self.all:
-            said = tuple(self.said[max(at - context, 0) : at + 1])
-            if context or _NAMED.match(said[-1]):
-                found.setdefault(said, []).append(at)
+            masked = tuple(self.masked[max(at - context, 0) : at + 1])
+            if context or _NAMED.match(masked[-1]):
+                found.setdefault(masked, []).append(at)
         return found
 
     def has_open(self, places: list[int]) -> bool:
-        """Tell whether this is one place, and not settled: of several, none is known to be it."""
+        """Return whether this is one place, not settled: of several, the right one is not known."""
         return len(places) == 1 and places[0] in self.open
 
     def versions(self, at: int) -> Versions:
@@ -79,15 +77,15 @@ class _Side:
         return "\n".join(self.lines).encode(errors="surrogateescape")
 
 
-def _settled(path: str, old: bytes, new: bytes, mine: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return the texts with one version in each line that differs in its version only."""
-    sides = _Side(path, old), _Side(path, new), _Side(path, mine)
-    for in_old in (True, False):  # what both have added comes last: a line may have been moved
+def _settle_versions(path: str, old: bytes, new: bytes, user: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the texts with one version in each line that differs only in its version."""
+    sides = _Side(path, old), _Side(path, new), _Side(path, user)
+    for in_old in (True, False):  # what both sides added comes last: a line may have been moved
         for context in _CONTEXT:
             before, theirs, ours = (side.places(context) for side in sides)
-            for said in theirs.keys() & ours.keys():
-                if (said in before) == in_old:
-                    _settle(sides, (before.get(said, []), theirs[said], ours[said]))
+            for masked in theirs.keys() & ours.keys():
+                if (masked in before) == in_old:
+                    _settle(sides, (before.get(masked, []), theirs[masked], ours[masked]))
     return sides[0].text(), sides[1].text(), sides[2].text()
 
 
@@ -95,39 +93,39 @@ def _settle(sides: Sequence[_Side], where: Sequence[list[int]]) -> None:
     found = [(side, places) for side, places in zip(sides, where, strict=True) if places]
     if not all(side.has_open(places) for side, places in found):
         return
-    *old, new, mine = (side.versions(places[0]) for side, places in found)
-    winner = _winner(old[0] if old else None, new, mine)
+    *old, new, user = (side.versions(places[0]) for side, places in found)
+    winner = _winner(old[0] if old else None, new, user)
     for side, places in found:
         side.settle(places[0], winner)
 
 
-def _winner(old: Versions | None, new: Versions, mine: Versions) -> Versions | None:
-    """Return the versions that a line will have; None: both sides changed it, neither is higher.
+def _winner(old: Versions | None, new: Versions, user: Versions) -> Versions | None:
+    """Return the versions of a line; None when both sides changed it and neither is higher.
 
-    One that one side alone has changed is that side's, also where it is lower: a template withdraws
-    a version that has turned out to be bad.
+    A line that one side changed is that side's, also with a lower version: a template can withdraw
+    a faulty version.
     """
-    if old in (new, mine):
-        return mine if new == old else new
-    higher = compare(mine, new)
+    if old in (new, user):
+        return user if new == old else new
+    higher = compare(user, new)
     if higher is None:
         return None
-    return mine if higher >= 0 else new
+    return user if higher >= 0 else new
 
 
-def _sound(path: str, text: bytes) -> bool:
-    """Tell whether a manifest still says what it seems to: a doubled name loses one's meaning."""
+def _is_valid(path: str, text: bytes) -> bool:
+    """Return whether JSON or TOML can be parsed, with each name once; other formats are valid."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("duplicate name")
+        return dict(pairs)
+
     try:
         if PurePosixPath(path).suffix == ".json":
-            json.loads(text, object_pairs_hook=_once)
+            json.loads(text, object_pairs_hook=unique)
         elif PurePosixPath(path).suffix == ".toml":
             tomllib.loads(text.decode())
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name stands twice")
-    return dict(pairs)

@@ -1,4 +1,4 @@
-"""What a merge is told, and what comes out of it."""
+"""What a merge takes and returns: its rules, the three trees, a change for each path."""
 
 from __future__ import annotations
 
@@ -12,63 +12,63 @@ from svcgen.merge.text import Labels
 
 @dataclass(frozen=True)
 class Change:
-    """One path that an update changes, or needs the user for."""
+    """One path that an update changes, or that the user has to edit."""
 
     path: str
     after: File | None
-    """What will be there; None: nothing. With a conflict it may be what is there already."""
+    """The file afterwards; None removes it. With a conflict it can be the user's own file."""
     conflict: str = ""
-    """Why the user is needed; "": it merged cleanly."""
+    """Why the user is needed; "" without a conflict."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Which paths are not merged like the others, and what the two versions are called."""
+    """Which paths are merged in another way, and what the two versions are called."""
 
     seeded: Callable[[str], bool]
     manifests: Mapping[str, tuple[str, ...]]
-    """The path of each manifest of dependencies, and those of the locks made from it."""
+    """The path of each manifest of dependencies, and the paths of its locks."""
     old: str
     new: str
 
     @property
     def labels(self) -> Labels:
-        """The names at the markers of a conflict, each on one line."""
+        """The names at conflict markers, each on one line."""
         old, new = (" ".join(f"template {name}".split()) for name in (self.old, self.new))
         return Labels(old, new)
 
     @property
     def newer(self) -> str:
-        """What the newer version is called in a sentence."""
+        """The newer version's name in a sentence."""
         return self.new or "the template"
 
     def beside(self, path: str) -> str:
-        """Return where the template's file goes when it cannot have its own place."""
-        return path + _beside(self.new)
-
-
-def _beside(version: str) -> str:
-    return ".svcgen-" + (re.sub(r"[^\w.+-]+", "-", version) or "new")
+        """Return the path beside `path` for the template's file when both sides are kept."""
+        return path + _suffix(self.new)
 
 
 def is_beside(path: str, version: str) -> bool:
-    """Tell whether this is a file of that version which `Rules.beside` gave its place.
+    """Return whether `Rules.beside` made this path, for this version.
 
-    It may be below a folder that got such a name, where a file is in the way of the folder.
+    A parent folder can have such a name too, where a file is in the way of the folder.
     """
-    return any(part.endswith(_beside(version)) for part in path.split("/"))
+    return any(part.endswith(_suffix(version)) for part in path.split("/"))
+
+
+def _suffix(version: str) -> str:
+    return ".svcgen-" + (re.sub(r"[^\w.+-]+", "-", version) or "new")
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergeResult:
     """All that an update does to one service."""
 
     changes: tuple[Change, ...]
-    """Removals first: a file may take the place of a folder that they empty."""
+    """Removals first: a file can take the place of a folder that they empty."""
     kept_deleted: tuple[str, ...]
     """Paths that the user deleted and the template changed: they stay deleted."""
     lock_needed: bool
-    """A lock was left as it is, though the manifest or the template's lock has changed."""
+    """A lock was not changed, although its manifest or the template's lock has changed."""
 
     @property
     def conflicts(self) -> tuple[Change, ...]:
@@ -78,11 +78,11 @@ class Merged:
 
 @dataclass(frozen=True)
 class Trees:
-    """The three trees of a merge; `mine` may lack what the other two agree on."""
+    """The three trees of a merge; `user` may lack the paths that are equal in the other two."""
 
     old: Tree
     new: Tree
-    mine: Tree
+    user: Tree
 
     def changed(self) -> list[str]:
         """Return the paths that differ between the template's two versions."""

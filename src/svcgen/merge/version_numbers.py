@@ -1,4 +1,4 @@
-"""The version numbers in a manifest's lines: where they stand, and which is the higher one."""
+"""Find the version numbers in a manifest's lines, and compare them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LATER = {"post", "rev", "r", "sp"}
 def spans(path: str, line: str) -> list[tuple[int, int]]:
     """Return where the version numbers of one line of the manifest at `path` begin and end.
 
-    Only what its format writes as a version: a number in a setting is none.
+    Only what the format writes as a version counts, not a number in a setting.
     """
     kind = PurePosixPath(path).suffix
     if kind in {".json", ".toml"}:
@@ -53,20 +53,17 @@ def with_numbers(path: str, line: str, given: Sequence[str]) -> str:
 
 @lru_cache(maxsize=4096)  # three versions of a manifest, and those of a fleet, share most lines
 def without_numbers(path: str, line: str) -> str:
-    """Return what a line says apart from versions, and from the comma that lists put after it."""
+    """Return a line with masked versions, and without the comma at its end."""
     masks = [_MASK] * len(spans(path, line))
-    said = with_numbers(path, line, masks) if masks else line
-    return said.rstrip().removesuffix(",")
+    masked = with_numbers(path, line, masks) if masks else line
+    return masked.rstrip().removesuffix(",")
 
 
-def compare(one: Sequence[str], other: Sequence[str]) -> int | None:
-    """Return 1, 0 or -1: which line's versions are higher; None when each has a higher one."""
-    order = {_order(a, b) for a, b in zip(one, other, strict=True)} - {0}
+def compare(line: Sequence[str], other: Sequence[str]) -> int | None:
+    """Return 1, 0 or -1: which line has the higher versions; None when both have one."""
+    ranks = ((_rank(number), _rank(against)) for number, against in zip(line, other, strict=True))
+    order = {(rank > against) - (rank < against) for rank, against in ranks} - {0}
     return None if len(order) > 1 else next(iter(order), 0)
-
-
-def _order(one: str, other: str) -> int:
-    return (_rank(one) > _rank(other)) - (_rank(one) < _rank(other))
 
 
 _Part = tuple[int, int, str]

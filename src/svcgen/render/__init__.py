@@ -1,1 +1,1 @@
-"""The template and its versions, and the only place that imports Copier."""
+"""Render a service from a template version and answers. Only this package imports Copier."""

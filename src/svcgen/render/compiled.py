@@ -1,4 +1,4 @@
-"""Jinja templates compiled once a process, not once a service: two thirds of a render's time."""
+"""Compile Jinja templates once a process, not once a service: two thirds of a render's time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import CodeType
 from typing import Any
 
 _CODE: dict[tuple[Any, ...], CodeType] = {}
-# What of an environment decides on the code of a template, beside its extensions.
+# The settings of an environment that change the code of a template, besides its extensions.
 _SETTINGS = (
     "block_start_string", "block_end_string", "variable_start_string", "variable_end_string",
     "comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix",
@@ -20,9 +20,9 @@ _SETTINGS = (
 
 @contextmanager
 def compiled_once() -> Iterator[None]:
-    """Let Jinja compile each text once; `SVCGEN_JINJA_CACHE=0` turns it off.
+    """Cache what Jinja compiles from each text; `SVCGEN_JINJA_CACHE=0` turns the cache off.
 
-    Not for templates with extensions of their own, whose parsing may depend on anything.
+    Do not use it for templates with their own extensions: their parsing can depend on anything.
     """
     from jinja2 import Environment
 
@@ -31,12 +31,12 @@ def compiled_once() -> Iterator[None]:
         return
     compile_ = Environment.compile
 
-    def cached(self: Any, source: Any, name: Any = None, filename: Any = None, **kept: Any) -> Any:
-        if kept or not isinstance(source, str):
-            return compile_(self, source, name, filename, **kept)
-        # Called also where the code is known: Copier's own extension starts anew here.
+    def cached(self: Any, source: Any, name: Any = None, filename: Any = None, **rest: Any) -> Any:
+        if rest or not isinstance(source, str):
+            return compile_(self, source, name, filename, **rest)
+        # Also with a cached result: Copier's own extension resets its state here.
         text = self.preprocess(source, name, filename)
-        key = (text, name, filename, *self.extensions, *(getattr(self, one) for one in _SETTINGS))
+        key = (text, name, filename, *self.extensions, *(getattr(self, name) for name in _SETTINGS))
         if key not in _CODE:
             _CODE[key] = compile_(self, source, name, filename)
         return _CODE[key]

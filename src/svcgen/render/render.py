@@ -1,7 +1,8 @@
-"""The only module that imports Copier: from answers to the files of a service."""
+"""Render a service from answers. The only module that imports Copier."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -27,34 +28,35 @@ from svcgen.yaml_files import as_yaml
 
 
 def questions(version: Version | None = None) -> dict[str, Mapping[str, Any]]:
-    """Return the questions of a template, ours by default, that a user may answer, by name."""
+    """Return the questions that a user can answer, by name; by default of svcgen's template."""
     return asked(read_configuration((version or open_source().obtain()).folder))
 
 
 def wants_trust(version: Version) -> tuple[str, ...]:
-    """Say what of a template would run programs of its own: tasks, migrations, extensions."""
+    """Return which parts of a template run its own programs: tasks, migrations, extensions."""
     return trust_wanted(read_configuration(version.folder))
 
 
 def user_trusts(source: str) -> bool:
-    """Tell whether the user's own Copier settings trust a source: by name, or by a prefix/.
+    """Return whether the user's Copier settings trust a source: by name, or by a prefix/.
 
-    Raises SvcgenError when they cannot be read.
+    Raises SvcgenError when the settings cannot be read.
     """
     from copier import load_settings
 
     plain = not any(part in source for part in ("..", "%", "\\"))
     try:
-        trusted = [os.path.expanduser(one) for one in load_settings().trust]  # noqa: PTH111 (URLs)
-    except Exception as error:  # they are YAML that a person wrote
-        raise SvcgenError(f"Copier's own settings cannot be read: {error}") from error
+        trusted = [os.path.expanduser(entry) for entry in load_settings().trust]  # noqa: PTH111 (URLs)
+    except Exception as error:  # YAML that a person wrote
+        raise SvcgenError(f"Copier's settings cannot be read: {error}") from error
     return any(
-        source == one or (one.endswith("/") and plain and source.startswith(one)) for one in trusted
+        source == entry or (entry.endswith("/") and plain and source.startswith(entry))
+        for entry in trusted
     )
 
 
 def check_answers(answers: Mapping[str, Any], version: Version | None = None) -> None:
-    """Let a template's questions, ours by default, judge these answers; nothing is written.
+    """Check answers against a template's questions, by default svcgen's; nothing is written.
 
     Raises SvcgenError with the question, what is wrong with its answer, and a valid example.
     """
@@ -65,7 +67,7 @@ def check_answers(answers: Mapping[str, Any], version: Version | None = None) ->
 def seeded_patterns(
     version: Version, answers: Mapping[str, Any], *, trusted: bool = False
 ) -> tuple[str, ...]:
-    """Return the patterns (as in .gitignore) of the paths that are a service's own once written.
+    """Return the patterns (as in .gitignore) of the paths that an update never changes.
 
     These are what `_exclude` lists only when `_copier_operation` is `update`, and all of
     `_skip_if_exists`, rendered with a service's answers. Raises SvcgenError for a rejected answer.
@@ -75,7 +77,7 @@ def seeded_patterns(
     return read_patterns(_probe(settings, answers, version.source, text, trusted=trusted))
 
 
-def render_version(  # noqa: PLR0913 (what, where and with what; how has names)
+def render_version(  # noqa: PLR0913 (the first three are what, where and with what)
     version: Version,
     folder: Path,
     answers: Mapping[str, Any],
@@ -84,17 +86,16 @@ def render_version(  # noqa: PLR0913 (what, where and with what; how has names)
     ask: bool = False,
     defaults: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a service of one template version into a new folder; the rest is asked or defaulted.
+    """Render a service of one template version into a new folder.
 
-    The folder's last part is the service's own name for itself in Copier (`_folder_name`). The
-    answers file records where the version is from. `defaults` go before the template's own.
-
-    Raises SvcgenError when the template refuses an answer, cannot be rendered, or would run
-    programs of its own without being trusted.
+    Questions without an answer are asked, or get their default; `defaults` replace the template's.
+    Copier uses the folder's name as `_folder_name`. The answers file records the version's source.
+    Raises SvcgenError when the template refuses an answer, cannot be rendered, or would run its
+    own programs without trust.
     """
     given = {name: answer for name, answer in answers.items() if not name.startswith("_")}
     wanted = wants_trust(version)
-    with _surroundings(wanted):
+    with _render_environment(wanted):
         _copy(
             version, folder, given,
             unsafe=trusted, defaults=not ask, user_defaults=dict(defaults or {}),
@@ -105,7 +106,7 @@ def render_version(  # noqa: PLR0913 (what, where and with what; how has names)
 
 
 def render_service(folder: Path, answers: Mapping[str, Any]) -> Path:
-    """Write a service of our template as it stands into a new folder.
+    """Render a service of svcgen's own template, in its current state, into a new folder.
 
     Raises SvcgenError when the template refuses an answer.
     """
@@ -120,7 +121,7 @@ def _probe(
     *,
     trusted: bool,
 ) -> str:
-    """Render one text with a template's questions; nothing else of it is rendered or run."""
+    """Render one text with a template's questions; render and run nothing else."""
     left_out = ("_exclude", "_skip_if_exists", "_tasks", "_migrations", "_subdirectory")
     kept = {name: value for name, value in settings.items() if name not in left_out}
     if not trusted:
@@ -128,25 +129,25 @@ def _probe(
     with TemporaryDirectory(prefix="svcgen-") as name:
         folder = Path(name)
         (folder / "probe").mkdir()
-        written = as_yaml({**kept, "_subdirectory": "probe"}, sort=False)
-        (folder / "copier.yml").write_text(written, encoding="utf-8")
+        configuration = as_yaml({**kept, "_subdirectory": "probe"}, sort=False)
+        (folder / "copier.yml").write_text(configuration, encoding="utf-8")
         probe = folder / "probe" / f"text{settings.get('_templates_suffix', '.jinja')}"
         probe.write_text(text, encoding="utf-8")
         version = Version(source, "", folder)
-        with _surroundings(trust_wanted(kept)):
+        with _render_environment(trust_wanted(kept)):
             _copy(version, folder / "made", answers, unsafe=trusted, defaults=True)
         return (folder / "made" / "text").read_text(encoding="utf-8")
 
 
-def _copy(version: Version, folder: Path, answers: Mapping[str, Any], **wishes: Any) -> None:
+def _copy(version: Version, folder: Path, answers: Mapping[str, Any], **options: Any) -> None:
     from copier import run_copy
 
     source, data = str(version.folder), dict(answers)
     try:
-        run_copy(source, folder, data=data, quiet=True, settings=_settings(), **wishes)
+        run_copy(source, folder, data=data, quiet=True, settings=_settings(), **options)
     except Exception as error:  # a template is a program, and can fail in any way
         template = f"{version.source} {version.name}".strip()
-        raise SvcgenError(*_in_our_words(error, template)) from error
+        raise SvcgenError(*_problem_and_advice(error, template)) from error
 
 
 @cache
@@ -160,12 +161,27 @@ def _settings() -> Any:
 _REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTALL)
 
 
-def _in_our_words(error: Exception, template: str) -> tuple[str, str]:
-    """Split Copier's `Validation error for question 'name': …` into problem and advice."""
+_INVALID_CHOICE = re.compile(r"('.*') is not in (\[.*\])", re.DOTALL)
+
+
+def _choices_in_words(invalid: re.Match[str]) -> str:
+    """Name the accepted answers in words: Copier shows them as a list of Python."""
+    answer, listed = invalid.groups()
+    try:
+        *others, last = map(str, ast.literal_eval(listed))
+    except (SyntaxError, ValueError):
+        return invalid[0]
+    words = f"{', '.join(others)} or {last}" if others else last
+    return f"{answer} is not a choice. Choose {words}."
+
+
+def _problem_and_advice(error: Exception, template: str) -> tuple[str, str]:
+    """Return problem and advice of Copier's `Validation error for question 'name': …`."""
     text = " ".join(str(error).split())
     refusal = _REFUSAL.fullmatch(str(error))
     if refusal:
         question, problem, advice = refusal.groups()
+        problem = _INVALID_CHOICE.sub(_choices_in_words, problem)
         return f"The answer to `{question}` cannot be used: {problem}", advice or ""
     worded = type(error).__module__.startswith("copier") or isinstance(error, ValueError | OSError)
     kind = "" if worded and text else f"{type(error).__name__}: "
@@ -173,11 +189,11 @@ def _in_our_words(error: Exception, template: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _surroundings(wanted: tuple[str, ...]) -> Iterator[None]:
+def _render_environment(wanted: tuple[str, ...]) -> Iterator[None]:
     """Compile texts once, and hide git from Copier: it would start one process a file.
 
-    Copier documents that it copies without git where there is none (since 9.15.1). Tasks are
-    programs and need PATH; a template's own extensions may parse the same text in two ways.
+    Copier documents that it copies without git where none is installed (since 9.15.1). Tasks are
+    programs and need PATH; a template's own extensions can parse the same text in two ways.
     """
     from plumbum import local
 
@@ -193,12 +209,12 @@ _RECORDED = re.compile(r"^(?:_commit|_src_path):.*(?:\n[ \t]+.*)*(?:\n|\Z)", re.
 
 
 def _record_version(answers: Path, version: Version) -> None:
-    """Write what Copier would have recorded had it cloned the source itself.
+    """Record the version as Copier does when it clones the source itself.
 
-    As YAML writes it: one abbreviated commit in thirty is all digits, and has to stay a string.
+    Written as YAML: one abbreviated commit in thirty is all digits, and has to stay a string.
     """
-    known = {"_commit": version.name} if version.name else {}
+    commit = {"_commit": version.name} if version.name else {}
     lines = _RECORDED.sub("", answers.read_text(encoding="utf-8")).splitlines(keepends=True)
     at = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    lines[at:at] = [as_yaml({**known, "_src_path": version.source})]
+    lines[at:at] = [as_yaml({**commit, "_src_path": version.source})]
     answers.write_text("".join(lines), encoding="utf-8")

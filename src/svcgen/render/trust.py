@@ -1,4 +1,4 @@
-"""Whether a template may run programs of its own: never without somebody having said so."""
+"""Whether a template may run its own programs: only when the user allows it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Allows = Callable[[str], bool]  # given what it would do, as a sentence
 
 
 def never(_wish: str) -> bool:
-    """Allow nothing: what stands in where nobody is asked."""
+    """Allow nothing: the default where nobody can be asked."""
     return False
 
 
 def may_merge(old: Version, new: Version, allows: Allows) -> bool:
-    """Tell whether the programs of both versions of a template are to run as they are rendered.
+    """Return whether to run the programs of both versions of a template while rendering.
 
     Raises SvcgenError when they are not trusted, and for migrations, which only Copier can run.
     """
@@ -31,15 +31,15 @@ def may_merge(old: Version, new: Version, allows: Allows) -> bool:
 
 
 def may_run(version: Version, allows: Allows) -> bool:
-    """Tell whether a template's own programs are to run; False when it has none.
+    """Return whether to run a template's own programs; False when it has none.
 
-    It is trusted when the user's Copier settings do (`trust:`), or when `allows` says so. Raises
-    SvcgenError when it is not: rendered without its tasks or extensions it would be another one.
+    The template is trusted by the user's Copier settings (`trust:`), or by `allows`. Raises
+    SvcgenError when it is not: a render without its tasks or extensions would be wrong.
     """
     wanted = wants_trust(version)
     if not wanted:
         return False
-    wish = f"{version.source} wants to run programs of its own ({', '.join(wanted)})"
+    wish = f"{version.source} wants to run its own programs ({', '.join(wanted)})"
     if user_trusts(version.source) or allows(wish):
         return True
     raise SvcgenError(

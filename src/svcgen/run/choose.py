@@ -17,14 +17,14 @@ def choose_engine(root: Path, wanted: str | None = None) -> tuple[Engine, str]:
     """
     if wanted not in {None, *ENGINES}:
         raise SvcgenError(f'There is no engine "{wanted}".', f"Choose {' or '.join(ENGINES)}.")
-    from svcgen.run.docker.docker import docker_answers
+    from svcgen.run.docker.docker import docker_status
     from svcgen.run.docker.engine import DockerEngine
     from svcgen.run.local.engine import LocalEngine
 
     local: Engine = LocalEngine(root)
     if local.running():
         return _running(local, wanted)
-    answer = docker_answers()
+    answer = docker_status()
     if answer.problem:
         return _without_docker(local, answer.problem, wanted)
     docker: Engine = DockerEngine(root)

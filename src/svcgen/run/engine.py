@@ -44,7 +44,7 @@ class LogLine:
 
 
 @dataclass(frozen=True)
-class Fleet:
+class FleetRequest:
     """What is to run: a workspace narrowed to its services that run, and how many of each.
 
     `port` is the gateway's on 127.0.0.1. A service without an entry in `scale` keeps the number it
@@ -71,14 +71,14 @@ class Engine(Protocol):
     def port(self) -> int | None:
         """Return the running gateway's port on 127.0.0.1, None when no gateway runs."""
 
-    def up(self, fleet: Fleet, report: Report) -> None:
+    def up(self, fleet: FleetRequest, report: Report) -> None:
         """Bring up what does not run yet, replace what changed, scale; return when all is ready.
 
         On a running fleet no request is lost. A service that does not become ready is named,
         with its last log lines.
         """
 
-    def replace(self, fleet: Fleet, name: str, report: Report) -> None:
+    def replace(self, fleet: FleetRequest, name: str, report: Report) -> None:
         """Put newly built replicas of one service in the place of the old ones.
 
         No request is lost and nothing else is touched; when the new ones do not become ready, they
@@ -108,7 +108,7 @@ def silent(_service: str, _text: str) -> None:
     """Pass over progress: for callers who want the result alone."""
 
 
-def refuse_absent(engine: Engine, name: str) -> None:
+def require_running(engine: Engine, name: str) -> None:
     """Raise SvcgenError when nothing of this name runs; databases and gateway count, too."""
     running = sorted({replica.service for replica in engine.ps()})
     if not running:

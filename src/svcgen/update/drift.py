@@ -1,4 +1,4 @@
-"""Which managed files of a service are not what its own template version rendered."""
+"""Which managed files of a service differ from what its template version rendered."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from svcgen.update.plan import stored_answers
 CHANGED = "changed"
 MODE = "mode"
 MISSING = "missing"
-BLOCKED = "blocked"  # a folder is in its place, or a file in that of one of its folders
+BLOCKED = "blocked"  # a folder is in its place, or a file in the place of one of its folders
 
 
 @dataclass(frozen=True)
-class Drifted:
-    """A file that is not as rendered: its state is one of the words above."""
+class DriftedFile:
+    """A file that differs from its render; `state` is one of the constants above."""
 
     path: str
     state: str
@@ -34,57 +34,54 @@ class Drifted:
 
     @property
     def restored(self) -> File:
-        """What puts it right, with the line ends that it has here."""
-        found = self.found.content if self.found else b""
-        if is_binary(self.rendered.content) or not _has_crlf(found):
+        """The rendered file, with the line ends that the user's file has."""
+        user = self.found.content if self.found else b""
+        has_crlf = 0 < user.count(b"\n") == user.count(b"\r\n")
+        if is_binary(self.rendered.content) or not has_crlf:
             return self.rendered
         content = _with_lf(self.rendered.content).replace(b"\n", b"\r\n")
         return File(content, self.rendered.executable, self.rendered.link)
 
 
-def drifted(folder: Path, version: Version, *, trusted: bool = False) -> tuple[Drifted, ...]:
+def find_drift(folder: Path, version: Version, *, trusted: bool = False) -> tuple[DriftedFile, ...]:
     """Compare a service with a render of its own version and answers, by content and mode.
 
-    Seeded files and locks are the service's own and do not count, nor does the answers file. Line
-    ends that a checkout made CRLF are no difference. Raises SvcgenError when the answers cannot be
-    read, or the version does not render them.
+    Seeded files, locks and the answers file are not managed and do not count, nor do line ends
+    that a checkout made CRLF. Raises SvcgenError when the answers cannot be read, or the version
+    does not render them.
     """
     answers = stored_answers(folder)
-    with TemporaryDirectory(prefix="svcgen-") as aside:
-        made = Path(aside, folder.name)  # templates may use the folder's own name
-        rendered = read_tree(render_version(version, made, answers, trusted=trusted))
+    with TemporaryDirectory(prefix="svcgen-") as temporary:
+        target = Path(temporary, folder.name)  # templates can use the name of the folder
+        rendered = read_tree(render_version(version, target, answers, trusted=trusted))
     seeded = matcher(seeded_patterns(version, answers, trusted=trusted))
     locks = {lock for group in read_declaration(version).manifests.values() for lock in group}
-    own = locks | {ANSWERS_FILE}
-    managed = {p: file for p, file in rendered.items() if p not in own and not seeded(p)}
-    differ = tuple(_differences(managed, read_tree(folder, managed)))
-    if any(one.state == MODE for one in differ) and not keeps_modes(folder):
-        return tuple(one for one in differ if one.state != MODE)
-    return differ
+    excluded = locks | {ANSWERS_FILE}
+    managed = {p: file for p, file in rendered.items() if p not in excluded and not seeded(p)}
+    differences = tuple(_differences(managed, read_tree(folder, managed)))
+    if any(file.state == MODE for file in differences) and not keeps_modes(folder):
+        return tuple(file for file in differences if file.state != MODE)
+    return differences
 
 
-def _differences(managed: Tree, found: Tree) -> Iterator[Drifted]:
-    folders = {parent for path in found for parent in parents(path)}
+def _differences(managed: Tree, user_tree: Tree) -> Iterator[DriftedFile]:
+    folders = {parent for path in user_tree for parent in parents(path)}
     for path, file in sorted(managed.items()):
-        there = found.get(path)
-        if there is None:
-            blocked = path in folders or any(parent in found for parent in parents(path))
-            yield Drifted(path, BLOCKED if blocked else MISSING, file, None)
-        elif there.link != file.link or not _same_text(file, there):
-            yield Drifted(path, CHANGED, file, there)
-        elif there.executable != file.executable:
-            yield Drifted(path, MODE, file, there)
+        found = user_tree.get(path)
+        if found is None:
+            blocked = path in folders or any(parent in user_tree for parent in parents(path))
+            yield DriftedFile(path, BLOCKED if blocked else MISSING, file, None)
+        elif found.link != file.link or not _same_text(file, found):
+            yield DriftedFile(path, CHANGED, file, found)
+        elif found.executable != file.executable:
+            yield DriftedFile(path, MODE, file, found)
 
 
-def _same_text(one: File, other: File) -> bool:
-    if one.content == other.content or is_binary(one.content):
-        return one.content == other.content
-    return _with_lf(one.content) == _with_lf(other.content)
+def _same_text(rendered: File, found: File) -> bool:
+    if rendered.content == found.content or is_binary(rendered.content):
+        return rendered.content == found.content
+    return _with_lf(rendered.content) == _with_lf(found.content)
 
 
 def _with_lf(text: bytes) -> bytes:
     return text.replace(b"\r\n", b"\n")
-
-
-def _has_crlf(text: bytes) -> bool:
-    return 0 < text.count(b"\n") == text.count(b"\r\n")

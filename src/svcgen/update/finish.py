@@ -1,117 +1,109 @@
-"""How an update ends: in a commit, after its conflicts are resolved, or put back."""
+"""How an update ends: in a commit, after its conflicts are resolved, or undone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.update.journal import Opened, opened_update
-from svcgen.update.model import Job, Outcome, failed
+from svcgen.update.journal import UpdateJournal, read_journal
+from svcgen.update.model import UpdateJob, UpdateResult, failed
 from svcgen.update.repository import commit, committing, repository_of, unstage
-from svcgen.update.selection import Selection, refuse_committing
-from svcgen.update.transaction import abort, finish, locked, resolved
+from svcgen.update.selection import Selection, require_not_committing
+from svcgen.update.transaction import abort, finish, require_resolved, service_lock
 
 _HANDLES = 100  # of the files that a process may have open: 256 on macOS
 
 
-def give_up(selection: Selection) -> list[Outcome]:
-    """Put back what open updates had changed."""
-    return _each_open(selection, _given_up)
+def abort_updates(selection: Selection) -> list[UpdateResult]:
+    """Undo the updates in progress."""
+    return _end_each(selection, "aborted", _abort)
 
 
-def carry_on(selection: Selection) -> list[Outcome]:
-    """End open updates whose conflicts are resolved, with the commit that they were to end in."""
-    return _each_open(selection, _end)
-
-
-def record(outcomes: Sequence[Outcome], jobs_: Sequence[Job]) -> list[Outcome]:
-    """Commit what was updated, one commit a repository, and forget how it is undone."""
-    done: list[Outcome] = []
-    by_folder = {job.service.folder: job for job in jobs_}
-    for repository, members in _by_repository(outcomes).items():
-        done += _committed(repository, members, by_folder)
-    return done
+def continue_updates(selection: Selection) -> list[UpdateResult]:
+    """Finish updates whose conflicts are resolved, with the commit that was asked for."""
+    return _end_each(selection, "updated", _continue)
 
 
 @contextmanager
-def announced(jobs_: Sequence[Job]) -> Iterator[None]:
-    """Tell other processes, from before the first change on, that these are to be committed."""
-    folders = [job.service.folder for job in jobs_ if job.options.commits]
+def commit_pending(jobs: Sequence[UpdateJob]) -> Iterator[None]:
+    """Mark the repositories of these jobs, for other processes, until the updates are committed."""
+    folders = [job.service.folder for job in jobs if job.options.commits]
     with ExitStack() as stack:
         for repository in [*set(filter(None, map(repository_of, folders)))][:_HANDLES]:
             stack.enter_context(committing(repository))
         yield
 
 
-def _each_open(selection: Selection, end: Callable[[Path], tuple[Opened, str]]) -> list[Outcome]:
-    outcomes = []
+def commit_updates(
+    results: Sequence[UpdateResult], jobs: Sequence[UpdateJob]
+) -> list[UpdateResult]:
+    """Commit what was updated, one commit a repository, and remove the journals.
+
+    Where git or a hook refuses, undo the updates and return their new results.
+    """
+    messages = {job.service.folder: job.message for job in jobs}
+    branch = jobs[0].options.branch if jobs else ""
+    repositories: dict[Path, list[UpdateResult]] = {}
+    for result in results:
+        if result.state in {"updated", "conflicts"}:
+            repository = repository_of(result.folder) or result.folder
+            repositories.setdefault(repository, []).append(result)
+    refused: list[UpdateResult] = []
+    for repository, members in repositories.items():
+        updated = [result for result in members if result.state == "updated"]
+        folders = [result.folder for result in updated]
+        message = "\n\n".join(messages[folder] for folder in folders)
+        if len(folders) > 1:
+            message = f"Update {len(folders)} services to a newer template\n\n{message}"
+        try:
+            commit(repository, folders, message, branch)
+        except SvcgenError as error:
+            for result in updated:
+                abort(result.folder)
+                refused.append(
+                    replace(result, state="failed", problem=error.problem, advice=error.advice)
+                )
+        else:
+            for folder in folders:
+                finish(folder)
+    return refused
+
+
+def _end_each(
+    selection: Selection, state: str, end: Callable[[Path], UpdateJournal]
+) -> list[UpdateResult]:
+    results = []
     for service in selection.services:
-        if selection.everything and opened_update(service.folder) is None:
+        if selection.everything and read_journal(service.folder) is None:
             continue
         try:
-            with locked(service.folder):
-                opened, state = end(service.folder)
+            with service_lock(service.folder):
+                journal = end(service.folder)
         except SvcgenError as error:
-            outcomes.append(failed(service.name, service.folder, error, service.version))
+            results.append(failed(service.name, service.folder, error, service.version))
             continue
-        facts = (opened.old, opened.new, state, opened.paths)
-        outcomes.append(Outcome(service.name, service.folder, *facts))
-    if not outcomes:
-        raise SvcgenError("No update is open here.", "Begin one: svcgen update --all")
-    return outcomes
+        facts = (journal.old, journal.new, state, journal.paths)
+        results.append(UpdateResult(service.name, service.folder, *facts))
+    if not results:
+        raise SvcgenError("No update in progress.", "Start one: svcgen update --all")
+    return results
 
 
-def _given_up(folder: Path) -> tuple[Opened, str]:
-    refuse_committing(folder)
-    opened = abort(folder)
-    if opened.message:
+def _abort(folder: Path) -> UpdateJournal:
+    require_not_committing(folder)
+    journal = abort(folder)
+    if journal.message:
         unstage(folder)
-    return opened, "aborted"
+    return journal
 
 
-def _end(folder: Path) -> tuple[Opened, str]:
-    opened = resolved(folder)
+def _continue(folder: Path) -> UpdateJournal:
+    journal = require_resolved(folder)
     repository = repository_of(folder)
-    if opened.message and repository:
-        commit(repository, [folder], opened.message)
+    if journal.message and repository:
+        commit(repository, [folder], journal.message)
     finish(folder)
-    return opened, "updated"
-
-
-def _by_repository(outcomes: Sequence[Outcome]) -> dict[Path, list[Outcome]]:
-    found: dict[Path, list[Outcome]] = {}
-    for outcome in outcomes:
-        if outcome.state in {"updated", "conflicts"}:
-            repository = repository_of(outcome.folder)
-            found.setdefault(repository or outcome.folder, []).append(outcome)
-    return found
-
-
-def _committed(
-    repository: Path, outcomes: Sequence[Outcome], jobs: Mapping[Path, Job]
-) -> list[Outcome]:
-    merged = [outcome for outcome in outcomes if outcome.state == "updated"]
-    folders = [outcome.folder for outcome in merged]
-    message = _joined([jobs[folder].message for folder in folders])
-    try:
-        commit(repository, folders, message, jobs[outcomes[0].folder].options.branch)
-    except SvcgenError as error:
-        return [_put_back(outcome, error) for outcome in merged]
-    for folder in folders:
-        finish(folder)
-    return []
-
-
-def _joined(messages: Sequence[str]) -> str:
-    """Write one message for all services of a repository: a title, then each one's own."""
-    if len(messages) < 2:  # noqa: PLR2004 (one needs no title of its own)
-        return "".join(messages)
-    return "\n\n".join([f"Update {len(messages)} services to a newer template", *messages])
-
-
-def _put_back(outcome: Outcome, error: SvcgenError) -> Outcome:
-    abort(outcome.folder)
-    return replace(outcome, state="failed", problem=error.problem, advice=error.advice)
+    return journal

@@ -1,12 +1,12 @@
-"""Updates of many services at once: in a pool of processes, the canaries first."""
+"""Update many services: in worker processes, the canaries first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from svcgen.update.finish import announced, record
-from svcgen.update.model import Finished, Job, Outcome
+from svcgen.update.finish import commit_pending, commit_updates
+from svcgen.update.model import Finished, UpdateJob, UpdateResult
 from svcgen.update.pool import in_processes
 from svcgen.update.selection import Selection
 from svcgen.update.worker import update_service
@@ -16,61 +16,58 @@ _SERIAL = 2  # fewer services than that are done sooner than a pool starts
 
 
 def update_fleet(
-    begun: Sequence[Job],
+    pending: Sequence[UpdateJob],
     *,
     workers: int | None = None,
     canary: int = 0,
-    finished: Finished = lambda _outcome: None,
-) -> list[Outcome]:
-    """Update services, each in a process of its own pool; say of each when it is done.
+    finished: Finished = lambda _result: None,
+) -> list[UpdateResult]:
+    """Update services, each in a worker process; call `finished` with each result as it comes.
 
-    `canary` of them go first, and the rest only if all of these were updated. No service's
-    failure stops another one.
+    `canary` services go first, and the others only if all of these were updated. A service that
+    fails does not stop another one.
     """
-    first, rest = list(begun[:canary]), list(begun[canary:])
-    with announced(begun):
-        outcomes = _batch(first, workers, finished)
-        if all(outcome.state == "updated" for outcome in outcomes):
-            return outcomes + _batch(rest, workers, finished)
-    kept = [_not_begun(job) for job in rest]
-    for outcome in kept:
-        finished(outcome)
-    return outcomes + kept
+    first, rest = pending[:canary], pending[canary:]
+    with commit_pending(pending):
+        results = _update_batch(first, workers, finished)
+        if all(result.state == "updated" for result in results):
+            return results + _update_batch(rest, workers, finished)
+    skipped = [job.result("skipped", problem="Skipped, because a canary failed.") for job in rest]
+    for result in skipped:
+        finished(result)
+    return results + skipped
 
 
-def with_logs(selection: Selection, begun: Iterable[Job]) -> list[Job]:
-    """Give each job a file for what its service's own targets say."""
+def with_logs(selection: Selection, pending: Iterable[UpdateJob]) -> list[UpdateJob]:
+    """Give each job a log file for the output of its service's own targets."""
     logs = state_folder(selection.workspace.root) / "logs"
     logs.mkdir(exist_ok=True)
-    return [replace(job, log=logs / f"update-{job.service.name}.log") for job in begun]
+    return [replace(job, log=logs / f"update-{job.service.name}.log") for job in pending]
 
 
-def _batch(begun: Sequence[Job], workers: int | None, finished: Finished) -> list[Outcome]:
-    outcomes = []
-    for outcome in _updated(begun, workers):
-        finished(outcome)
-        outcomes.append(outcome)
-    if begun and begun[0].options.commits:
-        changed = {outcome.folder: outcome for outcome in record(outcomes, begun)}
-        outcomes = [changed.get(outcome.folder, outcome) for outcome in outcomes]
-        for outcome in changed.values():
-            finished(outcome)
-    return sorted(outcomes, key=lambda outcome: (outcome.service, str(outcome.folder)))
-
-
-def _updated(begun: Sequence[Job], workers: int | None) -> Iterator[Outcome]:
-    if len(begun) < _SERIAL:
-        return map(update_service, begun)
-    return in_processes(update_service, begun, _broken_off, workers)
-
-
-def _broken_off(job: Job, why: str) -> Outcome:
-    return job.outcome(
-        "failed",
-        problem=f"Its update broke off: {why}.",
-        advice=f"What it left is put back by the next one: svcgen update {job.service.name}",
+def _update_batch(
+    pending: Sequence[UpdateJob], workers: int | None, finished: Finished
+) -> list[UpdateResult]:
+    coming = (
+        map(update_service, pending)
+        if len(pending) < _SERIAL
+        else in_processes(update_service, pending, _broken_off, workers)
     )
+    results = []
+    for result in coming:
+        finished(result)
+        results.append(result)
+    if pending and pending[0].options.commits:
+        failed = {result.folder: result for result in commit_updates(results, pending)}
+        results = [failed.get(result.folder, result) for result in results]
+        for result in failed.values():
+            finished(result)
+    return sorted(results, key=lambda result: (result.service, str(result.folder)))
 
 
-def _not_begun(job: Job) -> Outcome:
-    return job.outcome("not-begun", problem="A canary failed, so this one was left alone.")
+def _broken_off(job: UpdateJob, why: str) -> UpdateResult:
+    return job.result(
+        "failed",
+        problem=f"The update failed: {why}.",
+        advice=f"The next update undoes what it left: svcgen update {job.service.name}",
+    )

@@ -1,8 +1,7 @@
-"""Which services are to be updated, from which version to which, and what forbids it."""
+"""Which services are to be updated, from which version to which, and what prevents it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -13,102 +12,104 @@ from svcgen.templates.base import Version
 from svcgen.templates.changelog import entries
 from svcgen.templates.sources import open_source
 from svcgen.templates.versions import compare
-from svcgen.update.model import Job, Options, Outcome, failed
+from svcgen.update.model import UpdateJob, UpdateOptions, UpdateResult, failed
 from svcgen.update.repository import (
-    refuse_branch,
-    refuse_detached,
-    refuse_nobody,
-    refuse_sparse,
     repository_of,
+    require_attached_head,
+    require_full_checkout,
+    require_git_identity,
+    require_usable_branch,
     uncommitted,
 )
 from svcgen.update.selection import Selection
-from svcgen.update.transaction import refuse_open
+from svcgen.update.transaction import require_no_update_in_progress
+
+_SHOWN = 3  # of the paths that are not committed
 
 
-def jobs(
-    selection: Selection, options: Options, allows: Allows = never
-) -> tuple[list[Job], list[Outcome]]:
-    """Find for each service the way it has to go; what has none is an outcome already.
+def plan_updates(
+    selection: Selection, options: UpdateOptions, allows: Allows = never
+) -> tuple[list[UpdateJob], list[UpdateResult]]:
+    """Return the jobs that are pending, and the results of services that need none or cannot.
 
-    `allows` says whether a template's own programs may run; it is asked once for each wish.
+    `allows` decides whether a template's own programs may run; it is asked once for each template.
     """
     allows = cache(allows)
-    begun: list[Job] = []
-    ended = [failed(folder.name, folder, error) for folder, error in selection.unreadable]
+    pending: list[UpdateJob] = []
+    done = [failed(folder.name, folder, error) for folder, error in selection.unreadable]
     for service in selection.services:
         try:
-            job = _job(service, options, selection, allows)
+            job = _plan_job(service, options, selection, allows)
         except SvcgenError as error:
-            ended.append(failed(service.name, service.folder, error, service.version))
+            done.append(failed(service.name, service.folder, error, service.version))
             continue
         if job.old.name == job.new.name and not options.data:
-            ended.append(job.outcome("current"))
+            done.append(job.result("current"))
         else:
-            begun.append(job)
-    return begun, ended
+            pending.append(job)
+    return pending, done
 
 
-def _job(service: Service, options: Options, selection: Selection, allows: Allows) -> Job:
+def _plan_job(
+    service: Service, options: UpdateOptions, selection: Selection, allows: Allows
+) -> UpdateJob:
     if not service.version:
         raise SvcgenError(
-            f"{service.folder} remembers no template version, so nothing can be merged.",
-            "A template in a folder without git has none: keep it in git.",
+            f"{service.folder} records no template version, so it cannot be merged.",
+            "A template in a folder without git has no versions: keep it in git.",
         )
-    refuse_open(service.folder)
+    require_no_update_in_progress(service.folder)
     source = open_source(service.template)
     new = source.obtain(options.ref)
     old = new if new.name == service.version else source.obtain(service.version)
     if compare(new.name, old.name) < 0:
         raise SvcgenError(
             f"{service.name} is at {old.name}, which is newer than {new.name}.",
-            "An update only goes forward; `git revert` brings an older state back.",
+            "An update only goes forward; `git revert` restores an older state.",
         )
     if old.name != new.name or options.data:
-        _refuse_unprotected(service, options)
+        _require_undoable(service, options)
         options = replace(options, trusted=may_merge(old, new, allows))
-    message = _message(service.name, old, new) if options.commits else ""
-    return Job(service, old, new, options, message, selection.place(service))
+    message = _commit_message(service.name, old, new) if options.commits else ""
+    return UpdateJob(service, old, new, options, message, selection.prefix(service))
 
 
-def _refuse_unprotected(service: Service, options: Options) -> None:
-    """Refuse what could not be brought back: edits that version control does not have."""
+def _require_undoable(service: Service, options: UpdateOptions) -> None:
+    """Raise SvcgenError when git could not restore the user's edits, or cannot commit."""
     if options.dry_run:
         return
-    repository = repository_of(service.folder)
+    folder = service.folder
+    repository = repository_of(folder)
     if repository is None:
         if options.commits:
-            raise SvcgenError(f"{service.folder} is in no git repository to commit to.", "git init")
+            raise SvcgenError(f"{folder} is in no git repository to commit to.", "git init")
         if not options.force:
             raise SvcgenError(
-                f"{service.folder} is in no git repository: what a merge makes of your edits could "
-                "not be compared with what they were.",
-                "Commit it to git first; or go on without that: svcgen update --force",
+                f"{folder} is in no git repository: the merge could not be compared with your "
+                "edits.",
+                "Commit it to git first, or update without git: svcgen update --force",
             )
         return
-    changed = uncommitted(service.folder)
+    changed = uncommitted(folder)
     if changed and not (options.force and not options.commits):
+        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         raise SvcgenError(
-            f"{service.name} has changes that are not committed: {_some(changed)}.",
-            f"Commit or stash them first: git -C {service.folder} status",
+            f"{service.name} has changes that are not committed: "
+            f"{', '.join(changed[:_SHOWN])}{more}.",
+            f"Commit or stash them first: git -C {folder} status",
         )
-    refuse_sparse(repository, service.folder)
+    require_full_checkout(repository, folder)
     if options.commits:
-        refuse_nobody(repository)
+        require_git_identity(repository)
     if options.branch:
-        refuse_branch(repository, options.branch)
+        require_usable_branch(repository, options.branch)
     elif options.commits:
-        refuse_detached(repository)
+        require_attached_head(repository)
 
 
-def _message(name: str, old: Version, new: Version) -> str:
-    """Write the message of the commit: what changes, by the template's own changelog."""
+def _commit_message(name: str, old: Version, new: Version) -> str:
+    """Return the message of the commit: what changes, from the template's changelog."""
     lines = [f"Update {name} from template {old.name} to {new.name}"]
     for entry in entries(new, old.name):
         lines += ["", entry.version, "", entry.text.strip()]
     return "\n".join(lines)
-
-
-def _some(paths: Sequence[str], most: int = 3) -> str:
-    rest = f" and {len(paths) - most} more" if len(paths) > most else ""
-    return ", ".join(paths[:most]) + rest

@@ -1,11 +1,12 @@
-"""The record of an update that is under way: what the files were, and what they become."""
+"""The journal of an update in progress: the files before it, and what they become.
+
+`SERVICE/.svcgen-update/` holds it from before the first change to the end of the update.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -13,31 +14,32 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
+from svcgen.files import move_into_place, staged, write_atomic
 from svcgen.merge.files import File, Tree, read_tree, write_file
 
 STATE = ".svcgen-update"
 _RECORD = "update.json"
-_GONE = "gone"  # what a digest says where no file is
+_NO_FILE = "gone"  # the digest of a path without a file
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """A file that needs its user, and why."""
+    """A file that the user has to edit, and why."""
 
     path: str
     why: str
 
 
 @dataclass(frozen=True)
-class Opened:
-    """An update that is under way in a service, or that waits for its user."""
+class UpdateJournal:
+    """An update in progress in one service."""
 
     old: str
     new: str
     conflicts: tuple[Conflict, ...]
     before: Mapping[str, str]  # each path, and the name of its copy; "" where no file was
     after: Mapping[str, str]  # each path, and the digest of what it becomes; "" is anything
-    waits: bool = False  # all is applied: what is left are the user's conflicts
+    awaiting_user: bool = False  # all files are written; the user resolves the conflicts
     message: str = ""  # of the commit that ends it; empty when nothing is to be committed
 
     @property
@@ -46,64 +48,65 @@ class Opened:
         return tuple(self.before)
 
 
-def opened_update(folder: Path) -> Opened | None:
-    """Return the update that is open in a service, if any."""
+def read_journal(folder: Path) -> UpdateJournal | None:
+    """Return the journal of the update in progress in a service, None without one.
+
+    Raises SvcgenError when the journal cannot be read.
+    """
     record = folder / STATE / _RECORD
     try:
-        said: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        values: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise SvcgenError(
-            f"{record} cannot be read: {error}.", f"Remove {record.parent}, and look at `git diff`."
+            f"{record} cannot be read: {error}.",
+            f"Check the files with `git diff`, then remove {record.parent}.",
         ) from error
-    conflicts = tuple(Conflict(**conflict) for conflict in said.pop("conflicts"))
-    return Opened(conflicts=conflicts, **said)
+    if "waits" in values:  # written by svcgen 0.1
+        values["awaiting_user"] = values.pop("waits")
+    conflicts = tuple(Conflict(**conflict) for conflict in values.pop("conflicts"))
+    return UpdateJournal(conflicts=conflicts, **values)
 
 
-def begin(folder: Path, opened: Opened, mine: Tree) -> None:
-    """Copy the files beside their place and name the record: before that, nothing has begun."""
-    aside = Path(tempfile.mkdtemp(prefix=f"{STATE}-", dir=folder))
-    try:
-        (aside / ".gitignore").write_text("*\n", encoding="utf-8")
-        for path, copy in opened.before.items():
+def begin_journal(folder: Path, journal: UpdateJournal, user_tree: Tree) -> None:
+    """Copy the old files and write the journal, in one step: until then nothing has begun."""
+    with staged(folder) as staging:
+        (staging / ".gitignore").write_text("*\n", encoding="utf-8")
+        for path, copy in journal.before.items():
             if copy:
-                write_file(aside, copy, mine[path])
-        _write(aside, opened)
-        os.rename(aside, folder / STATE)  # noqa: PTH104 (nothing or an empty folder is there)
-    except (OSError, SvcgenError):  # a full disk, which this would keep full
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
+                write_file(staging, copy, user_tree[path])
+        _write(staging, journal)
+        move_into_place(staging, folder / STATE)
     _sync(folder)
 
 
-def write_record(folder: Path, opened: Opened) -> None:
-    """Replace the record of an open update."""
-    _write(folder / STATE, opened)
+def replace_journal(folder: Path, journal: UpdateJournal) -> None:
+    """Replace the journal of an update in progress."""
+    _write(folder / STATE, journal)
 
 
-def _write(state: Path, opened: Opened) -> None:
-    text = json.dumps(asdict(opened), indent=1).encode()
-    write_file(state, _RECORD, File(text))
-    _sync(state)
-
-
-def copies(folder: Path, opened: Opened) -> dict[str, File]:
-    """Return the files as they were, by their path; one that was not there is left out."""
-    kept = read_tree(folder / STATE, [copy for copy in opened.before.values() if copy])
-    return {path: kept[copy] for path, copy in opened.before.items() if copy}
+def old_files(folder: Path, journal: UpdateJournal) -> dict[str, File]:
+    """Return the files before the update, by path; a path without a file is left out."""
+    copies = read_tree(folder / STATE, [copy for copy in journal.before.values() if copy])
+    return {path: copies[copy] for path, copy in journal.before.items() if copy}
 
 
 def digest(file: File | None) -> str:
-    """Tell two files apart: content, mode and kind."""
+    """Return a digest of a file's content, mode and kind."""
     if file is None:
-        return _GONE
+        return _NO_FILE
     kind = b"link" if file.link else b"run" if file.executable else b"file"
     return sha256(kind + b"\0" + file.content).hexdigest()
 
 
+def _write(state: Path, journal: UpdateJournal) -> None:
+    write_atomic(state / _RECORD, json.dumps(asdict(journal), indent=1))
+    _sync(state)
+
+
 def _sync(folder: Path) -> None:
-    """Have a folder's names written to the disk: fsync(2) of a file does not include its name."""
+    """Write a folder's names to the disk: fsync(2) of a file does not include its name."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

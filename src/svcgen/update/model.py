@@ -1,4 +1,4 @@
-"""What an update is given and what it returns: options, one job a service, its outcome."""
+"""What an update takes and returns: options, one job a service, its result."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from svcgen.service import Service
 from svcgen.templates.base import Version
 from svcgen.update.journal import Conflict
 
-Finished = Callable[["Outcome"], None]
+Finished = Callable[["UpdateResult"], None]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How an update goes: to which version, with which checks, and where its result is kept."""
+class UpdateOptions:
+    """How services are updated: to which version, with which checks, with or without a commit."""
 
     ref: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -27,20 +27,20 @@ class Options:
     test: bool = False
     branch: str = ""
     commit: bool = False
-    trusted: bool = False  # the template's own programs may run; `jobs` finds out
+    trusted: bool = False  # the template's own programs may run; `plan_updates` sets it
 
     @property
     def commits(self) -> bool:
-        """Whether the result ends in a commit."""
+        """Whether the update ends in a commit."""
         return bool(self.branch or self.commit) and not self.dry_run
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one service.
+class UpdateResult:
+    """The result for one service.
 
-    `state` is one of: updated, current, conflicts (markers are in its files), put-back (its tests
-    failed, all is as it was), failed (refused or broken off, all is as it was), not-begun, aborted.
+    `state` is one of: updated, current, conflicts (the files have markers), reverted (its tests
+    failed and the update was undone), failed (nothing has changed), skipped, aborted.
     """
 
     service: str
@@ -58,23 +58,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One service that is to be updated; a worker process is given it."""
+class UpdateJob:
+    """The update of one service, as a worker process gets it."""
 
     service: Service
     old: Version
     new: Version
-    options: Options
+    options: UpdateOptions
     message: str = ""  # of the commit; empty when nothing is to be committed
-    place: str = ""  # of the service below where the command was typed, as paths of a patch begin
-    log: Path | None = None  # where `make` writes what it says
+    prefix: str = ""  # of the paths in a patch: the service's folder below the current directory
+    log: Path | None = None  # where `make` writes its output
 
-    def outcome(self, state: str, **facts: Any) -> Outcome:
-        """Say what became of this service."""
+    def result(self, state: str, **facts: Any) -> UpdateResult:
+        """Return a result for this service."""
         service = self.service
-        return Outcome(service.name, service.folder, self.old.name, self.new.name, state, **facts)
+        return UpdateResult(
+            service.name, service.folder, self.old.name, self.new.name, state, **facts
+        )
 
 
-def failed(name: str, folder: Path, error: SvcgenError, old: str = "") -> Outcome:
-    """Say why one service was left as it was."""
-    return Outcome(name, folder, old, "", "failed", problem=error.problem, advice=error.advice)
+def failed(name: str, folder: Path, error: SvcgenError, old: str = "") -> UpdateResult:
+    """Return the result for a service that an error left unchanged."""
+    return UpdateResult(name, folder, old, "", "failed", problem=error.problem, advice=error.advice)

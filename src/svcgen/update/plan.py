@@ -1,10 +1,10 @@
-"""What an update would do to a service: both renders and the merge, and nothing is written."""
+"""What an update would do to a service: two renders and their merge; nothing is written."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,35 +12,48 @@ from typing import Any
 from svcgen.errors import SvcgenError
 from svcgen.git import NO_SETTINGS, keeps_modes, run
 from svcgen.merge.files import Tree, read_tree, write_file
-from svcgen.merge.merge import Change, Merged, Rules, looked_at, merge
-from svcgen.render.refusals import refuse_fixed, refuse_unknown, render_stored
+from svcgen.merge.merge import merge, paths_to_read
+from svcgen.merge.model import Change, MergeResult, Rules
+from svcgen.render.refusals import (
+    render_stored,
+    require_immutable_answers,
+    require_known_questions,
+)
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.service import ANSWERS_FILE, read_answers
 from svcgen.templates.base import Version
 from svcgen.templates.declaration import read_declaration
 from svcgen.templates.patterns import matcher
-from svcgen.update.stored_answers import carried
+from svcgen.update.journal import Conflict
+from svcgen.update.stored_answers import migrate_answers
 
-# Of the files that the answers stand for: fewer are not this service's.
-_HALF, _MOST = 0.5, 0.75
-_AS_A_PATCH = ("--no-prefix", "--binary", "--no-renames")
+# Shares of the rendered files that a service has to have, with its manifest and without it.
+_WITH_MANIFEST, _WITHOUT_MANIFEST = 0.5, 0.75
+_PATCH_OPTIONS = ("--no-prefix", "--binary", "--no-renames")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The way of one service from a version and answers to others."""
+class UpdatePlan:
+    """The update of one service from one version and answers to others."""
 
     folder: Path
     old: Version
     new: Version
-    mine: Tree
-    merged: Merged
-    rendered: frozenset[str] = frozenset()  # every path that one of the two versions has
+    user_tree: Tree
+    merged: MergeResult
+    rendered: frozenset[str] = frozenset()  # the paths of both versions
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """What would be written or removed, by path."""
         return self.merged.changes
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """The files that the user would have to edit."""
+        return tuple(
+            Conflict(change.path, change.conflict) for change in self.changes if change.conflict
+        )
 
 
 def plan_update(
@@ -50,115 +63,101 @@ def plan_update(
     data: Mapping[str, Any] | None = None,
     *,
     trusted: bool = False,
-) -> Plan:
-    """Plan a service's way to another version of its template; `data` are answers given anew.
+) -> UpdatePlan:
+    """Render both versions into a temporary directory and merge them with the user's files.
 
-    Raises SvcgenError when the answers do not parse, validate or render, or are not those that
-    the service was made with.
+    `data` are answers that replace stored ones. Raises SvcgenError when the stored answers do not
+    parse, validate or render, or are not those that the service was made with.
     """
     stored = stored_answers(folder)
-    answers = carried(stored, old, new)
-    refuse_unknown(data or {}, new)
-    refuse_fixed(answers, data or {})
-    wanted = answers | dict(data or {})
+    answers = migrate_answers(stored, old, new)
+    require_known_questions(data or {}, new)
+    require_immutable_answers(answers, data or {})
+    answers |= data or {}
     command = "reconfigure" if old == new else "update"
-    return plan(folder, (old, stored), (new, wanted), command, trusted=trusted)
-
-
-Rendering = tuple[Version, Mapping[str, Any]]
-
-
-def plan(
-    folder: Path, old: Rendering, new: Rendering, command: str, *, trusted: bool = False
-) -> Plan:
-    """Render both sides aside and merge them with what the service has.
-
-    `command` is what takes another answer where one is refused: `update` or `reconfigure`.
-    """
-    with tempfile.TemporaryDirectory(prefix="svcgen-") as aside:
-        # The folder's own name is a value that templates may use, as `_folder_name`.
-        before, after = Path(aside, "old", folder.name), Path(aside, "new", folder.name)
-        was = read_tree(render_version(old[0], before, old[1], trusted=trusted))
-        will = read_tree(render_stored(new[0], after, new[1], command, trusted=trusted))
-    _refuse_stranger(folder, was, read_declaration(old[0]).manifests)
-    rules = _rules(old, new, trusted=trusted)
-    mine = read_tree(folder, looked_at(was, will, rules))
-    merged = _merged(folder, was, will, mine, rules)
-    return Plan(folder, old[0], new[0], mine, merged, frozenset(was | will))
-
-
-def _merged(folder: Path, was: Tree, will: Tree, mine: Tree, rules: Rules) -> Merged:
-    """Merge; where the right to run means nothing it is no edit of the user's, and stays."""
-    there = mine.keys() & was.keys()
-    odd = {path for path in there if mine[path].executable != was[path].executable}
-    if not odd or keeps_modes(folder):
-        return merge(was, will, mine, rules)
-    plain = {path: replace(mine[path], executable=was[path].executable) for path in odd}
-    merged = merge(was, will, {**mine, **plain}, rules)
-    return replace(merged, changes=tuple(_with_mode(one, mine, odd) for one in merged.changes))
-
-
-def _with_mode(change: Change, mine: Tree, odd: Set[str]) -> Change:
-    if change.after is None or change.path not in odd:
-        return change
-    return replace(change, after=replace(change.after, executable=mine[change.path].executable))
+    with tempfile.TemporaryDirectory(prefix="svcgen-") as temporary:
+        # Templates can use the name of the folder, as `_folder_name`.
+        before, after = (Path(temporary, side, folder.name) for side in ("old", "new"))
+        old_tree = read_tree(render_version(old, before, stored, trusted=trusted))
+        new_tree = read_tree(render_stored(new, after, answers, command, trusted=trusted))
+    _require_own_answers(folder, old_tree, old)
+    rules = _rules(old, new, answers, trusted=trusted)
+    user_tree = read_tree(folder, paths_to_read(old_tree, new_tree, rules))
+    merged = _merge(folder, old_tree, new_tree, user_tree, rules)
+    return UpdatePlan(folder, old, new, user_tree, merged, frozenset(old_tree | new_tree))
 
 
 def stored_answers(folder: Path) -> dict[str, Any]:
-    """Return what a service was asked, without Copier's own keys."""
+    """Return the answers of a service, without Copier's own keys."""
     answers = read_answers(folder / ANSWERS_FILE)
     return {name: answer for name, answer in answers.items() if not name.startswith("_")}
 
 
-def unified_diff(planned: Plan, place: str = "") -> str:
-    """Return the plan as a patch for `git apply` or `patch -p1`; its paths begin at `place`.
+def unified_diff(plan: UpdatePlan, prefix: str = "") -> str:
+    """Return the plan as a patch for `git apply` or `patch -p1`; its paths begin with `prefix`.
 
-    What is no UTF-8 in a file stands there as os.fsdecode would have it: print it with
-    `surrogateescape`, or the patch does not apply.
+    Bytes that are not UTF-8 are decoded as by os.fsdecode: print the patch with
+    `surrogateescape`, or it does not apply.
     """
-    with tempfile.TemporaryDirectory(prefix="svcgen-") as aside:
-        for side, tree in (("a", planned.mine), ("b", _outcome(planned))):
-            below = Path(aside, side, place)
+    new_tree = {change.path: change.after for change in plan.changes if change.after}
+    with tempfile.TemporaryDirectory(prefix="svcgen-") as temporary:
+        for side, tree in (("a", plan.user_tree), ("b", new_tree)):
+            below = Path(temporary, side, prefix)
             below.mkdir(parents=True)
-            for path in (change.path for change in planned.changes):
-                if path in tree:
-                    write_file(below, path, tree[path])
-        said = run(
-            "diff", "--no-index", *_AS_A_PATCH, "a", "b", within=Path(aside), variables=NO_SETTINGS
-        )
-    return said.stdout.decode(errors="surrogateescape")
+            for change in plan.changes:
+                if change.path in tree:
+                    write_file(below, change.path, tree[change.path])
+        words = ("diff", "--no-index", *_PATCH_OPTIONS, "a", "b")
+        done = run(*words, within=Path(temporary), variables=NO_SETTINGS)
+    return done.stdout.decode(errors="surrogateescape")
 
 
-def _outcome(planned: Plan) -> Tree:
-    return {change.path: change.after for change in planned.changes if change.after}
+def _rules(old: Version, new: Version, answers: Mapping[str, Any], *, trusted: bool) -> Rules:
+    """Return which paths are merged how.
 
-
-def _rules(old: Rendering, new: Rendering, *, trusted: bool) -> Rules:
-    """Say what is merged how.
-
-    Other answers at one version change what the user has asked to change: also a seeded file, as
-    the store that goes from memory to PostgreSQL. Only a newer version leaves those alone.
+    New answers at the same version change all files that depend on them, also a seeded one: the
+    store that goes from memory to PostgreSQL. Only a newer version leaves seeded files unchanged.
     """
-    version, answers = new
-    manifests = read_declaration(version).manifests
-    if old[0] == version:
-        before = f"{version.name} with the former answers"
-        return Rules(lambda _path: False, manifests, before, version.name)
-    seeded = matcher(seeded_patterns(version, answers, trusted=trusted))
-    return Rules(seeded, manifests, old[0].name, version.name)
+    manifests = read_declaration(new).manifests
+    if old == new:
+        return Rules(lambda _path: False, manifests, f"{new.name} with the old answers", new.name)
+    seeded = matcher(seeded_patterns(new, answers, trusted=trusted))
+    return Rules(seeded, manifests, old.name, new.name)
 
 
-def _refuse_stranger(folder: Path, was: Tree, manifests: Iterable[str]) -> None:
-    """Refuse answers that some hand has changed: all files would change with them.
+def _merge(
+    folder: Path, old_tree: Tree, new_tree: Tree, user_tree: Tree, rules: Rules
+) -> MergeResult:
+    """Merge the trees; where git ignores file modes, a mode that differs is not the user's edit."""
+    changed_modes = {
+        path: replace(user_tree[path], executable=old_tree[path].executable)
+        for path in user_tree.keys() & old_tree.keys()
+        if user_tree[path].executable != old_tree[path].executable
+    }
+    if not changed_modes or keeps_modes(folder):
+        return merge(old_tree, new_tree, user_tree, rules)
+    merged = merge(old_tree, new_tree, {**user_tree, **changed_modes}, rules)
+    changes = (
+        replace(change, after=replace(change.after, executable=user_tree[change.path].executable))
+        if change.after and change.path in changed_modes
+        else change
+        for change in merged.changes
+    )
+    return replace(merged, changes=tuple(changes))
 
-    Chart and compose file are half of a service in every language; where its manifest is gone, more
-    has to be there.
+
+def _require_own_answers(folder: Path, old_tree: Tree, old: Version) -> None:
+    """Raise SvcgenError for answers that were edited by hand: all files would change with them.
+
+    The chart and compose.yaml are half of a service in every language. Without its manifest, more
+    files have to exist.
     """
-    there = {path for path in was if os.path.lexists(folder / path)}
-    enough = _HALF if set(manifests) & set(was) <= there else _MOST
-    if len(there) < enough * len(was):
+    existing = {path for path in old_tree if os.path.lexists(folder / path)}
+    manifests = set(read_declaration(old).manifests) & set(old_tree)
+    share = _WITH_MANIFEST if manifests <= existing else _WITHOUT_MANIFEST
+    if len(existing) < share * len(old_tree):
         raise SvcgenError(
-            f"{folder / ANSWERS_FILE} stands for {len(was)} files, of which {len(there)} are here: "
-            "the stack, or another answer, was changed by hand.",
-            "Restore its answers; for another stack make a new service: svcgen new",
+            f"{folder / ANSWERS_FILE} describes {len(old_tree)} files, of which {len(existing)} "
+            "exist: the stack, or another answer, was changed by hand.",
+            "Restore its answers; for another stack create a service: svcgen new",
         )

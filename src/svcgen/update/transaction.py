@@ -1,211 +1,175 @@
-"""Puts a merge into a service's folder as one step: it happens, or it never did.
+"""Write a merge into a service's folder in one step: all files change, or none.
 
-While it works, and while conflicts are open, `SERVICE/.svcgen-update/` holds the files as they were
-and a record of what they become. A killed run is undone from there by the next one.
+The journal holds the old files until the update ends. The next command undoes a killed run.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from svcgen.errors import BusyError, SvcgenError
-from svcgen.merge.files import File, read_tree, remove_file, temporary, write_file
-from svcgen.merge.merge import Change, is_beside
+from svcgen.files import (
+    locked,
+    move_into_place,
+    remove_stale,
+    remove_stale_directories,
+    staged,
+)
+from svcgen.git import first_conflict_marker
+from svcgen.merge.files import File, read_tree, remove_file, write_file
+from svcgen.merge.model import is_beside
 from svcgen.update.journal import (
     STATE,
-    Conflict,
-    Opened,
-    begin,
-    copies,
+    UpdateJournal,
+    begin_journal,
     digest,
-    opened_update,
-    write_record,
+    old_files,
+    read_journal,
+    replace_journal,
 )
-from svcgen.update.plan import Plan
+from svcgen.update.plan import UpdatePlan
+from svcgen.update.repository import repository_of, uncommitted, unstage
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other updates out of a service. Raises BusyError when one is at work there."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        _lock(handle, folder.name)
+def service_lock(folder: Path) -> Iterator[None]:
+    """Keep other updates out of a service. Raises BusyError when another one is running."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder, wait=False))
+        except BlockingIOError as error:
+            raise BusyError(
+                f"Another update of {folder.name} is running.", "Wait until it has finished."
+            ) from error
         yield
-    finally:
-        os.close(handle)
 
 
-def _lock(handle: int, service: str) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise BusyError(
-            f"Another update of {service} is at work.", "Wait until it has ended."
-        ) from error
+def apply(plan: UpdatePlan, *, message: str = "", touched: Sequence[str] = ()) -> UpdateJournal:
+    """Write a plan's changes; `abort` can undo them until `finish`.
 
-
-def apply(planned: Plan, *, message: str = "", touched: Sequence[str] = ()) -> Opened:
-    """Do what was planned; it stays undoable until `finish`.
-
-    `message` is that of the commit that is to end it, `touched` are paths that other programs may
-    write before `finish`. Whoever calls it holds the lock, and has seen under it that no update is
-    open (`refuse_open`). Raises SvcgenError, with nothing changed, when it cannot be written.
+    `message` is that of the commit that ends the update, `touched` are paths that other programs
+    may write before `finish`. The caller holds the lock, and has checked under it that no update
+    is in progress. Raises SvcgenError, with nothing changed, when a file cannot be written.
     """
-    opened = _record(planned, message, touched)
+    changes = {change.path: change for change in plan.changes}
+    paths = [*changes, *(path for path in touched if path not in changes)]
+    journal = UpdateJournal(
+        old=plan.old.name,
+        new=plan.new.name,
+        conflicts=plan.conflicts,
+        before={path: str(n) if path in plan.user_tree else "" for n, path in enumerate(paths)},
+        after={path: "" if path in touched else digest(changes[path].after) for path in paths},
+        message=message,
+    )
     try:
-        begin(planned.folder, opened, planned.mine)
-        return _applied(planned, opened)
+        begin_journal(plan.folder, journal, plan.user_tree)
+        for change in plan.changes:
+            _put(plan.folder, change.path, change.after)
+        if journal.conflicts:
+            journal = replace(journal, awaiting_user=True)
+            replace_journal(plan.folder, journal)
     except (OSError, SvcgenError) as error:
-        if opened_update(planned.folder):
-            abort(planned.folder)
-        denied = f"{planned.folder} cannot be written: {error}."
+        if read_journal(plan.folder):
+            abort(plan.folder)
+        denied = f"{plan.folder} cannot be written: {error}."
         problem = error.problem if isinstance(error, SvcgenError) else denied
         raise SvcgenError(problem, "Nothing has changed.") from error
+    return journal
 
 
-def _applied(planned: Plan, opened: Opened) -> Opened:
-    for change in planned.changes:
-        _put(planned.folder, change.path, change.after)
-    if opened.conflicts:
-        opened = replace(opened, waits=True)
-        write_record(planned.folder, opened)
-    return opened
+def recover(folder: Path) -> None:
+    """Undo what a killed run left half-done in a service, in its files and in git's index.
 
-
-def recover(folder: Path, *, clean: bool) -> bool:
-    """Undo what a killed run left half-done; return whether there was anything.
-
-    `clean` says that version control sees no change in the folder: then the run had not begun to
-    write, or its work is committed. Raises SvcgenError when a file was edited since.
+    Raises SvcgenError when a file was edited since.
     """
-    _sweep(folder)
-    opened = opened_update(folder)
-    if opened is None or opened.waits:
-        return False
-    if not clean:
-        _refuse_edited(folder, opened)
-        _restore(folder, opened)
+    remove_stale_directories(folder)
+    journal = read_journal(folder)
+    if journal is None or journal.awaiting_user:
+        return
+    # With a clean folder the run had not begun to write, or its work is committed.
+    if repository_of(folder) is None or uncommitted(folder):
+        current, old = read_tree(folder, journal.paths), old_files(folder, journal)
+        for path, after in journal.after.items():
+            if after and digest(current.get(path)) not in {digest(old.get(path)), after}:
+                raise SvcgenError(
+                    f"An update of {folder.name} was killed, and {path} was edited since.",
+                    "Copy your edit to another place, then undo the update: svcgen update --abort",
+                )
+        _restore(folder, journal)
     finish(folder)
-    return True
+    if journal.message:
+        unstage(folder)  # the run may have been killed between `git add` and `git commit`
 
 
-def abort(folder: Path) -> Opened:
-    """Put back every file of an open update as it was, whatever became of it since."""
-    opened = _must_be_open(folder)
-    _restore(folder, opened)
+def abort(folder: Path) -> UpdateJournal:
+    """Undo an update in progress: restore every file, also one that was edited since."""
+    journal = _require_journal(folder)
+    _restore(folder, journal)
     finish(folder)
-    return opened
+    return journal
 
 
-def resolved(folder: Path) -> Opened:
-    """Return the open update once its conflicts are gone.
-
-    Raises SvcgenError that names the files which still hold markers.
-    """
-    opened = _must_be_open(folder)
-    left = [conflict.path for conflict in opened.conflicts if _is_marked(folder, conflict.path)]
-    left += [
-        path for path in opened.paths if is_beside(path, opened.new) and (folder / path).exists()
+def require_resolved(folder: Path) -> UpdateJournal:
+    """Return the update in progress; raise SvcgenError with the files that still have conflicts."""
+    journal = _require_journal(folder)
+    paths = [conflict.path for conflict in journal.conflicts]
+    files = read_tree(folder, paths)
+    left = [
+        path
+        for path in paths
+        if path in files and not files[path].link and first_conflict_marker(files[path].content)
     ]
+    beside = (path for path in journal.paths if is_beside(path, journal.new))
+    left += [path for path in beside if (folder / path).exists()]
     if left:
         raise SvcgenError(
             f"{folder.name} still has conflicts in {', '.join(left)}.",
-            "Edit them, remove the marks, then: svcgen update --continue",
+            "Edit these files, remove the markers, then: svcgen update --continue",
         )
-    return opened
+    return journal
 
 
-def refuse_open(folder: Path) -> None:
-    """Refuse to begin anything where an update waits for its user: its conflicts would be lost."""
-    opened = opened_update(folder)
-    if opened:
+def require_no_update_in_progress(folder: Path) -> None:
+    """Raise SvcgenError while an update awaits its user: its conflicts would be lost."""
+    journal = read_journal(folder)
+    if journal:
+        paths = ", ".join(conflict.path for conflict in journal.conflicts)
         raise SvcgenError(
-            f"{folder.name} has an open update to {opened.new} with conflicts in "
-            f"{', '.join(conflict.path for conflict in opened.conflicts)}.",
+            f"An update of {folder.name} to {journal.new} is in progress, with conflicts in "
+            f"{paths}.",
             f"Resolve them, then: svcgen update {folder.name} --continue\n"
-            f"Or put all back: svcgen update {folder.name} --abort",
+            f"Or undo the update: svcgen update {folder.name} --abort",
         )
 
 
 def finish(folder: Path) -> None:
-    """Forget how an update is undone: one rename ends it."""
-    done = tempfile.mkdtemp(prefix=f"{STATE}-", dir=folder)
-    with suppress(FileNotFoundError):
-        os.rename(folder / STATE, done)  # noqa: PTH104 (over an empty folder, in one step)
-    shutil.rmtree(done, ignore_errors=True)
-
-
-def _record(planned: Plan, message: str, touched: Sequence[str]) -> Opened:
-    written = {change.path: change for change in planned.changes}
-    paths = [*written, *(path for path in touched if path not in written)]
-    return Opened(
-        planned.old.name,
-        planned.new.name,
-        tuple(Conflict(one.path, one.conflict) for one in planned.changes if one.conflict),
-        {path: str(number) if path in planned.mine else "" for number, path in enumerate(paths)},
-        {path: _after(written[path], touched) if path in written else "" for path in paths},
-        message=message,
-    )
-
-
-def _after(change: Change, touched: Sequence[str]) -> str:
-    return "" if change.path in touched else digest(change.after)
+    """Remove the journal of an update; one rename ends it."""
+    with staged(folder) as staging, suppress(FileNotFoundError):
+        move_into_place(folder / STATE, staging / STATE)
 
 
 def _put(folder: Path, path: str, file: File | None) -> None:
-    temporary(folder / path).unlink(missing_ok=True)  # a killed run may have left it
     if file is None:
         remove_file(folder, path)
     else:
         write_file(folder, path, file)
 
 
-def _restore(folder: Path, opened: Opened) -> None:
-    was = copies(folder, opened)
-    now = read_tree(folder, opened.paths)
-    # What was added goes first: a file may have taken the place of a folder.
-    for path in sorted(opened.before, key=lambda path: path in was):
-        if path in was and now.get(path) == was[path]:  # it may be what cannot be written at all
-            temporary(folder / path).unlink(missing_ok=True)
+def _restore(folder: Path, journal: UpdateJournal) -> None:
+    old, current = old_files(folder, journal), read_tree(folder, journal.paths)
+    # Added files go first: one may be in the place of a folder.
+    for path in sorted(journal.before, key=lambda path: path in old):
+        if path in old and current.get(path) == old[path]:
+            remove_stale(folder / path)  # the file stays: it may be one that cannot be written
         else:
-            _put(folder, path, was.get(path))
+            _put(folder, path, old.get(path))
 
 
-def _refuse_edited(folder: Path, opened: Opened) -> None:
-    now = read_tree(folder, opened.paths)
-    was = copies(folder, opened)
-    for path, after in opened.after.items():
-        before = digest(was.get(path))
-        if after and digest(now.get(path)) not in (before, after):
-            raise SvcgenError(
-                f"An update of {folder.name} was killed, and {path} was edited since.",
-                "Keep a copy of your edit, then put all back: svcgen update --abort",
-            )
-
-
-def _sweep(folder: Path) -> None:
-    """Remove records that were never named, and those of updates that ended."""
-    for left in folder.glob(f"{STATE}-*"):
-        shutil.rmtree(left, ignore_errors=True)
-
-
-def _must_be_open(folder: Path) -> Opened:
-    opened = opened_update(folder)
-    if opened is None:
-        raise SvcgenError(f"No update is open in {folder.name}.", "Begin one: svcgen update")
-    return opened
-
-
-def _is_marked(folder: Path, path: str) -> bool:
-    file = read_tree(folder, [path]).get(path)
-    if file is None or file.link:
-        return False
-    starts = (b"<<<<<<< ", b">>>>>>> ")
-    return any(line.startswith(starts) for line in file.content.splitlines())
+def _require_journal(folder: Path) -> UpdateJournal:
+    journal = read_journal(folder)
+    if journal is None:
+        raise SvcgenError(f"No update in progress in {folder.name}.", "Start one: svcgen update")
+    return journal

@@ -1,4 +1,4 @@
-{{/* The chart's name is the service's address, so a namespace holds one release of it. */}}
+{{/* The chart name is the host name of the service, so a namespace can have only one release. */}}
 {{- define "service.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "._-" }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -11,8 +11,8 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{/* Without the version: a Deployment's selector never changes. With the component: the pods of
-migration and test get no requests. */}}
+{{/* Without the version: the selector of a Deployment is immutable. With the component: the pods of
+migration and test receive no requests. */}}
 {{- define "service.selector" -}}
 {{ include "service.instance" . }}
 app.kubernetes.io/component: server

@@ -1,4 +1,4 @@
-"""One service for all tests, on a schema of its own: data that is there is left alone."""
+"""One service for all tests, on its own schema: existing data is not touched."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ COMPOSE = ["docker", "compose", "--project-name", f"{SERVICE}-test"]
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[str]:
-    """The address of an empty schema, in the database of DATABASE_URL or else of compose.yaml."""
+    """The URL of an empty schema, in the database of DATABASE_URL or of compose.yaml."""
     with _server() as url, psycopg.connect(url, autocommit=True) as connection:
         schema = f"test_{uuid4().hex}"
         connection.execute(f"create schema {schema}")
@@ -32,8 +32,8 @@ def _server() -> Iterator[str]:
     if url := os.environ.get("DATABASE_URL"):
         yield url
         return
-    if not _docker_answers():
-        pytest.skip("no database: DATABASE_URL is not set, and no Docker engine answers")
+    if not _docker_is_running():
+        pytest.skip("no database: DATABASE_URL is not set, and Docker is not running")
     try:
         subprocess.run([*COMPOSE, "up", "--quiet-pull", "--wait", f"{SERVICE}-db"], check=True)
         port = subprocess.check_output([*COMPOSE, "port", f"{SERVICE}-db", "5432"], text=True)
@@ -42,7 +42,7 @@ def _server() -> Iterator[str]:
         subprocess.run([*COMPOSE, "down", "--volumes"], check=True)
 
 
-def _docker_answers() -> bool:
+def _docker_is_running() -> bool:
     if not shutil.which("docker"):
         return False
     return subprocess.run(["docker", "info"], capture_output=True).returncode == 0

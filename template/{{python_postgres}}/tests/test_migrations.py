@@ -1,4 +1,4 @@
-"""The migrations: complete, repeatable, and safe when two replicas start them at once."""
+"""The migrations match the code and are safe to run concurrently."""
 
 import tempfile
 
@@ -9,13 +9,13 @@ from sqlalchemy import NullPool, create_engine, make_url
 from app.migrate import configured
 
 
-def test_two_at_once_wait_for_each_other(environment: dict[str, str]) -> None:
+def test_concurrent_migrations_succeed(environment: dict[str, str]) -> None:
     with tempfile.TemporaryFile() as log:
-        both = [start(environment, log, "migrate") for _ in range(2)]
-        assert [one.wait(30) for one in both] == [0, 0]
+        processes = [start(environment, log, "migrate") for _ in range(2)]
+        assert [process.wait(30) for process in processes] == [0, 0]
 
 
-def test_the_tables_are_those_that_the_code_expects(environment: dict[str, str]) -> None:
+def test_the_schema_matches_the_table_definitions(environment: dict[str, str]) -> None:
     url = make_url(environment["DATABASE_URL"]).set(drivername="postgresql+psycopg")
     with create_engine(url, poolclass=NullPool).connect() as connection:
         command.check(configured(connection))

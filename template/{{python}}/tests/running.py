@@ -1,4 +1,4 @@
-"""Runs the service as everybody does who deploys it: as a process with an environment."""
+"""Runs the service as in production: as a process with environment variables."""
 
 import os
 import socket
@@ -14,12 +14,12 @@ import httpx2
 
 from app.config import Callees
 
-NOWHERE = {field.upper(): "http://127.0.0.1:1" for field in Callees.model_fields}
+UNREACHABLE = {field.upper(): "http://127.0.0.1:1" for field in Callees.model_fields}
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service that is ready, and where its log goes."""
+    """A ready service and its log file."""
 
     http: httpx2.Client
     process: subprocess.Popen[bytes]
@@ -39,9 +39,9 @@ def started(environment: Mapping[str, str], log: IO[bytes]) -> Iterator[Service]
         process.wait()
 
 
-def start(environment: Mapping[str, str], log: IO[bytes], *words: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "app", *words]
-    return subprocess.Popen(command, env={**os.environ, **NOWHERE, **environment}, stdout=log)
+def start(environment: Mapping[str, str], log: IO[bytes], *args: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "app", *args]
+    return subprocess.Popen(command, env={**os.environ, **UNREACHABLE, **environment}, stdout=log)
 
 
 def wait_ready(http: httpx2.Client, process: subprocess.Popen[bytes]) -> None:
@@ -50,9 +50,9 @@ def wait_ready(http: httpx2.Client, process: subprocess.Popen[bytes]) -> None:
             if http.get("/readyz").is_success:
                 return
         except httpx2.ConnectError:
-            assert process.poll() is None, "it ended instead of getting ready"
+            assert process.poll() is None, "the service exited before it was ready"
         time.sleep(0.05)
-    raise AssertionError("it is not ready after 10 s")
+    raise AssertionError("the service is not ready after 10 s")
 
 
 def free_port() -> int:

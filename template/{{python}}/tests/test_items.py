@@ -1,4 +1,4 @@
-"""The example resource, as a client sees it."""
+"""The example resource, tested over HTTP."""
 
 import json
 from uuid import uuid4
@@ -10,22 +10,22 @@ from app.items import PATH
 
 
 def create(service: Service, name: str) -> str:
-    answer = service.http.post(PATH, json={"name": name})
-    assert answer.status_code == 201
-    return answer.headers["Location"]
+    response = service.http.post(PATH, json={"name": name})
+    assert response.status_code == 201
+    return response.headers["Location"]
 
 
-def test_what_was_created_is_found(service: Service) -> None:
+def test_a_created_item_is_found(service: Service) -> None:
     item = service.http.get(create(service, "Grüße 👋")).json()
     assert item["name"] == "Grüße 👋"
     assert item["created_at"].endswith("Z")
 
 
-def test_what_was_never_created_is_not_found(service: Service) -> None:
+def test_an_unknown_id_is_not_found(service: Service) -> None:
     assert service.http.get(f"{PATH}/{uuid4()}").status_code == 404
 
 
-def test_pages_hold_each_item_once(service: Service) -> None:
+def test_pages_contain_each_item_once(service: Service) -> None:
     created = [create(service, f"item {number}").rpartition("/")[2] for number in range(5)]
     seen, cursor = [], None
     while True:
@@ -50,10 +50,10 @@ def test_pages_hold_each_item_once(service: Service) -> None:
         ("/summary?depth=9", "depth"),
     ],
 )
-def test_a_wrong_parameter_is_named(service: Service, query: str, parameter: str) -> None:
-    answer = service.http.get(PATH + query)
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["parameter"] == parameter
+def test_an_invalid_parameter_is_named(service: Service, query: str, parameter: str) -> None:
+    response = service.http.get(PATH + query)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["parameter"] == parameter
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_a_wrong_parameter_is_named(service: Service, query: str, parameter: str
         (json.dumps({"name": "x" * (1 << 20)}), 413),
     ],
 )
-def test_a_wrong_body_is_refused(service: Service, body: str, status: int) -> None:
+def test_an_invalid_body_is_rejected(service: Service, body: str, status: int) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = service.http.post(PATH, content=body, headers=headers)
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    response = service.http.post(PATH, content=body, headers=headers)
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_summary_counts(service: Service) -> None:
+def test_the_summary_counts_items(service: Service) -> None:
     create(service, "one more")
     summary = service.http.get(f"{PATH}/summary?depth=0").json()
     assert summary["items"] > 0

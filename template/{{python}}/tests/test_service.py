@@ -1,4 +1,4 @@
-"""What platform and operators rely on: errors, OpenAPI, logs, metrics, configuration, stopping."""
+"""Errors, OpenAPI, logs, metrics, configuration and shutdown."""
 
 import json
 import signal
@@ -18,26 +18,26 @@ from app.items import PATH
         ("HEAD", PATH, 200),
         ("OPTIONS", PATH, 204),
         ("PUT", PATH, 405),
-        ("GET", "/nowhere", 404),
+        ("GET", "/unknown", 404),
         ("GET", f"{PATH}/", 404),
         ("GET", "/livez", 200),
         ("GET", "/metrics", 200),
     ],
 )
 def test_methods_and_paths(service: Service, method: str, path: str, status: int) -> None:
-    answer = service.http.request(method, path)
-    assert answer.status_code == status
-    assert (status >= 400) == (answer.headers.get("Content-Type") == "application/problem+json")
+    response = service.http.request(method, path)
+    assert response.status_code == status
+    assert (status >= 400) == (response.headers.get("Content-Type") == "application/problem+json")
     if status in {204, 405}:
-        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
-def test_openapi_json_is_what_the_service_answers(service: Service) -> None:
-    written = json.loads(Path("openapi.json").read_text(encoding="utf-8"))
-    assert service.http.get("/openapi.json").json() == written, "run: make generate"
+def test_openapi_json_is_up_to_date(service: Service) -> None:
+    committed = json.loads(Path("openapi.json").read_text(encoding="utf-8"))
+    assert service.http.get("/openapi.json").json() == committed, "run: make generate"
 
 
-def test_a_request_leaves_one_line_in_its_trace(service: Service) -> None:
+def test_a_request_is_logged_once_with_its_trace(service: Service) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     service.http.get(PATH, headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
     service.http.get("/livez")
@@ -47,7 +47,7 @@ def test_a_request_leaves_one_line_in_its_trace(service: Service) -> None:
     assert not [line for line in lines if line.get("url_path") == "/livez"]
 
 
-def test_unknown_paths_share_one_series(service: Service) -> None:
+def test_unknown_paths_share_one_time_series(service: Service) -> None:
     for path in ("/one", "/two"):
         service.http.request("NONSENSE", path)
     series = service.http.get("/metrics").text
@@ -56,7 +56,7 @@ def test_unknown_paths_share_one_series(service: Service) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("LOG_LEVEL", "loud")])
-def test_a_malformed_variable_ends_the_start(
+def test_startup_fails_on_an_invalid_variable(
     environment: dict[str, str], name: str, value: str
 ) -> None:
     with tempfile.NamedTemporaryFile() as log:
@@ -65,13 +65,13 @@ def test_a_malformed_variable_ends_the_start(
     assert json.loads(line)["msg"].startswith(name)
 
 
-def test_stopping_answers_on_and_then_ends_well(environment: dict[str, str]) -> None:
+def test_a_stopping_service_drains_and_exits_with_0(environment: dict[str, str]) -> None:
     with (
         tempfile.NamedTemporaryFile() as log,
-        started({**environment, "DRAIN_SECONDS": "1"}, log) as leaving,
+        started({**environment, "DRAIN_SECONDS": "1"}, log) as stopping,
     ):
-        leaving.process.send_signal(signal.SIGTERM)
+        stopping.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
-        assert leaving.http.get("/readyz").status_code == 503
-        assert leaving.http.get(PATH).status_code == 200
-        assert leaving.process.wait(5) == 0
+        assert stopping.http.get("/readyz").status_code == 503
+        assert stopping.http.get(PATH).status_code == 200
+        assert stopping.process.wait(5) == 0

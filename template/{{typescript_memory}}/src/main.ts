@@ -1,4 +1,4 @@
-/** `node src/main.ts` serves; `node src/main.ts migrate` has nothing to bring up to date. */
+/** `node src/main.ts` serves; `node src/main.ts migrate` does nothing without a database. */
 
 import { ConfigurationError } from "./config.ts";
 import { serve } from "./server.ts";
@@ -7,5 +7,5 @@ const command = process.argv.slice(2).join(" ");
 if (command === "") {
   await serve();
 } else if (command !== "migrate") {
-  throw new ConfigurationError(`there is no command ${command}: write migrate, or nothing`);
+  throw new ConfigurationError(`unknown command ${command}: use migrate, or no argument to serve`);
 }

@@ -1,4 +1,4 @@
-/** Where items are kept: in memory, so they are gone with the process and no replica shares them. */
+/** Stores items in memory: they are lost on exit and not shared between replicas. */
 
 import { randomUUID } from "node:crypto";
 import type { Environment } from "./config.ts";
@@ -6,27 +6,27 @@ import type { Item } from "./models.ts";
 
 /** Items, oldest first. */
 export class Store {
-  /** What must be well for the service to be ready: memory is always there. */
+  /** The readiness checks; memory needs none. */
   readonly checks: Record<string, () => Promise<unknown>> = {};
   readonly #items: Item[] = [];
-  readonly #places = new Map<string, number>();
+  readonly #index = new Map<string, number>();
 
   async add(name: string): Promise<Item> {
     const item = { name, id: randomUUID(), created_at: new Date().toISOString() };
-    this.#places.set(item.id, this.#items.length);
+    this.#index.set(item.id, this.#items.length);
     this.#items.push(item);
     return item;
   }
 
   async get(id: string): Promise<Item | undefined> {
-    const place = this.#places.get(id.toLowerCase());
-    return place === undefined ? undefined : this.#items[place];
+    const position = this.#index.get(id.toLowerCase());
+    return position === undefined ? undefined : this.#items[position];
   }
 
-  /** The items that follow one; nothing when that one is unknown. */
+  /** Return the items after the given ID; undefined if that ID is unknown. */
   async page(limit: number, after?: string): Promise<Item[] | undefined> {
-    const place = after === undefined ? -1 : this.#places.get(after.toLowerCase());
-    return place === undefined ? undefined : this.#items.slice(place + 1, place + 1 + limit);
+    const last = after === undefined ? -1 : this.#index.get(after.toLowerCase());
+    return last === undefined ? undefined : this.#items.slice(last + 1, last + 1 + limit);
   }
 
   async count(): Promise<number> {
@@ -34,7 +34,7 @@ export class Store {
   }
 }
 
-/** Memory needs no settings. */
+/** Return an empty store, which has no settings. */
 export function openStore(_: Environment): Store {
   return new Store();
 }

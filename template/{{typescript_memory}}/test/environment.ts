@@ -1,4 +1,4 @@
-/** What the service runs with in tests: memory needs nothing. */
+/** The environment of the service in tests; memory needs no variables. */
 
 export const skip = false;
 export const environment: Record<string, string> = {};

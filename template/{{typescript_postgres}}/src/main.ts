@@ -1,4 +1,4 @@
-/** `node src/main.ts` serves; `node src/main.ts migrate` brings the database up to date. */
+/** `node src/main.ts` serves; `node src/main.ts migrate` applies the database migrations. */
 
 import { ConfigurationError } from "./config.ts";
 import "./telemetry.ts";
@@ -11,5 +11,5 @@ if (command === "") {
   const { migrate } = await import("./migrate.ts");
   await migrate();
 } else {
-  throw new ConfigurationError(`there is no command ${command}: write migrate, or nothing`);
+  throw new ConfigurationError(`unknown command ${command}: use migrate, or no argument to serve`);
 }

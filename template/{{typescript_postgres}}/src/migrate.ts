@@ -1,4 +1,4 @@
-/** Brings the database up to date: a step of its own, before the new version starts. */
+/** Applies the database migrations, as a separate step before a new version starts. */
 
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
@@ -8,9 +8,9 @@ import { readDatabase } from "./store.ts";
 import { log } from "./telemetry.ts";
 
 const MIGRATIONS = new URL("migrations/", import.meta.url);
-const PATIENCE = 30; // seconds, for a database that starts at the same time
+const CONNECT_TIMEOUT = 30; // seconds, for a database that starts at the same time
 
-/** Run all migrations that are missing, in the order of their names. Two at once wait. */
+/** Apply all pending migrations in name order. Concurrent runs wait for each other. */
 export async function migrate(): Promise<void> {
   const environment = new Environment();
   const url = readDatabase(environment);
@@ -19,15 +19,15 @@ export async function migrate(): Promise<void> {
   await client.query("select pg_advisory_lock(hashtext('migrations'))");
   await client.query("create table if not exists migrations (name text primary key)");
   const { rows } = await client.query<{ name: string }>("select name from migrations");
-  const done = new Set(rows.map((row) => row.name));
-  for (const name of (await readdir(MIGRATIONS)).sort().filter((name) => !done.has(name))) {
+  const applied = new Set(rows.map((row) => row.name));
+  for (const name of (await readdir(MIGRATIONS)).sort().filter((name) => !applied.has(name))) {
     await run(client, name);
   }
   await client.end();
   log.info("the database is up to date");
 }
 
-/** Run one migration, wholly or not at all. */
+/** Apply one migration in a transaction. */
 async function run(client: pg.Client, name: string): Promise<void> {
   await client.query("begin");
   await client.query(await readFile(new URL(name, MIGRATIONS), "utf8"));
@@ -35,19 +35,19 @@ async function run(client: pg.Client, name: string): Promise<void> {
   await client.query("commit");
 }
 
-/** Connect, or end the process when the database does not answer in time. */
+/** Connect, or throw if the database is unreachable until the timeout. */
 async function connect(connectionString: string): Promise<pg.Client> {
-  const end = performance.now() + PATIENCE * 1000;
+  const deadline = performance.now() + CONNECT_TIMEOUT * 1000;
   while (true) {
     const client = new pg.Client({ connectionString, connectionTimeoutMillis: 3000 });
     try {
       await client.connect();
       return client;
     } catch (error) {
-      if (performance.now() > end) {
+      if (performance.now() > deadline) {
         const reason = error instanceof Error ? error.message : error;
         throw new ConfigurationError(
-          `the database was not reached within ${PATIENCE} s: ${reason}`,
+          `the database was unreachable for ${CONNECT_TIMEOUT} s: ${reason}`,
         );
       }
     }

@@ -1,4 +1,4 @@
-/** What the service runs with in tests: a schema of its own, so that data that is there stays. */
+/** The environment of the service in tests: its own schema, so existing data is not touched. */
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -12,7 +12,7 @@ const hasDocker = spawnSync("docker", ["info"]).status === 0;
 
 export const skip =
   !process.env.DATABASE_URL && !hasDocker
-    ? "no database: DATABASE_URL is not set, and no Docker engine answers"
+    ? "no database: DATABASE_URL is not set, and Docker is not running"
     : false;
 export const environment: Record<string, string> = {};
 
@@ -30,12 +30,12 @@ if (!skip) {
   url.searchParams.set("options", `-csearch_path=${schema}`);
   environment.DATABASE_URL = url.href;
   const migration = new Running(environment, "migrate");
-  if ((await migration.ended()) !== 0) {
+  if ((await migration.exited()) !== 0) {
     throw new Error(migration.log);
   }
 }
 
-/** Start the database of compose.yaml, and return where it is. */
+/** Start the database of compose.yaml and return its URL. */
 function startDatabase(): string {
   docker("up", "--quiet-pull", "--wait", `${SERVICE}-db`);
   const port = docker("port", `${SERVICE}-db`, "5432").trim();
@@ -48,6 +48,6 @@ function stopDatabase(): void {
   }
 }
 
-function docker(...words: string[]): string {
-  return execFileSync("docker", [...COMPOSE, ...words], { encoding: "utf8" });
+function docker(...args: string[]): string {
+  return execFileSync("docker", [...COMPOSE, ...args], { encoding: "utf8" });
 }

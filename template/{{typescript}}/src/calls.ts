@@ -1,4 +1,4 @@
-/** How this service calls others: in time, with one retry, in one trace, for the same caller. */
+/** Calls to other services: deadline, one retry, trace context and the caller's identity. */
 
 import type { IncomingHttpHeaders } from "node:http";
 import { setTimeout } from "node:timers/promises";
@@ -8,7 +8,7 @@ import { Agent, type Dispatcher, request } from "undici";
 import { SERVICE } from "./config.ts";
 import { Refusal } from "./problems.ts";
 
-const DEADLINE = 2000; // milliseconds for a call as a whole, the retry included
+const DEADLINE = 2000; // milliseconds for a whole call, including the retry
 const PAUSE = 50; // milliseconds before the retry: a killed replica closes its connections one by one
 const IDEMPOTENT = ["DELETE", "GET", "HEAD", "OPTIONS", "PUT"]; // RFC 9110, 9.2.2
 const IDENTITY = ["authorization", "x-auth-subject", "x-auth-scopes"];
@@ -17,18 +17,18 @@ const tracer = trace.getTracer(SERVICE);
 const agent = new Agent({ connect: { timeout: 500 } });
 
 type Headers = Record<string, string>;
-interface Answer {
+interface Reply {
   status: number;
   body: unknown;
 }
 
-/** Who asks, as the gateway has found out: it strips what clients claim themselves. */
+/** Return the identity headers set by the gateway, which removes those sent by clients. */
 export function readIdentity(headers: IncomingHttpHeaders): Headers {
-  const given = IDENTITY.map((name) => [name, headers[name]]);
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+  const entries = IDENTITY.map((name) => [name, headers[name]]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-/** A service that this one calls, at one address that balances over its replicas. */
+/** A called service, behind one load-balanced address. */
 export class Callee {
   readonly name: string;
   readonly #url: string;
@@ -40,46 +40,46 @@ export class Callee {
     this.#dispatcher = dispatcher;
   }
 
-  /** Call, and read the answer. What goes wrong there is 502 here; what is too slow is 504. */
+  /** Call and parse the response. A failed call throws 502, an exceeded deadline 504. */
   async call<T>(
     method: Dispatcher.HttpMethod,
     path: string,
-    isAnswer: (body: unknown) => body is T,
+    isExpected: (body: unknown) => body is T,
     caller: Headers,
     body?: unknown,
   ): Promise<T> {
     const options = { kind: SpanKind.CLIENT };
-    const answer = await tracer.startActiveSpan(`${method} ${this.name}`, options, async (span) => {
+    const reply = await tracer.startActiveSpan(`${method} ${this.name}`, options, async (span) => {
       const headers = { ...caller };
       propagation.inject(context.active(), headers);
       try {
         return await this.#send(method, path, headers, body);
       } catch (error) {
         throw isTimeout(error)
-          ? new Refusal(504, `${this.name} takes too long.`)
-          : new Refusal(502, `${this.name} is not reached.`);
+          ? new Refusal(504, `${this.name} timed out.`)
+          : new Refusal(502, `${this.name} is unreachable.`);
       } finally {
         span.end();
       }
     });
-    if (answer.status < 200 || answer.status > 299) {
-      throw new Refusal(502, `${this.name} answered ${answer.status}.`);
+    if (reply.status < 200 || reply.status > 299) {
+      throw new Refusal(502, `${this.name} returned status ${reply.status}.`);
     }
-    if (!isAnswer(answer.body)) {
-      throw new Refusal(502, `${this.name} answered something else.`);
+    if (!isExpected(reply.body)) {
+      throw new Refusal(502, `${this.name} returned an unexpected body.`);
     }
-    return answer.body;
+    return reply.body;
   }
 
-  /** Send; when another replica may do better, and a repetition does no harm, once more. */
+  /** Send the request. Retry it once if it is idempotent and another replica may succeed. */
   async #send(
     method: Dispatcher.HttpMethod,
     path: string,
     headers: Headers,
     body: unknown,
-  ): Promise<Answer> {
+  ): Promise<Reply> {
     const signal = AbortSignal.timeout(DEADLINE);
-    const once = async () => {
+    const attempt = async () => {
       const response = await request(this.#url + path, {
         method,
         signal,
@@ -91,12 +91,12 @@ export class Callee {
       return { status: response.statusCode, body: readJson(text) };
     };
     if (!IDEMPOTENT.includes(method)) {
-      return await once();
+      return await attempt();
     }
     try {
-      const answer = await once();
-      if (answer.status !== 503) {
-        return answer;
+      const reply = await attempt();
+      if (reply.status !== 503) {
+        return reply;
       }
     } catch (error) {
       if (isTimeout(error)) {
@@ -104,21 +104,21 @@ export class Callee {
       }
     }
     await setTimeout(PAUSE, undefined, { signal });
-    return await once();
+    return await attempt();
   }
 }
 
-/** Tell whether an answer is what a service's document says. A newer one may hold more. */
-export function answerOf<D extends object, N extends string>(document: D, name: N) {
-  type Answer = D & { $ref: `#/components/schemas/${N}` };
-  const more = (key: string, value: unknown) =>
+/** Return a type guard for a schema of a service's document. It allows additional members. */
+export function typeGuard<D extends object, N extends string>(document: D, name: N) {
+  type Schema = D & { $ref: `#/components/schemas/${N}` };
+  const allowMore = (key: string, value: unknown) =>
     key === "additionalProperties" && value === false ? true : value;
   const schema = { ...document, $ref: `#/components/schemas/${name}` };
-  const validator = Compile<Answer>(JSON.parse(JSON.stringify(schema), more));
-  return (answer: unknown): answer is XStatic<Answer> => validator.Check(answer);
+  const validator = Compile<Schema>(JSON.parse(JSON.stringify(schema), allowMore));
+  return (body: unknown): body is XStatic<Schema> => validator.Check(body);
 }
 
-/** What the deadline ends: the request, or the pause before its repetition. */
+/** Whether the deadline aborted the request or the pause before the retry. */
 function isTimeout(error: unknown): boolean {
   return error instanceof Error && ["AbortError", "TimeoutError"].includes(error.name);
 }

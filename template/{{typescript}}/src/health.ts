@@ -1,4 +1,4 @@
-/** /livez, /readyz and /metrics, for those who run the service. */
+/** /livez, /readyz and /metrics, for operators. */
 
 import { setImmediate, setTimeout } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
@@ -6,20 +6,20 @@ import { register } from "prom-client";
 import { Refusal } from "./problems.ts";
 import { log } from "./telemetry.ts";
 
-/** Whether the service should get requests: it is not stopping, and every check is well. */
+/** Whether the service accepts requests: it is not stopping and every check passes. */
 export class Readiness {
   stopping = false;
   readonly #failing = new Set<string>();
 
-  /** Why the service is not ready; empty when it is. */
-  get complaint(): string {
+  /** Why the service is not ready; empty if it is ready. */
+  get reason(): string {
     if (this.stopping) {
       return "The service is stopping.";
     }
-    return this.#failing.size > 0 ? `Not reached: ${[...this.#failing].sort().join(", ")}.` : "";
+    return this.#failing.size > 0 ? `Unreachable: ${[...this.#failing].sort().join(", ")}.` : "";
   }
 
-  /** Run one check every second; warn every 5 s while it fails. */
+  /** Run a check every second. Log a warning every 5 s while it fails. */
   async watch(name: string, check: () => Promise<unknown>): Promise<never> {
     this.#failing.add(name);
     let warned = Number.NEGATIVE_INFINITY;
@@ -30,7 +30,7 @@ export class Readiness {
       } catch (error) {
         this.#failing.add(name);
         if (performance.now() - warned >= 5000) {
-          log.warn(`${name} is not reached: ${error instanceof Error ? error.message : error}`);
+          log.warn(`${name} is unreachable: ${error instanceof Error ? error.message : error}`);
           warned = performance.now();
         }
       }
@@ -43,9 +43,9 @@ export function addHealth(app: FastifyInstance, readiness: Readiness): void {
   const schema = { hide: true };
   app.get("/livez", { schema }, () => "alive");
   app.get("/readyz", { schema }, async () => {
-    await setImmediate(); // Node reads requests before the signal that came just ahead of them
-    if (readiness.complaint) {
-      throw new Refusal(503, readiness.complaint);
+    await setImmediate(); // Node handles queued requests before a signal received earlier
+    if (readiness.reason) {
+      throw new Refusal(503, readiness.reason);
     }
     return "ready";
   });

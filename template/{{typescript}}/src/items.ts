@@ -1,4 +1,4 @@
-/** The example resource. Replace it by what the service is for. */
+/** The example resource. Replace it with your own. */
 
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
@@ -10,13 +10,13 @@ import { PROBLEMS, Refusal, wrong } from "./problems.ts";
 import type { Store } from "./store.ts";
 
 export const PATH = `/v1/${SERVICE}`;
-const LIMIT = 20; // items of a page
-const DEPTH = 1; // calls below this one that a summary may take
+const LIMIT = 20; // items per page
+const DEPTH = 1; // levels of calls for a summary
 const tags = [SERVICE];
 const uuid = Type.String({ format: "uuid" });
 
 export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebox {
-  const asked = callees.map((callee) => [callee, summaryOf(callee.name)] as const);
+  const guarded = callees.map((callee) => [callee, summaryOf(callee.name)] as const);
   return async (app) => {
     app.post(
       "",
@@ -55,7 +55,7 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
         const { limit = LIMIT, cursor } = request.query;
         const page = cursor === null ? undefined : await store.page(limit + 1, cursor);
         if (!page) {
-          throw wrong("cursor", "Not from this service");
+          throw wrong("cursor", "unknown cursor");
         }
         const next = page.length > limit ? (page[limit - 1]?.id ?? null) : null;
         return { items: page.slice(0, limit), next };
@@ -80,15 +80,15 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
       async (request) => {
         const { depth = DEPTH } = request.query;
         const caller = readIdentity(request.headers);
-        const ask = async ([callee, isSummary]: (typeof asked)[number]) => {
+        const fetchSummary = async ([callee, isSummary]: (typeof guarded)[number]) => {
           const path = `/v1/${callee.name}/summary?depth=${depth - 1}`;
           return [callee.name, depth ? await callee.call("GET", path, isSummary, caller) : null];
         };
-        const answers = await Promise.all(asked.map(ask));
+        const calls = await Promise.all(guarded.map(fetchSummary));
         return {
           service: SERVICE,
           items: await store.count(),
-          calls: Object.fromEntries(answers),
+          calls: Object.fromEntries(calls),
         };
       },
     );

@@ -1,4 +1,4 @@
-/** What goes in and out over HTTP, as OpenAPI shows it. */
+/** Request and response bodies; the OpenAPI document is generated from them. */
 
 import { type Static, type TSchema, Type } from "typebox";
 
@@ -16,7 +16,7 @@ export const NewItem = Type.Object(
   {
     $id: "NewItem",
     description: "What a client sends to create an item.",
-    additionalProperties: false, // a misspelt member would be lost in silence
+    additionalProperties: false, // a misspelt member would be ignored
   },
 );
 
@@ -60,7 +60,7 @@ export const Summary = Type.Object(
   {
     $id: "Summary",
     description: "How many items there are, here and in each called service.",
-    additionalProperties: true, // a called service may know more by now
+    additionalProperties: true, // a newer version of a called service may add members
   },
 );
 
@@ -90,7 +90,7 @@ export const Problem = Type.Object(
   { $id: "Problem", description: "What every answer of 400 and above holds." },
 );
 
-/** Refer to a schema by its name, so that OpenAPI shows it once. */
+/** Return a reference to a schema, so that OpenAPI contains it once. */
 export function shared<S extends TSchema & { $id?: string }>(schema: S) {
   return Type.Unsafe<Static<S>>({ $ref: `${schema.$id}#` });
 }

@@ -1,4 +1,4 @@
-/** Every error as application/problem+json (RFC 9457). */
+/** Error responses as application/problem+json (RFC 9457). */
 
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
@@ -9,20 +9,20 @@ import { log, record } from "./telemetry.ts";
 
 export const KIND = "application/problem+json";
 const CONTENT = { content: { [KIND]: { schema: { $ref: "Problem#" } } } };
-/** What every operation may answer besides what it is for. */
+/** Error responses of every operation. */
 export const PROBLEMS = {
   "4xx": { description: "The request cannot be served", ...CONTENT },
   "5xx": { description: "The service cannot serve now", ...CONTENT },
 };
-// RFC 9110 has other names for these than Node.
+// The names in RFC 9110; Node has older ones.
 const TITLES: Record<number, string> = { 413: "Content Too Large", 422: "Unprocessable Content" };
-const BROKEN: Record<string, [status: number, detail: string]> = {
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request takes too long."],
+const CLIENT_ERRORS: Record<string, [status: number, detail: string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request timed out."],
   HPE_HEADER_OVERFLOW: [431, "The headers are too large."],
-  HPE_INVALID_METHOD: [501, "No path has this method."],
+  HPE_INVALID_METHOD: [501, "Unknown method."],
 };
 
-/** Thrown by whoever cannot go on with a request: it becomes the answer. */
+/** An error that is sent as the response. */
 export class Refusal extends Error {
   readonly status: number;
   readonly errors: Fault[] | undefined;
@@ -36,17 +36,17 @@ export class Refusal extends Error {
   }
 }
 
-/** The refusal of one parameter. */
+/** Return the error for an invalid parameter. */
 export function wrong(parameter: string, detail: string): Refusal {
   return new Refusal(422, "The request is not valid.", [{ detail, parameter }]);
 }
 
-export function nothingAt(url: string): Refusal {
-  return new Refusal(404, `Nothing is at ${url.split("?", 1)[0]}.`);
+export function notFound(url: string): Refusal {
+  return new Refusal(404, `No route matches ${url.split("?", 1)[0]}.`);
 }
 
-/** Answer what a route refuses, or the framework, or what nobody foresaw. */
-export function answerError(
+/** Respond to an error of a route or of the framework. */
+export function handleError(
   error: FastifyError | Refusal,
   _: FastifyRequest,
   reply: FastifyReply,
@@ -54,14 +54,14 @@ export function answerError(
   if (error instanceof Refusal) {
     send(reply, error);
   } else if (error.validation) {
-    const faults = error.validation as ErrorObject[];
-    const inBody = error.validationContext === "body";
-    send(reply, new Refusal(422, "The request is not valid.", faults.map(inBody ? inside : named)));
+    const errors = error.validation as ErrorObject[];
+    const toFault = error.validationContext === "body" ? bodyFault : parameterFault;
+    send(reply, new Refusal(422, "The request is not valid.", errors.map(toFault)));
   } else if (error.statusCode && error.statusCode < 500) {
     send(reply, new Refusal(error.statusCode, error.message));
   } else {
-    log.error({ err: error }, "nobody foresaw this");
-    send(reply, new Refusal(500, "The service made a mistake."));
+    log.error({ err: error }, "unhandled exception");
+    send(reply, new Refusal(500, "Internal error."));
   }
 }
 
@@ -78,40 +78,40 @@ function problem(status: number, detail: string, errors?: Fault[]): Problem {
   return { type: "about:blank", title, status, detail, ...(errors && { errors }) };
 }
 
-/** Point at what is wrong in a body. */
-function inside({ instancePath, params, message = "is wrong" }: ErrorObject): Fault {
+/** Locate an error in the body by a JSON pointer. */
+function bodyFault({ instancePath, params, message = "is invalid" }: ErrorObject): Fault {
   const member: unknown = params.missingProperty ?? params.additionalProperty;
-  const step = typeof member === "string" ? [member.replace(/~/g, "~0").replace(/\//g, "~1")] : [];
-  const steps = [...instancePath.split("/").slice(1), ...step];
-  return { detail: message, pointer: ["#", ...steps.map(encodeURIComponent)].join("/") };
+  const last = typeof member === "string" ? [member.replace(/~/g, "~0").replace(/\//g, "~1")] : [];
+  const tokens = [...instancePath.split("/").slice(1), ...last];
+  return { detail: message, pointer: ["#", ...tokens.map(encodeURIComponent)].join("/") };
 }
 
-/** Name the parameter that is wrong. */
-function named({ instancePath, message = "is wrong" }: ErrorObject): Fault {
+/** Locate an error by the name of its parameter. */
+function parameterFault({ instancePath, message = "is invalid" }: ErrorObject): Fault {
   return { detail: message, parameter: instancePath.slice(1) };
 }
 
-/** Read a body as JSON, and as text that can be written again. */
+/** Parse a body as JSON. Reject text that UTF-8 cannot encode. */
 export async function parseJson(_: FastifyRequest, body: Buffer): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body), wellFormed);
   } catch {
-    throw new Refusal(400, "The body is not JSON.");
+    throw new Refusal(400, "The body is not valid JSON.");
   }
 }
 
 function wellFormed(key: string, value: unknown): unknown {
   if (!key.isWellFormed() || (typeof value === "string" && !value.isWellFormed())) {
-    throw new SyntaxError("half a surrogate pair");
+    throw new SyntaxError("lone surrogate");
   }
   return value;
 }
 
-/** Answer what is no request: broken HTTP, or a method that Node does not know. */
-export function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void {
-  const [status, detail] = BROKEN[error.code ?? ""] ?? [400, "The request is broken."];
-  const answering = (socket as { _httpMessage?: unknown })._httpMessage;
-  if (!socket.writable || answering) {
+/** Respond to malformed HTTP and to methods that Node does not know. */
+export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  const [status, detail] = CLIENT_ERRORS[error.code ?? ""] ?? [400, "The request is malformed."];
+  const response = (socket as { _httpMessage?: unknown })._httpMessage;
+  if (!socket.writable || response) {
     socket.destroy();
     return;
   }

@@ -1,4 +1,4 @@
-/** How the parts come together, and how the process serves and stops. */
+/** The application, and the server process with its graceful shutdown. */
 
 import { once } from "node:events";
 import { createServer, METHODS, type Server } from "node:http";
@@ -10,16 +10,16 @@ import { ConfigurationError, Environment, readSettings, SERVICE } from "./config
 import { addHealth, Readiness } from "./health.ts";
 import { items, PATH } from "./items.ts";
 import { Fault, Item, ItemPage, NewItem, Problem, Summary } from "./models.ts";
-import { answerBroken, answerError, nothingAt, parseJson, Refusal } from "./problems.ts";
+import { handleClientError, handleError, notFound, parseJson, Refusal } from "./problems.ts";
 import { openStore, type Store } from "./store.ts";
-import { log, noteRoute, observed, setLogLevel, startTracing } from "./telemetry.ts";
+import { log, observe, setLogLevel, setRoute, startTracing } from "./telemetry.ts";
 import { compileSchema } from "./validation.ts";
 
 const MIB = 1024 * 1024;
 const GRACE = 20_000; // milliseconds for requests in flight
-const FLUSH = 3000; // milliseconds for the last spans: their collector may be gone already
+const FLUSH = 3000; // milliseconds to export the last spans
 
-/** Put the parts together; nothing is connected yet. */
+/** Build the application, without connecting to anything. */
 export async function compose(
   store: Store,
   callees: Callee[],
@@ -27,31 +27,31 @@ export async function compose(
 ): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    childLoggerFactory: (logger) => logger, // the trace's id tells requests apart
+    childLoggerFactory: (logger) => logger, // the trace ID identifies requests
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MIB,
-    routerOptions: { maxParamLength: 16_384 }, // as long as Node takes a path
+    routerOptions: { maxParamLength: 16_384 }, // Node's limit for a path
     return503OnClosing: false,
-    // Gateways keep a connection for a minute: they, not this server, are to close it.
-    serverFactory: (answer) => createServer({ keepAliveTimeout: 75_000 }, observed(answer)),
-    clientErrorHandler: answerBroken,
-    frameworkErrors: (_, request, reply) => answerError(nothingAt(request.url), request, reply),
+    // Longer than gateways', so that the gateway closes an idle connection first.
+    serverFactory: (handler) => createServer({ keepAliveTimeout: 75_000 }, observe(handler)),
+    clientErrorHandler: handleClientError,
+    frameworkErrors: (_, request, reply) => handleError(notFound(request.url), request, reply),
   });
-  app.setErrorHandler(answerError);
+  app.setErrorHandler(handleError);
   app.setValidatorCompiler(compileSchema);
-  app.setSerializerCompiler(() => JSON.stringify); // the compiler has checked what goes out
+  app.setSerializerCompiler(() => JSON.stringify); // TypeScript checks the responses
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, parseJson);
   app.addHook("onRequest", async (request) => {
-    // Without the second half a / too many would be an empty placeholder.
+    // The second condition: an extra / would match as an empty parameter.
     if (request.is404 || Object.values(request.params as object).includes("")) {
-      throw nothingAt(request.url);
+      throw notFound(request.url);
     }
-    noteRoute(request.raw, request.routeOptions.url ?? "");
+    setRoute(request.raw, request.routeOptions.url ?? "");
   });
   app.addHook("onSend", async (_, reply) => {
     if (!app.server.listening) {
-      reply.header("connection", "close"); // or it would be kept until the limit
+      reply.header("connection", "close"); // otherwise it stays open until GRACE is over
     }
   });
   for (const schema of [Fault, Item, ItemPage, NewItem, Problem, Summary]) {
@@ -65,7 +65,7 @@ export async function compose(
   addHealth(app, readiness);
   await app.register(items(store, callees), { prefix: PATH });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
-  refuseOtherMethods(app, paths);
+  addOtherMethods(app, paths);
   return app;
 }
 
@@ -79,8 +79,8 @@ function allowed(app: FastifyInstance): Map<string, Set<string>> {
   return paths;
 }
 
-/** Answer OPTIONS and the methods that a path does not have: both say which it has. */
-function refuseOtherMethods(app: FastifyInstance, paths: Map<string, Set<string>>): void {
+/** Respond to OPTIONS with 204 and to unsupported methods with 405, both with Allow. */
+function addOtherMethods(app: FastifyInstance, paths: Map<string, Set<string>>): void {
   const known = METHODS.filter((method) => method !== "CONNECT");
   for (const method of known.filter((method) => !app.supportedMethods.includes(method))) {
     app.addHttpMethod(method);
@@ -88,16 +88,16 @@ function refuseOtherMethods(app: FastifyInstance, paths: Map<string, Set<string>
   for (const [url, methods] of [...paths]) {
     const headers = { allow: [...methods].sort().join(", ") };
     const schema = { hide: true };
-    const refuse = async () => {
-      throw new Refusal(405, "This path does not have this method.", undefined, headers);
+    const reject = async () => {
+      throw new Refusal(405, "This path does not allow this method.", undefined, headers);
     };
     app.options(url, { schema }, (_, reply) => reply.code(204).headers(headers).send());
     const method = known.filter((method) => !methods.has(method));
-    app.route({ method, url, schema, onRequest: refuse, handler: refuse });
+    app.route({ method, url, schema, onRequest: reject, handler: reject });
   }
 }
 
-/** Serve until a signal says to stop. */
+/** Serve until SIGTERM or SIGINT. */
 export async function serve(): Promise<void> {
   const stop = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   const environment = new Environment();
@@ -116,15 +116,15 @@ export async function serve(): Promise<void> {
   await listen(app.server, settings.port);
   const [signal] = await stop;
   readiness.stopping = true;
-  // Gateways learn late that a replica stops: one that refuses at once loses their requests.
-  // Ctrl-C comes from somebody who will not wait.
+  // Gateways notice with a delay that a replica stops. Closing at once would lose requests.
+  // No drain after Ctrl-C.
   await setTimeout(signal === "SIGTERM" ? settings.drainSeconds * 1000 : 0);
   await close(app.server);
   await Promise.race([tracing.shutdown(), setTimeout(FLUSH)]);
   process.exit();
 }
 
-/** Listen on all interfaces, with IPv6 where the machine has it. */
+/** Listen on all interfaces, over IPv4 and, if available, IPv6. */
 async function listen(server: Server, port: number): Promise<void> {
   server.listen({ port, backlog: 2048 });
   try {
@@ -134,7 +134,7 @@ async function listen(server: Server, port: number): Promise<void> {
   }
 }
 
-/** Refuse new connections, and let what is in flight finish. */
+/** Reject new connections and wait for the requests in flight. */
 async function close(server: Server): Promise<void> {
   server.close();
   const limit = globalThis.setTimeout(() => server.closeAllConnections(), GRACE);

@@ -1,4 +1,4 @@
-/** What operators see of the service, in OpenTelemetry's words: logs, metrics and traces. */
+/** Logs, metrics and traces, named by OpenTelemetry's semantic conventions. */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
@@ -24,7 +24,7 @@ collectDefaultMetrics();
 const tracer = trace.getTracer(SERVICE);
 const routes = new WeakMap<IncomingMessage, string>();
 
-/** One JSON object a line, with the trace that the line belongs to. */
+/** Writes each log record as one line of JSON, with its trace ID. */
 export const log = pino({
   base: { service: SERVICE, version: VERSION },
   timestamp: () => `,"time":"${new Date().toISOString()}"`,
@@ -34,7 +34,7 @@ export const log = pino({
     return { trace_id: span?.traceId ?? "", span_id: span?.spanId ?? "" };
   },
 });
-// Node itself would write to stderr, and not as JSON.
+// Node would write these to stderr, not as JSON.
 process.removeAllListeners("warning");
 process.on("warning", (warning) => log.warn(`${warning.name}: ${warning.message}`));
 process.on("uncaughtException", (error) => {
@@ -46,13 +46,13 @@ export function setLogLevel(level: string): void {
   log.level = level === "warning" ? "warn" : level;
 }
 
-/** Give every request a trace; send it away only where there is a collector. */
+/** Create a trace for every request; export it only if a collector is configured. */
 export async function startTracing(exported: boolean): Promise<TracerProvider> {
-  const own = resourceFromAttributes({ "service.name": SERVICE, "service.version": VERSION });
-  const resource = own.merge(detectResources({ detectors: [envDetector] }));
+  const service = resourceFromAttributes({ "service.name": SERVICE, "service.version": VERSION });
+  const resource = service.merge(detectResources({ detectors: [envDetector] }));
   const spanProcessors = [];
   if (exported) {
-    // Imported here: a service that exports nothing has no need for the memory.
+    // Imported here to save memory in a service that exports nothing.
     const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
     spanProcessors.push(new BatchSpanProcessor({ exporter: new OTLPTraceExporter() }));
   }
@@ -63,24 +63,24 @@ export async function startTracing(exported: boolean): Promise<TracerProvider> {
   return provider;
 }
 
-/** Give each request a span, a measurement and a log line, also those that no route gets to see. */
-export function observed(answer: RequestListener): RequestListener {
+/** Record a span, a metric and a log line per request, including those that match no route. */
+export function observe(listener: RequestListener): RequestListener {
   return (request, response) => {
-    const began = performance.now();
+    const start = performance.now();
     const parent = propagation.extract(ROOT_CONTEXT, request.headers);
     const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, parent);
     context.with(trace.setSpan(parent, span), () => {
-      const here = context.active();
+      const current = context.active();
       response.once("close", () => {
-        context.with(here, () => finish(span, request, response, performance.now() - began));
+        context.with(current, () => finish(span, request, response, performance.now() - start));
       });
-      answer(request, response);
+      listener(request, response);
     });
   };
 }
 
-/** Say by which route, with its placeholders, a request is answered. */
-export function noteRoute(request: IncomingMessage, url: string): void {
+/** Set the route template that a request matches. */
+export function setRoute(request: IncomingMessage, url: string): void {
   routes.set(request, url.replace(/:(\w+)/g, "{$1}"));
 }
 
@@ -90,35 +90,35 @@ function finish(
   response: ServerResponse,
   milliseconds: number,
 ): void {
-  const facts = {
-    method: METHODS.find((one) => one === request.method) ?? "_OTHER",
+  const attributes = {
+    method: METHODS.find((method) => method === request.method) ?? "_OTHER",
     path: request.url?.split("?", 1)[0] ?? "",
     route: routes.get(request) ?? "",
     status: response.headersSent ? response.statusCode : 0,
   };
-  record(facts, milliseconds / 1000);
-  span.updateName(`${facts.method} ${facts.route}`.trimEnd());
+  record(attributes, milliseconds / 1000);
+  span.updateName(`${attributes.method} ${attributes.route}`.trimEnd());
   span.setAttributes({
-    "http.request.method": facts.method,
-    "url.path": facts.path,
-    "http.route": facts.route,
-    "http.response.status_code": facts.status,
+    "http.request.method": attributes.method,
+    "url.path": attributes.path,
+    "http.route": attributes.route,
+    "http.response.status_code": attributes.status,
   });
   span.end();
 }
 
 /** Measure and log one request. */
 export function record(
-  facts: { method: string; path: string; route: string; status: number },
+  attributes: { method: string; path: string; route: string; status: number },
   seconds: number,
 ): void {
   const labels = {
-    http_request_method: facts.method,
-    http_route: facts.route,
-    http_response_status_code: facts.status,
+    http_request_method: attributes.method,
+    http_route: attributes.route,
+    http_response_status_code: attributes.status,
   };
   DURATION.observe(labels, seconds);
-  if (!PROBES.includes(facts.path)) {
-    log.info({ ...labels, url_path: facts.path, duration_seconds: seconds }, "request");
+  if (!PROBES.includes(attributes.path)) {
+    log.info({ ...labels, url_path: attributes.path, duration_seconds: seconds }, "request");
   }
 }

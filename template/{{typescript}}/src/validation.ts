@@ -1,4 +1,4 @@
-/** How requests are held to their schemas. */
+/** Validates requests against their schemas. */
 
 import { Ajv } from "ajv";
 import type { FastifySchemaCompiler } from "fastify";
@@ -11,7 +11,7 @@ const OPTIONS = {
   formats: { uuid: UUID, "date-time": true },
   schemas: Object.values(models).filter((model) => typeof model === "object"),
 } as const;
-/** JSON has types, so a body is taken as it is; parameters are text that means a number. */
+/** Parameters are text and are coerced to numbers; a body has JSON types and is not. */
 const body = new Ajv(OPTIONS);
 const parameters = new Ajv({ ...OPTIONS, coerceTypes: true });
 

@@ -1,4 +1,4 @@
-/** The example resource, as a client sees it. */
+/** The example resource, tested over HTTP. */
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -14,26 +14,26 @@ describe("items", { skip }, () => {
   });
 
   async function create(name: string): Promise<string> {
-    const answer = await service.send(PATH, JSON.stringify({ name }));
-    assert.equal(answer.status, 201);
-    return answer.headers.get("Location") ?? "";
+    const response = await service.send(PATH, JSON.stringify({ name }));
+    assert.equal(response.status, 201);
+    return response.headers.get("Location") ?? "";
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever was answered
+  // biome-ignore lint/suspicious/noExplicitAny: the tests check the body
   const get = async (path: string): Promise<any> => (await service.ask("GET", path)).json();
 
-  test("what was created is found", async () => {
+  test("a created item is found", async () => {
     const item = await get(await create("Grüße 👋"));
     assert.equal(item.name, "Grüße 👋");
     assert.match(item.created_at, /Z$/);
   });
 
-  test("what was never created is not found", async () => {
-    const answer = await service.ask("GET", `${PATH}/${randomUUID()}`);
-    assert.equal(answer.status, 404);
+  test("an unknown id is not found", async () => {
+    const response = await service.ask("GET", `${PATH}/${randomUUID()}`);
+    assert.equal(response.status, 404);
   });
 
-  test("pages hold each item once", async () => {
+  test("pages contain each item once", async () => {
     const created = [];
     for (let number = 0; number < 5; number++) {
       created.push((await create(`item ${number}`)).split("/").at(-1));
@@ -59,7 +59,7 @@ describe("items", { skip }, () => {
     ["/summary?depth=9", "depth"],
   ];
   for (const [query, parameter] of parameters) {
-    test(`${query} is refused with the name of what is wrong`, async () => {
+    test(`${query} is rejected with the name of the parameter`, async () => {
       const problem = await get(PATH + query);
       assert.equal(problem.status, 422);
       assert.equal(problem.errors[0].parameter, parameter);
@@ -77,16 +77,16 @@ describe("items", { skip }, () => {
   ] as const;
   for (const [body, status] of bodies) {
     test(`${body.slice(0, 30)} is ${status}`, async () => {
-      const answer = await service.send(PATH, body);
-      assert.equal(answer.status, status);
-      assert.match(answer.headers.get("Content-Type") ?? "", /^application\/problem\+json/);
+      const response = await service.send(PATH, body);
+      assert.equal(response.status, status);
+      assert.match(response.headers.get("Content-Type") ?? "", /^application\/problem\+json/);
     });
   }
 
-  test("a summary counts", async () => {
+  test("the summary counts items", async () => {
     await create("one more");
     const summary = await get(`${PATH}/summary?depth=0`);
     assert.ok(summary.items > 0);
-    assert.ok(Object.values(summary.calls).every((answer) => answer === null));
+    assert.ok(Object.values(summary.calls).every((called) => called === null));
   });
 });

@@ -1,4 +1,4 @@
-/** Runs the service as everybody does who deploys it: as a process with an environment. */
+/** Runs the service as in production: as a process with environment variables. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { CALLEES } from "../src/config.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const NOWHERE = Object.fromEntries(
+const UNREACHABLE = Object.fromEntries(
   Object.values(CALLEES).map((variable) => [variable, "http://127.0.0.1:1"]),
 );
 
@@ -17,19 +17,19 @@ type Variables = Record<string, string>;
 
 const started: ChildProcess[] = [];
 after(() => {
-  for (const one of started) {
-    one.kill("SIGKILL");
+  for (const child of started) {
+    child.kill("SIGKILL");
   }
 });
 
-/** A process of the service, and what it has logged so far. */
+/** A process of the service and its log. */
 export class Running {
   readonly process: ChildProcess;
   log = "";
 
-  constructor(environment: Variables, ...words: string[]) {
-    const env = { ...process.env, ...NOWHERE, ...environment };
-    this.process = spawn(process.execPath, [MAIN, ...words], {
+  constructor(environment: Variables, ...args: string[]) {
+    const env = { ...process.env, ...UNREACHABLE, ...environment };
+    this.process = spawn(process.execPath, [MAIN, ...args], {
       env,
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -46,13 +46,13 @@ export class Running {
       .map((line) => JSON.parse(line));
   }
 
-  async ended(): Promise<number | null> {
+  async exited(): Promise<number | null> {
     const [code] = await once(this.process, "close");
     return code;
   }
 }
 
-/** A service that is ready. */
+/** A ready service. */
 export class Service extends Running {
   readonly url: string;
 
@@ -64,13 +64,13 @@ export class Service extends Running {
   static async started(environment: Variables): Promise<Service> {
     const service = new Service(environment, await freePort());
     for (let tries = 0; tries < 200 && service.process.exitCode === null; tries++) {
-      const answer = await service.ask("GET", "/readyz").catch(() => undefined);
-      if (answer?.ok) {
+      const response = await service.ask("GET", "/readyz").catch(() => undefined);
+      if (response?.ok) {
         return service;
       }
       await setTimeout(50);
     }
-    throw new Error(`it is not ready: ${service.log}`);
+    throw new Error(`the service is not ready: ${service.log}`);
   }
 
   ask(method: string, path: string, init: RequestInit = {}): Promise<Response> {

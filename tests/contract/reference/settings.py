@@ -1,4 +1,4 @@
-"""What the reference service is told, and which one rule it is to break."""
+"""The settings of the reference service, and the one rule that it breaks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ printing = threading.Lock()
 
 
 def broken(rule: str) -> bool:
-    """Tell whether this is the rule to break."""
+    """Return whether this is the rule to break."""
     return rule == BREAK
 
 

@@ -70,9 +70,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ProblemError as problem:
             reply = self.problem(problem, methods)
         except Exception:
-            told = traceback.format_exc()
-            log("error", "nobody foresaw this", self.trace[:2], exception=told)
-            detail = told if broken("unforeseen") else "the service made a mistake"
+            stack = traceback.format_exc()
+            log("error", "unhandled exception", self.trace[:2], exception=stack)
+            detail = stack if broken("unhandled-exception") else "Internal error."
             reply = self.problem(ProblemError(500, detail), methods)
         self.report(route, path, reply[0], time.monotonic() - began)
         self.reply(reply)

@@ -20,15 +20,15 @@ from svcgen.commands.ps import ps
 from svcgen.commands.restart import restart
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.lock import changing
-from tests.support.docker_fleet import Yard, build, docker, new_yard, tiny
+from tests.support.docker_fleet import DockerWorkspace, build, docker, new_workspace, tiny
 from tests.support.load import Outcome, load
 
 pytestmark = pytest.mark.needs("docker")
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    made = new_yard(tmp_path / f"yard-{os.getpid()}-{time.monotonic_ns() % 1_000_000}")
+def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
+    made = new_workspace(tmp_path / f"shop-{os.getpid()}-{time.monotonic_ns() % 1_000_000}")
     yield made
     down(made.workspace, volumes=True)
     assert not made.left()
@@ -36,57 +36,57 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
         docker("rmi", "--force", image)
 
 
-def test_up_answers_through_the_gateway_and_down_leaves_nothing(yard: Yard) -> None:
-    tiny(yard.root, "orders", migrates=True)
-    tiny(yard.root, "catalog", calls=["orders"])
-    result = yard.up(catalog=2)
-    assert (result.engine, result.url) == ("docker", f"http://127.0.0.1:{yard.port}")
-    assert yard.get("/v1/orders")["build"] == "one"
+def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWorkspace) -> None:
+    tiny(shop.root, "orders", migrates=True)
+    tiny(shop.root, "catalog", calls=["orders"])
+    result = shop.up(catalog=2)
+    assert (result.engine, result.url) == ("docker", f"http://127.0.0.1:{shop.port}")
+    assert shop.get("/v1/orders")["build"] == "one"
     rows = [(one.service, one.state) for one in result.replicas]
     assert rows == [("catalog", "ready")] * 2 + [("gateway", "ready"), ("orders", "ready")]
-    before = yard.ids()
-    yard.up()
-    assert yard.ids() == before, "what is unchanged is left alone, and so is the scale"
-    os.kill(ps(yard.workspace).replicas[0].pid, signal.SIGKILL)
-    _until(lambda: ps(yard.workspace).replicas[0].restarts == 1)
-    _until(lambda: ps(yard.workspace).replicas[0].state == "ready")
-    lines = [line.text for line in logs(yard.workspace, ["catalog"], tail=100)]
+    before = shop.ids()
+    shop.up()
+    assert shop.ids() == before, "what is unchanged is left alone, and so is the scale"
+    os.kill(ps(shop.workspace).replicas[0].pid, signal.SIGKILL)
+    _until(lambda: ps(shop.workspace).replicas[0].restarts == 1)
+    _until(lambda: ps(shop.workspace).replicas[0].state == "ready")
+    lines = [line.text for line in logs(shop.workspace, ["catalog"], tail=100)]
     assert lines.count("catalog one listens") == 3
     with pytest.raises(SvcgenError, match="These do: catalog, gateway, orders"):
-        logs(yard.workspace, ["basket"])
-    assert yard.up("catalog", catalog=1).replicas[0].service == "catalog"
-    assert len(yard.ids()["catalog"]) == 1
-    ended = down(yard.workspace)
+        logs(shop.workspace, ["basket"])
+    assert shop.up("catalog", catalog=1).replicas[0].service == "catalog"
+    assert len(shop.ids()["catalog"]) == 1
+    ended = down(shop.workspace)
     assert (ended.engine, len(ended.ended)) == ("docker", 3)
-    assert not yard.left()
-    assert not yard.engine.running()
+    assert not shop.left()
+    assert not shop.engine.running()
 
 
-def test_nothing_that_changes_loses_a_request(yard: Yard) -> None:
-    orders = tiny(yard.root, "orders", migrates=True)
-    catalog = tiny(yard.root, "catalog")
-    yard.up()
-    gateway = yard.ids("gateway")
-    with load(yard.port, 60, ["/v1/orders", "/v1/catalog"]) as outcomes:
-        first = yard.ids("catalog", "orders")
+def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
+    orders = tiny(shop.root, "orders", migrates=True)
+    catalog = tiny(shop.root, "catalog")
+    shop.up()
+    gateway = shop.ids("gateway")
+    with load(shop.port, 60, ["/v1/orders", "/v1/catalog"]) as outcomes:
+        first = shop.ids("catalog", "orders")
         build(orders, "two")
         build(catalog, "two")
-        yard.up("orders")
-        assert (yard.get("/v1/orders")["build"], yard.get("/v1/catalog")["build"]) == ("two", "one")
-        assert yard.ids("catalog")["catalog"] == first["catalog"]
-        second = yard.ids("orders")
-        yard.up()
-        assert yard.get("/v1/catalog")["build"] == "two"
-        assert yard.ids("orders") == second, "it was replaced already"
-        tiny(yard.root, "basket")
-        yard.up("basket")
-        assert yard.get("/v1/basket")["build"] == "one"
-        fresh = restart(yard.workspace, "catalog")
+        shop.up("orders")
+        assert (shop.get("/v1/orders")["build"], shop.get("/v1/catalog")["build"]) == ("two", "one")
+        assert shop.ids("catalog")["catalog"] == first["catalog"]
+        second = shop.ids("orders")
+        shop.up()
+        assert shop.get("/v1/catalog")["build"] == "two"
+        assert shop.ids("orders") == second, "it was replaced already"
+        tiny(shop.root, "basket")
+        shop.up("basket")
+        assert shop.get("/v1/basket")["build"] == "one"
+        fresh = restart(shop.workspace, "catalog")
         assert [one.state for one in fresh] == ["ready"]
-        shutil.rmtree(yard.root / "basket")
-        yard.up()
-        assert "basket" not in yard.ids()
-    assert yard.ids("gateway") == gateway
+        shutil.rmtree(shop.root / "basket")
+        shop.up()
+        assert "basket" not in shop.ids()
+    assert shop.ids("gateway") == gateway
     assert not _failed(outcomes)
 
 
@@ -97,79 +97,83 @@ def test_nothing_that_changes_loses_a_request(yard: Yard) -> None:
         ("unmigratable", "orders-migrate ended with exit code 1.*\n  relation does not exist"),
     ],
 )
-def test_a_replica_that_does_not_start_is_taken_away(yard: Yard, fault: str, said: str) -> None:
-    orders = tiny(yard.root, "orders", migrates=fault == "unmigratable")
-    yard.up()
-    before = yard.ids()
+def test_a_replica_that_does_not_start_is_taken_away(
+    shop: DockerWorkspace, fault: str, said: str
+) -> None:
+    orders = tiny(shop.root, "orders", migrates=fault == "unmigratable")
+    shop.up()
+    before = shop.ids()
     build(orders, fault)
-    with load(yard.port, 60, ["/v1/orders"]) as outcomes:
+    with load(shop.port, 60, ["/v1/orders"]) as outcomes:
         with pytest.raises(SvcgenError, match=said):
-            yard.up("orders")
-        assert yard.ids() == before
+            shop.up("orders")
+        assert shop.ids() == before
     assert not _failed(outcomes)
     build(orders, "three")
-    yard.up()
-    assert yard.get("/v1/orders")["build"] == "three"
+    shop.up()
+    assert shop.get("/v1/orders")["build"] == "three"
 
 
-def test_a_first_start_that_fails_says_why(yard: Yard) -> None:
-    build(tiny(yard.root, "orders"), "broken")
+def test_a_first_start_that_fails_says_why(shop: DockerWorkspace) -> None:
+    build(tiny(shop.root, "orders"), "broken")
     with pytest.raises(SvcgenError, match=r"(?s)orders ended .* in a row.*DATABASE_URL: missing"):
-        yard.up()
-    (yard.root / "orders" / "Dockerfile").write_text("FROM scratch\nCOPY nothing .\n")
+        shop.up()
+    (shop.root / "orders" / "Dockerfile").write_text("FROM scratch\nCOPY nothing .\n")
     with pytest.raises(SvcgenError, match=r"(?s)orders cannot be built:.*nothing"):
-        yard.up()
+        shop.up()
 
 
-def test_what_stands_in_the_way_is_named(yard: Yard, tmp_path: Path) -> None:
-    tiny(yard.root, "orders")
-    with socket.create_server(("127.0.0.1", yard.port)):
-        with pytest.raises(SvcgenError, match=f"Port {yard.port} is in use") as found:
-            yard.up()
-        assert f"--port {yard.port + 1}" in found.value.advice
+def test_what_stands_in_the_way_is_named(shop: DockerWorkspace, tmp_path: Path) -> None:
+    tiny(shop.root, "orders")
+    with socket.create_server(("127.0.0.1", shop.port)):
+        with pytest.raises(SvcgenError, match=f"Port {shop.port} is in use") as found:
+            shop.up()
+        assert f"--port {shop.port + 1}" in found.value.advice
     with (
-        changing(yard.root),
+        changing(shop.root),
         pytest.raises(SvcgenError, match=rf"Another svcgen \(process {os.getpid()}\)"),
     ):
-        yard.up()
-    yard.up()
+        shop.up()
+    shop.up()
     (tmp_path / "other").mkdir()
-    namesake = new_yard(tmp_path / "other" / yard.root.name)
+    namesake = new_workspace(tmp_path / "other" / shop.root.name)
     tiny(namesake.root, "orders")
-    with pytest.raises(SvcgenError, match=f"Another fleet .*: the one in {yard.root}"):
+    with pytest.raises(SvcgenError, match=f"Another fleet .*: the one in {shop.root}"):
         namesake.up()
     with pytest.raises(SvcgenError, match="among the services that run"):
-        yard.up(basket=2)
+        shop.up(basket=2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_attached_up_shows_logs_and_its_end_is_down(yard: Yard, number: int) -> None:
-    tiny(yard.root, "orders")
-    command = [sys.executable, "-m", "svcgen", "up", "--attach", f"--port={yard.port}"]
+def test_an_attached_up_shows_logs_and_its_end_is_down(shop: DockerWorkspace, number: int) -> None:
+    tiny(shop.root, "orders")
+    command = [sys.executable, "-m", "svcgen", "up", "--attach", f"--port={shop.port}"]
     attached = subprocess.Popen(
-        command, cwd=yard.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, cwd=shop.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert any("orders one listens" in line for line in attached.stdout or ())
     attached.send_signal(number)
     attached.communicate(timeout=60)
     assert attached.returncode == 0
-    assert not yard.left()
+    assert not shop.left()
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.0, 3.0])
-def test_a_killed_up_leaves_nothing_that_down_cannot_end(yard: Yard, seconds: float) -> None:
-    tiny(yard.root, "orders", migrates=True)
-    command = [sys.executable, "-m", "svcgen", "up", "--engine=docker", f"--port={yard.port}"]
+def test_a_killed_up_leaves_nothing_that_down_cannot_end(
+    shop: DockerWorkspace, seconds: float
+) -> None:
+    tiny(shop.root, "orders", migrates=True)
+    command = [sys.executable, "-m", "svcgen", "up", "--engine=docker", f"--port={shop.port}"]
     started = subprocess.Popen(
-        command, cwd=yard.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=shop.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     time.sleep(seconds)
     started.kill()
     started.wait()
-    down(yard.workspace)
-    assert not yard.left()
+    down(shop.workspace)
+    assert not shop.left()
     time.sleep(1)
-    assert not yard.left(), "a `docker compose` that was left behind has gone on"
+    assert not shop.left(), "a `docker compose` that was left behind has gone on"
 
 
 def _failed(outcomes: list[Outcome]) -> list[Outcome]:

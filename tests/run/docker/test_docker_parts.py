@@ -12,7 +12,7 @@ from svcgen.run.choose import choose_engine
 from svcgen.run.docker import state as passwords_module
 from svcgen.run.docker.gateway import _unchunked
 from svcgen.run.docker.passwords import passwords
-from svcgen.run.docker.state import project_name, sizes
+from svcgen.run.docker.state import project_name, replica_counts
 from svcgen.service import Service
 from svcgen.settings import Settings
 from svcgen.workspace import Workspace, state_folder
@@ -105,10 +105,13 @@ def test_passwords_are_made_once_and_kept_from_others(
 
 def test_numbers_of_replicas_are_remembered(tmp_path: Path) -> None:
     state_folder(tmp_path)
-    assert sizes(tmp_path, ["orders", "catalog"], {"orders": 3}) == {"orders": 3, "catalog": 1}
-    assert sizes(tmp_path, ["orders"], {}) == {"orders": 3}
+    assert replica_counts(tmp_path, ["orders", "catalog"], {"orders": 3}) == {
+        "orders": 3,
+        "catalog": 1,
+    }
+    assert replica_counts(tmp_path, ["orders"], {}) == {"orders": 3}
     (tmp_path / ".svcgen" / "docker.json").write_text("[]")
-    assert sizes(tmp_path, ["orders"], {}) == {"orders": 1}
+    assert replica_counts(tmp_path, ["orders"], {}) == {"orders": 1}
 
 
 @pytest.mark.parametrize("body", ['{"a": 1}', '5\r\n{"a":\r\n3\r\n 1}\r\n0\r\n\r\n'])

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from svcgen.errors import SvcgenError
-from tests.support.local_fleet import Fleets, load, psql, tiny, until, workspace
+from tests.support.local_fleet import LocalWorkspace, load, psql, tiny, until, workspace
 
 pytestmark = pytest.mark.needs("local")
 
 
 @pytest.fixture
-def fleets(tmp_path: Path) -> Iterator[Fleets]:
+def fleets(tmp_path: Path) -> Iterator[LocalWorkspace]:
     yield from workspace(tmp_path)
 
 
-def test_up_answers_through_the_gateway_and_down_leaves_nothing(fleets: Fleets) -> None:
+def test_up_answers_through_the_gateway_and_down_leaves_nothing(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "orders", calls=["catalog"])
     tiny(fleets.root, "catalog")
     assert not fleets.engine.running()
@@ -38,7 +38,9 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(fleets: Fleets) 
     assert not fleets.engine.running()
 
 
-def test_up_again_touches_nothing_and_a_new_service_loses_no_request(fleets: Fleets) -> None:
+def test_up_again_touches_nothing_and_a_new_service_loses_no_request(
+    fleets: LocalWorkspace,
+) -> None:
     tiny(fleets.root, "orders")
     fleets.up()
     before = fleets.engine.ps()
@@ -56,7 +58,7 @@ def test_up_again_touches_nothing_and_a_new_service_loses_no_request(fleets: Fle
     assert list(statuses) == [200]
 
 
-def test_up_of_one_leaves_a_broken_one_alone(fleets: Fleets) -> None:
+def test_up_of_one_leaves_a_broken_one_alone(fleets: LocalWorkspace) -> None:
     folder = tiny(fleets.root, "orders")
     fleets.up()
     (folder / "broken").touch()
@@ -67,7 +69,7 @@ def test_up_of_one_leaves_a_broken_one_alone(fleets: Fleets) -> None:
     assert fleets.rows("orders")[0].state != "ready"
 
 
-def test_scale_up_and_down_under_load(fleets: Fleets) -> None:
+def test_scale_up_and_down_under_load(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "orders")
     fleets.up()
     first = fleets.pids("orders")
@@ -83,7 +85,7 @@ def test_scale_up_and_down_under_load(fleets: Fleets) -> None:
     assert list(statuses) == [200]
 
 
-def test_a_killed_replica_is_replaced_and_nobody_notices(fleets: Fleets) -> None:
+def test_a_killed_replica_is_replaced_and_nobody_notices(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "orders")
     (fleets.root / "orders" / "parent").touch()
     fleets.up(orders=2)
@@ -98,7 +100,7 @@ def test_a_killed_replica_is_replaced_and_nobody_notices(fleets: Fleets) -> None
     assert len(grandchildren) == 3, "make, the server and its child; nothing of the killed one"
 
 
-def test_a_replica_that_keeps_crashing_is_tried_less_and_less_often(fleets: Fleets) -> None:
+def test_a_replica_that_keeps_crashing_is_tried_less_and_less_often(fleets: LocalWorkspace) -> None:
     folder = tiny(fleets.root, "orders")
     fleets.up()
     (folder / "broken").touch()
@@ -111,7 +113,7 @@ def test_a_replica_that_keeps_crashing_is_tried_less_and_less_often(fleets: Flee
     assert fleets.get("/v1/orders")[0] == 200
 
 
-def test_an_up_that_fails_leaves_nothing(fleets: Fleets) -> None:
+def test_an_up_that_fails_leaves_nothing(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "catalog")
     (tiny(fleets.root, "orders") / "broken").touch()
     with pytest.raises(SvcgenError) as error:
@@ -122,7 +124,7 @@ def test_an_up_that_fails_leaves_nothing(fleets: Fleets) -> None:
     assert not fleets.left()
 
 
-def test_a_taken_port_is_named_with_who_has_it(fleets: Fleets) -> None:
+def test_a_taken_port_is_named_with_who_has_it(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "orders")
     with socket.create_server(("127.0.0.1", fleets.port)), pytest.raises(SvcgenError) as error:
         fleets.up()
@@ -132,9 +134,9 @@ def test_a_taken_port_is_named_with_who_has_it(fleets: Fleets) -> None:
 
 
 def test_two_workspaces_run_side_by_side(
-    fleets: Fleets, tmp_path_factory: pytest.TempPathFactory
+    fleets: LocalWorkspace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    other = Fleets(tmp_path_factory.mktemp("other"))
+    other = LocalWorkspace(tmp_path_factory.mktemp("other"))
     for each in (fleets, other):
         tiny(each.root, "orders", calls=["catalog"])
         tiny(each.root, "catalog")
@@ -148,7 +150,7 @@ def test_two_workspaces_run_side_by_side(
     assert not other.left()
 
 
-def test_each_service_has_a_database_of_its_own(fleets: Fleets) -> None:
+def test_each_service_has_a_database_of_its_own(fleets: LocalWorkspace) -> None:
     folders = [tiny(fleets.root, name, database="postgres") for name in ("orders", "order-items")]
     fleets.up()
     one, other = ((folder / "migrated").read_text() for folder in folders)
@@ -168,7 +170,7 @@ def test_each_service_has_a_database_of_its_own(fleets: Fleets) -> None:
 
 
 def test_a_workspace_with_a_long_path(tmp_path: Path) -> None:
-    fleets = Fleets(tmp_path / ("deep-" * 20) / ("below-" * 20))
+    fleets = LocalWorkspace(tmp_path / ("deep-" * 20) / ("below-" * 20))
     tiny(fleets.root, "orders")
     try:
         fleets.up()

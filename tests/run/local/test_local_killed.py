@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.local_fleet import Fleets, tiny, until, workspace
+from tests.support.local_fleet import LocalWorkspace, tiny, until, workspace
 
 pytestmark = pytest.mark.needs("local")
 
 
 @pytest.fixture
-def fleets(tmp_path: Path) -> Iterator[Fleets]:
+def fleets(tmp_path: Path) -> Iterator[LocalWorkspace]:
     yield from workspace(tmp_path)
 
 
@@ -26,21 +26,22 @@ UP = """
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from svcgen.run.engine import Fleet
+from svcgen.run.engine import FleetRequest
 from svcgen.run.local.engine import LocalEngine
 from svcgen.workspace import open_workspace
 root, port = Path(sys.argv[1]), int(sys.argv[2])
-LocalEngine(root).up(Fleet(open_workspace(root), port), lambda *said: print(*said, flush=True))
+wanted = FleetRequest(open_workspace(root), port)
+LocalEngine(root).up(wanted, lambda *text: print(*text, flush=True))
 """
 
 
-def supervisor(fleets: Fleets) -> int:
+def supervisor(fleets: LocalWorkspace) -> int:
     return next(one.pid for one in fleets.left() if not one.replica)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_down_ends_what_a_lost_supervisor_left(
-    fleets: Fleets, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    fleets: LocalWorkspace, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setattr("svcgen.run.local.engine.DOWN_SECONDS", 1.0)
     monkeypatch.setattr("svcgen.run.local.engine.STATUS_SECONDS", 1.0)
@@ -56,7 +57,7 @@ def test_down_ends_what_a_lost_supervisor_left(
     assert not fleets.engine.running()
 
 
-def test_a_supervisor_that_is_asked_to_end_ends_everything(fleets: Fleets) -> None:
+def test_a_supervisor_that_is_asked_to_end_ends_everything(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "orders", database="postgres")
     fleets.up()
     os.kill(supervisor(fleets), signal.SIGTERM)
@@ -64,7 +65,7 @@ def test_a_supervisor_that_is_asked_to_end_ends_everything(fleets: Fleets) -> No
     assert not fleets.engine.running()
 
 
-def test_up_cleans_up_after_a_killed_supervisor(fleets: Fleets) -> None:
+def test_up_cleans_up_after_a_killed_supervisor(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "orders", database="postgres")
     fleets.up()
     before = {one.pid for one in fleets.left()}
@@ -76,7 +77,7 @@ def test_up_cleans_up_after_a_killed_supervisor(fleets: Fleets) -> None:
 
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 1.2])
 def test_a_killed_command_leaves_nothing_that_down_cannot_end(
-    fleets: Fleets, seconds: float
+    fleets: LocalWorkspace, seconds: float
 ) -> None:
     tiny(fleets.root, "orders", database="postgres")
     command = [sys.executable, "-c", UP, str(fleets.root), str(fleets.port)]
@@ -89,7 +90,7 @@ def test_a_killed_command_leaves_nothing_that_down_cannot_end(
     assert fleets.get("/v1/orders")[0] == 200
 
 
-def test_down_comes_between_an_up_that_waits(fleets: Fleets) -> None:
+def test_down_comes_between_an_up_that_waits(fleets: LocalWorkspace) -> None:
     (tiny(fleets.root, "orders") / "stuck").touch()
     command = [sys.executable, "-c", UP, str(fleets.root), str(fleets.port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as up:
@@ -100,7 +101,7 @@ def test_down_comes_between_an_up_that_waits(fleets: Fleets) -> None:
 
 
 @pytest.mark.parametrize("replica", ["gateway", "database"])
-def test_gateway_and_database_come_back(fleets: Fleets, replica: str) -> None:
+def test_gateway_and_database_come_back(fleets: LocalWorkspace, replica: str) -> None:
     tiny(fleets.root, "orders", database="postgres")
     fleets.up()
     os.kill(fleets.pids(replica)[0], signal.SIGKILL)

@@ -9,16 +9,16 @@ import pytest
 
 from svcgen.run.engine import LogLine
 from svcgen.run.local import logs
-from tests.support.local_fleet import Fleets, tiny, workspace
+from tests.support.local_fleet import LocalWorkspace, tiny, workspace
 
 
 @pytest.fixture
-def fleets(tmp_path: Path) -> Iterator[Fleets]:
+def fleets(tmp_path: Path) -> Iterator[LocalWorkspace]:
     yield from workspace(tmp_path)
 
 
 @pytest.mark.needs("local")
-def test_logs_of_a_fleet(fleets: Fleets) -> None:
+def test_logs_of_a_fleet(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "orders")
     tiny(fleets.root, "catalog")
     fleets.up(orders=2)

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from svcgen.errors import SvcgenError
-from tests.support.local_fleet import Fleets, load, tiny, workspace
+from tests.support.local_fleet import LocalWorkspace, load, tiny, workspace
 from tests.support.repository import NewService
 
 pytestmark = pytest.mark.needs("local")
 
 
 @pytest.fixture
-def fleets(tmp_path: Path) -> Iterator[Fleets]:
+def fleets(tmp_path: Path) -> Iterator[LocalWorkspace]:
     yield from workspace(tmp_path)
 
 
-def test_replace_under_load_loses_no_request(fleets: Fleets) -> None:
+def test_replace_under_load_loses_no_request(fleets: LocalWorkspace) -> None:
     folder = tiny(fleets.root, "orders")
     tiny(fleets.root, "catalog")
     fleets.up(orders=2)
@@ -45,7 +45,7 @@ def test_replace_under_load_loses_no_request(fleets: Fleets) -> None:
     ],
 )
 def test_a_replacement_that_fails_is_taken_away(
-    fleets: Fleets, monkeypatch: pytest.MonkeyPatch, fault: str, shown: str
+    fleets: LocalWorkspace, monkeypatch: pytest.MonkeyPatch, fault: str, shown: str
 ) -> None:
     folder = tiny(fleets.root, "orders")
     fleets.up()
@@ -60,7 +60,7 @@ def test_a_replacement_that_fails_is_taken_away(
     assert fleets.engine.ps() == before
 
 
-def test_a_replacement_may_call_another_service_than_before(fleets: Fleets) -> None:
+def test_a_replacement_may_call_another_service_than_before(fleets: LocalWorkspace) -> None:
     folder = tiny(fleets.root, "orders")
     tiny(fleets.root, "catalog")
     fleets.up()
@@ -70,7 +70,7 @@ def test_a_replacement_may_call_another_service_than_before(fleets: Fleets) -> N
     assert fleets.get("/v1/orders/call/catalog")[1]["service"] == "catalog"
 
 
-def test_restart_puts_fresh_replicas_of_the_same_service(fleets: Fleets) -> None:
+def test_restart_puts_fresh_replicas_of_the_same_service(fleets: LocalWorkspace) -> None:
     tiny(fleets.root, "orders")
     fleets.up()
     before = fleets.pids("orders")
@@ -82,7 +82,7 @@ def test_restart_puts_fresh_replicas_of_the_same_service(fleets: Fleets) -> None
         fleets.engine.restart("basket", fleets.report)
 
 
-def test_the_python_stack(fleets: Fleets, new_service: NewService) -> None:
+def test_the_python_stack(fleets: LocalWorkspace, new_service: NewService) -> None:
     new_service("orders", fleets.root, database="postgres")
     new_service("catalog", fleets.root, calls=["orders"])
     fleets.up()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from random import Random
+from string import ascii_lowercase
 
 from tests.support.fleet import lines
 from tests.support.fleet.tree import File, Tree, is_text
@@ -15,6 +16,9 @@ CODE = {".py", ".go", ".ts", ".java", ".sql"}
 MANIFESTS = ("pyproject.toml", "go.mod", "package.json", "pom.xml")
 # Who changes these has another service.
 _NEVER = {".copier-answers.yml", "chart/registration.yaml", "chart/Chart.yaml"}
+# A dependency that some owners have before the template has it.
+ADOPTED = "otel-extras"
+_ADOPTED_LATER = 0.25
 _IN_CHANGED_FILES = 0.6
 _CHECKED_OUT_WITH_CRLF = 0.05
 
@@ -124,7 +128,9 @@ def _dependency(service: Drawn) -> tuple[Tree, str]:
     if service.draw.random() < 0.5:
         after = lines.bump(text, service.draw.choice(_RAISED[path]), service.draw.randint(1, 9))
     else:
-        after = _ADDED[path](text, re.sub(r"\W", "-", service.word))
+        own = f"{service.draw.choice(ascii_lowercase)}-{re.sub(r'[^a-z0-9]', '-', service.word)}"
+        name = own if service.draw.random() > _ADOPTED_LATER else ADOPTED
+        after = lines.add_dependency(text, path, name, service.draw)
     return {**service.tree, path: replace(service.tree[path], content=after.encode())}, path
 
 
@@ -134,23 +140,6 @@ _RAISED = {
     "go.mod": ("github.com/google/uuid", "github.com/go-logr/logr"),
     "package.json": ('"fastify"', '"undici"'),
     "pom.xml": ("palantir.version", "<version"),
-}
-_ADDED: dict[str, Callable[[str, str], str]] = {
-    "pyproject.toml": lambda text, word: text.replace(
-        "\ndependencies = [\n", f'\ndependencies = [\n    "{word}>=1.0",\n', 1
-    ),
-    "go.mod": lambda text, word: text.replace(
-        "\nrequire (\n", f"\nrequire (\n\texample.com/{word} v1.0.0\n", 1
-    ),
-    "package.json": lambda text, word: text.replace(
-        '"dependencies": {\n', f'"dependencies": {{\n    "{word}": "^1.0.0",\n', 1
-    ),
-    "pom.xml": lambda text, word: text.replace(
-        "  <dependencies>\n",
-        "  <dependencies>\n    <dependency>\n      <groupId>example</groupId>\n"
-        f"      <artifactId>{word}</artifactId>\n    </dependency>\n",
-        1,
-    ),
 }
 
 

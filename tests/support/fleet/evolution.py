@@ -1,8 +1,8 @@
 """Five versions of our own template: the current one, and what four years might make of it.
 
 Each step has what templates go through: changes in shared files and in each stack's, a dependency
-raised in each manifest and its lock, a file renamed, one deleted, new ones (managed and seeded), a
-question added and one renamed. Nothing here knows a line of the template, so that it may change.
+raised in each manifest and its lock, one added, a file renamed, one deleted, new ones (managed and
+seeded), a question added and one renamed. Nothing here knows a line of the template.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from tests.support.fleet import lines
+from tests.support.fleet.edits import ADOPTED, MANIFESTS
 from tests.support.repository import REPOSITORY
 
 VERSIONS = ("v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v2.0.0")
@@ -28,6 +29,7 @@ ADDED = "docs/operations.md"
 ADDED_SEEDED = "chart/alerts.yaml"
 # A dependency of each stack, as its manifest and its lock name it.
 RAISED = ("fastapi", "github.com/google/uuid", '"fastify"', "palantir.version")
+_WITH_A_DEPENDENCY = {"v1.1.0": "retry", "v1.3.0": ADOPTED}
 _CHANGED_PART = 0.25
 
 Settings = dict[str, Any]
@@ -60,6 +62,8 @@ def evolve(folder: Path, version: str) -> None:
         if path.is_file() and "answers_file" not in path.name:
             _edit(path, path.relative_to(folder / "template").as_posix(), version)
     _raise_dependencies(folder / "template", 1 + VERSIONS.index(version))
+    if version in _WITH_A_DEPENDENCY:
+        _add_dependency(folder / "template", _WITH_A_DEPENDENCY[version])
     _STEPS.get(version, _nothing)(folder)
 
 
@@ -82,8 +86,7 @@ def _filled(text: str) -> list[int]:
 
 
 def _raise_dependencies(template: Path, by: int) -> None:
-    manifests = ("pyproject.toml*", "go.mod*", "package.json*", "pom.xml*")
-    for path in (one for name in manifests for one in template.rglob(name)):
+    for path in _manifests(template):
         text = path.read_text(encoding="utf-8")
         for name in RAISED:
             text = lines.bump(text, name, by)
@@ -91,6 +94,18 @@ def _raise_dependencies(template: Path, by: int) -> None:
     for name in ("requirements*.txt", "go.sum", "package-lock.json"):
         for path in template.rglob(name):
             path.write_text(lines.bump(path.read_text(), RAISED[0], by), encoding="utf-8")
+
+
+def _add_dependency(template: Path, name: str) -> None:
+    """Add a dependency to each manifest, where owners add theirs too."""
+    for path in _manifests(template):
+        draw = Random(f"{name} {path.name}")  # the same for both stores of a stack
+        text = lines.add_dependency(path.read_text(encoding="utf-8"), path.name, name, draw)
+        path.write_text(text, encoding="utf-8")
+
+
+def _manifests(template: Path) -> list[Path]:
+    return [path for name in MANIFESTS for path in sorted(template.rglob(f"{name}*"))]
 
 
 def _nothing(folder: Path) -> None:

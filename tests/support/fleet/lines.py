@@ -21,6 +21,19 @@ _AROUND = {
 # Without comments, or written by a program: nobody changes single lines of these.
 _WHOLE = {".json", ".sum", ".txt", ".config"}
 
+# The list of dependencies in each manifest: the lines before and after it, and one entry.
+_LISTS = {
+    "pyproject.toml": ("dependencies = [", "]", '    "{name}>=1.0",'),
+    "go.mod": ("require (", ")", "\tgithub.com/{name}/lib v1.0.0"),
+    "package.json": ('  "dependencies": {', "  }", '    "{name}": "^1.0.0",'),
+    "pom.xml": (
+        "  <dependencies>",
+        "  </dependencies>",
+        "    <dependency>\n      <groupId>example</groupId>\n"
+        "      <artifactId>{name}</artifactId>\n    </dependency>",
+    ),
+}
+
 
 def can_change(path: str) -> bool:
     """Tell whether single lines of this file are ever changed by hand."""
@@ -66,6 +79,23 @@ def bump(text: str, name: str, by: int) -> str:
     """Raise the second number of a dependency's version, wherever a file names it."""
     pattern = rf"({re.escape(name)}\W{{1,4}}v?\d+\.)(\d+)"
     return re.sub(pattern, lambda found: f"{found[1]}{int(found[2]) + by}", text)
+
+
+def add_dependency(text: str, path: str, name: str, draw: Random) -> str:
+    """Add a dependency to the list of a manifest: as its first, as its last, or by the alphabet."""
+    opening, closing, entry = _LISTS[PurePosixPath(path.removesuffix(".jinja")).name]
+    lines = text.split("\n")
+    first = next((at for at, line in enumerate(lines, 1) if line.startswith(opening)), 0)
+    end = next((at for at in range(first, len(lines)) if lines[at].startswith(closing)), 0)
+    if not (first and end):
+        return text  # another edit has taken away a line that it goes by
+    added = entry.format(name=name).split("\n")
+    after = next((at for at in range(first, end) if lines[at].lower() > added[0].lower()), end)
+    at = draw.choice((first, end) if len(added) > 1 else (first, end, after))
+    if at == end and lines[end - 1].startswith('    "') and lines[end - 1].endswith('"'):
+        lines[end - 1] += ","  # the last entry of JSON has no comma
+        added[-1] = added[-1].removesuffix(",")
+    return "\n".join([*lines[:at], *added, *lines[at:]])
 
 
 def free_positions(text: str) -> list[int]:

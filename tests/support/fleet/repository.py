@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.support import run
 
 _SOMEBODY = {
     **{
@@ -36,11 +37,10 @@ def git(folder: Path, *words: str | Path, allowed: tuple[int, ...] = (0,)) -> st
 
 
 def copier(*words: str | Path, within: Path) -> str:
-    """Run Copier, with a cache beside the folder; return what it said when it failed."""
-    command = [sys.executable, "-m", "copier", *words, "--quiet", "--defaults"]
+    """Run Copier, with a cache beside the folder; return what it printed when it failed."""
     variables = surroundings(COPIER_CACHE_DIR=str(within.parent / "cache"))
-    done = subprocess.run(command, cwd=within, env=variables, capture_output=True, check=False)
-    return done.stderr.decode(errors="replace") or "failed" if done.returncode else ""
+    done = run.copier(*words, "--quiet", "--defaults", within=within, **variables)
+    return done.stderr or "failed" if done.returncode else ""
 
 
 def commit_all(folder: Path, message: str) -> None:

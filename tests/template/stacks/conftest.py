@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.conftest import postgres
+from tests.support.postgres import postgres
 from tests.support.checkout import Checkout
 
 __all__ = ["checkout", "postgres"]

@@ -19,7 +19,7 @@ from svcgen.contract.http import free_port
 from svcgen.render.render import render_service
 from tests.support.repository import STACKS
 from tests.support.checkout import until, version
-from tests.template.test_template import is_source
+from tests.support.services import is_source
 
 DATABASES = ("none", "postgres")
 # Bytes over the base, at most; 75 MB of Java's are its AOT cache.

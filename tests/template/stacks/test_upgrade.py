@@ -23,6 +23,7 @@ from svcgen.templates.sources import open_source
 from tests.support.repository import STACKS
 from tests.support.fleet import tree as trees
 from tests.support.fleet.repository import commit_all
+from tests.support.run import svcgen
 from tests.support.checkout import environment_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
@@ -68,9 +69,7 @@ def upgraded(workspace: Path, stack: str, release: str) -> Path:
     version = open_source().obtain(release)
     folder = render_version(version, workspace / "orders", {**ANSWERS, "stack": stack})
     commit_all(workspace, "made")
-    done = subprocess.run(
-        [sys.executable, "-m", "svcgen", "update"], cwd=folder, capture_output=True, text=True
-    )
+    done = svcgen("update", within=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     recorded = (folder / ".copier-answers.yml").read_text(encoding="utf-8")
     assert f"_commit: {open_source().obtain().name}\n" in recorded

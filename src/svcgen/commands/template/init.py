@@ -7,7 +7,7 @@ from pathlib import Path
 
 from svcgen.commands.new import is_empty_folder
 from svcgen.files import move_into_place, staged
-from svcgen.update.repository import refuse_nobody
+from svcgen.update.repository import require_git_identity
 from svcgen.errors import SvcgenError
 from svcgen.git import git
 from svcgen.templates.releases import releases, releases_file
@@ -68,7 +68,7 @@ def init(folder: Path, ref: str = "") -> InitResult:
 
 def _write(made: Path, version: str) -> None:
     git("init", "--quiet", "--object-format=sha1", "--initial-branch=main", made)
-    refuse_nobody(made)
+    require_git_identity(made)
     add_releases(made, version)
     git("reset", "--quiet", "--hard", release_commit(version), within=made)
     (made / "README.md").write_text(README.format(version=version), encoding="utf-8")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svcgen.update.repository import open_repository
+from svcgen.update.repository import require_committed_template
 from svcgen.errors import SvcgenError
 from svcgen.git import git
-from svcgen.update.stored_answers import refuse_forgotten
+from svcgen.update.stored_answers import require_declared_answers
 from svcgen.template_check.check import CheckResult, Progress, check_template
 from svcgen.templates.changelog import entries
 from svcgen.templates.base import Version
@@ -42,11 +42,11 @@ def release(
     Raises SvcgenError when something is not committed, the version is not higher than the released
     ones, CHANGELOG.md has no section for it, or `_svcgen` does not declare a removed question.
     """
-    root = open_repository(folder)
+    root = require_committed_template(folder)
     last = _refuse_not_higher(root, version)
     text = _section(root, version, last)
     if last:
-        refuse_forgotten(open_source(str(root)).obtain(last), Version(str(root), version, root))
+        require_declared_answers(open_source(str(root)).obtain(last), Version(str(root), version, root))
     checked = check_template(root, given, allows=allows, progress=progress)
     if not checked.faults:
         message = f"{version}\n\n{text}\n"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.update.repository import current_branch
-from svcgen.update.repository import open_repository
+from svcgen.update.repository import require_committed_template
 from svcgen.errors import SvcgenError
 from svcgen.git import git, run
 from svcgen.templates.upstream import BRANCH, add_releases, known_releases, release_commit
@@ -35,7 +35,7 @@ def upgrade(folder: Path, version: str) -> UpgradeResult:
     Raises SvcgenError, with nothing merged, when `init` did not start the template, when there are
     uncommitted changes or no branch, and when the version is unknown or already merged.
     """
-    root = open_repository(folder)
+    root = require_committed_template(folder)
     branch = _branch(root)
     if version not in (known := known_releases(root)):
         raise unknown(version, "svcgen's template", known)

@@ -1,4 +1,4 @@
-"""Calls: the called service is played by a stub that fails in every way it can."""
+"""Calls: a stub takes the place of the callee and fails in every known way."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import problem
-from svcgen.contract.context import Bench, marker
+from svcgen.contract.context import CheckContext, marker
 from svcgen.contract.expect import expect
-from svcgen.contract.http import Answer, ask
+from svcgen.contract.http import Response, ask
 from svcgen.contract.support.stub import ANSWER, FAIL, HANG, NONSENSE, RESET, UNAVAILABLE, Received
 from svcgen.contract.targets.base import CALLS, START
 
-PAUSE = 0.05  # seconds between a call and its repetition
+PAUSE = 0.05  # seconds between a call and its retry
 IDENTITY = {
     "authorization": "Bearer of-a-check",
     "x-auth-subject": "user-17",
@@ -21,99 +21,101 @@ IDENTITY = {
 }
 
 
-def summarize(bench: Bench, depth: int = 1, headers: Mapping[str, str] | None = None) -> Answer:
-    """Ask for the summary, which asks the called services for theirs."""
-    return ask(bench.address, "GET", f"{bench.path}/summary?depth={depth}", headers=headers)
+def summarize(
+    context: CheckContext, depth: int = 1, headers: Mapping[str, str] | None = None
+) -> Response:
+    """GET the summary, which calls the callees' summaries."""
+    return ask(context.address, "GET", f"{context.path}/summary?depth={depth}", headers=headers)
 
 
-def called(bench: Bench, headers: Mapping[str, str] | None = None) -> Received:
-    """Let the service make one call and return what the called service saw."""
-    with bench.callee.behaving(ANSWER) as received:
-        answer = summarize(bench, headers=headers)
+def called(context: CheckContext, headers: Mapping[str, str] | None = None) -> Received:
+    """Make the service call once and return the request that the callee received."""
+    with context.callee.behaving(ANSWER) as received:
+        answer = summarize(context, headers=headers)
         expect(answer.status == 200, f"the summary is {answer.status}: {answer.body[:200]!r}")
-        expect(len(received) == 1, f"{len(received)} requests to {bench.callee.name}, not one")
+        expect(len(received) == 1, f"{len(received)} requests to {context.callee.name}, not one")
         return received[0]
 
 
-def depth_zero(bench: Bench) -> None:
-    with bench.callee.behaving(ANSWER) as received:
-        calls = summarize(bench, 0).json()["calls"]
-        expect(calls == dict.fromkeys(bench.service.calls), f"calls are {calls}")
+def depth_zero(context: CheckContext) -> None:
+    with context.callee.behaving(ANSWER) as received:
+        calls = summarize(context, 0).json()["calls"]
+        expect(calls == dict.fromkeys(context.service.calls), f"calls are {calls}")
         expect(not received, f"depth 0 asked for {[one.path for one in received]}")
 
 
-def depth_counted(bench: Bench) -> None:
+def depth_counted(context: CheckContext) -> None:
     for depth in (1, 3, 8):
-        with bench.callee.behaving(ANSWER) as received:
-            answer = summarize(bench, depth)
-            wanted = f"/v1/{bench.callee.name}/summary?depth={depth - 1}"
+        with context.callee.behaving(ANSWER) as received:
+            answer = summarize(context, depth)
+            wanted = f"/v1/{context.callee.name}/summary?depth={depth - 1}"
             paths = [one.path for one in received]
             expect(paths == [wanted], f"depth {depth} asks for {paths}, not {wanted}")
             calls = answer.json()["calls"]
-            expect(calls.get(bench.callee.name) == bench.callee.summary, f"calls are {calls}")
+            expect(calls.get(context.callee.name) == context.callee.summary, f"calls are {calls}")
 
 
-def call_refused(bench: Bench) -> None:
-    with bench.callee.closed():
-        detail = problem(summarize(bench), 502)["detail"]
-        expect(bench.callee.name in detail, f"the detail does not name it: {detail}")
+def call_refused(context: CheckContext) -> None:
+    with context.callee.closed():
+        detail = problem(summarize(context), 502)["detail"]
+        expect(context.callee.name in detail, f"the detail does not name it: {detail}")
 
 
-def call_failed(bench: Bench) -> None:
-    for manner in (FAIL, NONSENSE, UNAVAILABLE):
-        with bench.callee.behaving(manner):
-            problem(summarize(bench), 502)
+def call_failed(context: CheckContext) -> None:
+    for behaviour in (FAIL, NONSENSE, UNAVAILABLE):
+        with context.callee.behaving(behaviour):
+            problem(summarize(context), 502)
 
 
-def call_slow(bench: Bench) -> None:
-    with bench.callee.behaving(HANG) as received:
+def call_slow(context: CheckContext) -> None:
+    with context.callee.behaving(HANG) as received:
         began = time.monotonic()
-        detail = problem(summarize(bench), 504)["detail"]
+        detail = problem(summarize(context), 504)["detail"]
         took = time.monotonic() - began
-        expect(bench.callee.name in detail, f"the detail does not name it: {detail}")
+        expect(context.callee.name in detail, f"the detail does not name it: {detail}")
         expect(1 < took < 5, f"it took {took:.1f} s, not 2")
         expect(len(received) == 1, f"{len(received)} requests, not one")
 
 
-def call_retried(bench: Bench) -> None:
-    for manner in (RESET, UNAVAILABLE):
-        with bench.callee.behaving(manner, ANSWER) as received:
-            answer = summarize(bench)
-            expect(answer.status == 200, f"after one {manner} it is {answer.status}")
-            expect(len(received) == 2, f"{len(received)} requests after one {manner}")
+def call_retried(context: CheckContext) -> None:
+    for behaviour in (RESET, UNAVAILABLE):
+        with context.callee.behaving(behaviour, ANSWER) as received:
+            answer = summarize(context)
+            expect(answer.status == 200, f"after one {behaviour} it is {answer.status}")
+            expect(len(received) == 2, f"{len(received)} requests after one {behaviour}")
             paused = received[1].at - received[0].at
-            expect(paused > PAUSE - 0.01, f"{paused:.3f} s after {manner}, not {PAUSE}")
-        with bench.callee.behaving(manner) as received:
-            problem(summarize(bench), 502)
-            expect(len(received) == 2, f"{len(received)} requests, each {manner}: not two")
+            expect(paused > PAUSE - 0.01, f"{paused:.3f} s after {behaviour}, not {PAUSE}")
+        with context.callee.behaving(behaviour) as received:
+            problem(summarize(context), 502)
+            expect(len(received) == 2, f"{len(received)} requests, each {behaviour}: not two")
 
 
-def call_direct(bench: Bench) -> None:
-    called(bench)  # its environment names a proxy that nobody is
+def call_direct(context: CheckContext) -> None:
+    called(context)  # its environment names a proxy that does not exist
 
 
-def identity(bench: Bench) -> None:
-    seen = called(bench, IDENTITY).headers
+def identity(context: CheckContext) -> None:
+    seen = called(context, IDENTITY).headers
     passed = {name: seen.get(name) for name in IDENTITY}
     expect(passed == IDENTITY, f"passed on: {passed}")
 
 
-def identity_apart(bench: Bench) -> None:
-    called(bench, {name: marker() for name in IDENTITY})
-    seen = called(bench).headers
+def identity_apart(context: CheckContext) -> None:
+    called(context, {name: marker() for name in IDENTITY})
+    seen = called(context).headers
     kept = [name for name in IDENTITY if name in seen]
-    expect(not kept, f"passed on without being sent: {kept}")
+    expect(not kept, f"passed on though the request did not have it: {kept}")
 
 
 CALLED = frozenset({START, CALLS})
 CHECKS = (
-    Check("call-depth-zero", "depth 0 calls nobody", depth_zero, CALLED),
-    Check("call-depth-counted", "depth D asks with depth D-1", depth_counted, CALLED),
-    Check("call-refused", "a called service that is down: 502", call_refused, CALLED),
-    Check("call-failed", "one that fails or talks nonsense: 502", call_failed, CALLED),
-    Check("call-slow", "one that does not answer: 504 after 2 s, asked once", call_slow, CALLED),
-    Check("call-retried", "reset and 503 are tried twice, not thrice", call_retried, CALLED),
-    Check("call-direct", "no proxy is asked", call_direct, CALLED),
-    Check("identity", "who asks is passed on", identity, CALLED),
+    Check("call-depth-zero", "depth 0 makes no call", depth_zero, CALLED),
+    Check("call-depth-counted", "depth D calls with depth D-1", depth_counted, CALLED),
+    Check("call-refused", "callee down: 502", call_refused, CALLED),
+    Check("call-failed", "callee fails or answers invalid JSON: 502", call_failed, CALLED),
+    Check("call-slow", "callee does not answer: 504 after 2 s, called once", call_slow, CALLED),
+    Check("call-retried", "reset and 503 are retried once", call_retried, CALLED),
+    Check("call-direct", "no proxy is used", call_direct, CALLED),
+    Check("identity", "the caller's identity is passed on", identity, CALLED),
     Check("identity-apart", "and only for that request", identity_apart, CALLED),
 )

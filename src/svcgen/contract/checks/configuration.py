@@ -1,4 +1,4 @@
-"""Configuration: the environment, and one clear line when it is wrong (docs/contract.md)."""
+"""Configuration: environment variables, and one log line when one is invalid."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from functools import partial
 
 from svcgen.contract.check import Check
 from svcgen.contract.checks.logs import request_line
-from svcgen.contract.context import Bench, marker
+from svcgen.contract.context import CheckContext, marker
 from svcgen.contract.expect import expect
 from svcgen.contract.http import get, status
-from svcgen.contract.support.ports import whole_port
+from svcgen.contract.support.ports import exclusive_port
 from svcgen.contract.targets.base import CALLS, DATABASE, START
 from svcgen.contract.targets.process import DEFAULT_PORT
 from svcgen.service import variable
 
-SECRET = "swordfish"  # noqa: S105 (must not be seen again)
-BAD_DATABASE = f"mysql://user:{SECRET}@127.0.0.1/database"
+SECRET = "swordfish"  # noqa: S105 (must not appear in a log)
+OTHER_DATABASE = f"mysql://user:{SECRET}@127.0.0.1/database"
 
 
-def refused(bench: Bench, name: str, value: str | None) -> None:
-    """Start with a bad value: exit 1, and one line that names the variable."""
-    with bench.start(**{name: value}) as running:
-        code = running.exit_code(bench.patience)
+def refused(context: CheckContext, name: str, value: str | None) -> None:
+    """Start with an invalid value: exit 1, and one line that names the variable."""
+    with context.start(**{name: value}) as running:
+        code = running.exit_code(context.patience)
         expect(code == 1, f"the exit code is {code}, not 1")
         lines, entries = running.output.lines, running.output.entries()
-        expect(len(lines) == 1, f"{len(lines)} lines on stdout, not one: {running.last_words()}")
-        expect(entries, f"the line is no log line: {lines[0]}")
+        expect(len(lines) == 1, f"{len(lines)} lines on stdout, not one: {running.last_lines()}")
+        expect(entries, f"the line is not a log line: {lines[0]}")
         expect(entries[0].get("level") == "error", f"its level is not error: {lines[0]}")
         expect(name in str(entries[0].get("msg")), f"msg does not name {name}: {lines[0]}")
         expect(SECRET not in lines[0], "the line shows a password")
@@ -35,30 +35,32 @@ def refused(bench: Bench, name: str, value: str | None) -> None:
         expect(not errors, f"stderr is not empty: {errors[-3:]}")
 
 
-def callee_refused(bench: Bench, value: str | None) -> None:
-    """Start with a bad URL of a called service: the same."""
-    refused(bench, f"{variable(bench.service.calls[0])}_URL", value)
+def callee_refused(context: CheckContext, value: str | None) -> None:
+    """Start with an invalid URL of a callee: exit 1, and one line."""
+    refused(context, f"{variable(context.service.calls[0])}_URL", value)
 
 
-def port(bench: Bench) -> None:
-    expect(status(bench.address, "/livez") == 200, f"nobody answers on PORT={bench.address.port}")
+def port(context: CheckContext) -> None:
+    expect(status(context.address, "/livez") == 200, f"no answer on PORT={context.address.port}")
 
 
-def port_default(bench: Bench) -> None:
-    with whole_port(DEFAULT_PORT), bench.start(PORT=None) as running:
-        running.wait_for("/livez", bench.patience)  # a published container reaches no database
+def port_default(context: CheckContext) -> None:
+    with exclusive_port(DEFAULT_PORT), context.start(PORT=None) as running:
+        running.wait_for(
+            "/livez", context.patience
+        )  # a published container cannot reach the database
         path = f"/{marker()}"
         get(running.address, path)
-        request_line(running.output, path)  # so it was this service that answered
+        request_line(running.output, path)  # shows that this service answered
 
 
-def port_taken(bench: Bench) -> None:
+def port_taken(context: CheckContext) -> None:
     with socket.create_server(("", 0)) as listener:
-        refused(bench, "PORT", str(listener.getsockname()[1]))
+        refused(context, "PORT", str(listener.getsockname()[1]))
 
 
-def bad(name: str, value: str | None) -> Callable[[Bench], None]:
-    """Make the check of one bad value."""
+def invalid(name: str, value: str | None) -> Callable[[CheckContext], None]:
+    """Return the check of one invalid value."""
     return partial(refused, name=name, value=value)
 
 
@@ -67,34 +69,38 @@ CHECKS = (
     Check("port", "listens on PORT", port, ALONE),
     Check("port-default", "listens on 8080 without PORT", port_default, ALONE, alone=True),
     Check(
-        "port-malformed", "PORT=70000: exit 1, one line", bad("PORT", "70000"), ALONE, alone=True
+        "port-malformed",
+        "PORT=70000: exit 1, one line",
+        invalid("PORT", "70000"),
+        ALONE,
+        alone=True,
     ),
-    Check("port-taken", "a taken PORT: exit 1, one line", port_taken, ALONE, alone=True),
+    Check("port-taken", "PORT in use: exit 1, one line", port_taken, ALONE, alone=True),
     Check(
         "log-level-malformed",
         "LOG_LEVEL=loud: exit 1, one line",
-        bad("LOG_LEVEL", "loud"),
+        invalid("LOG_LEVEL", "loud"),
         ALONE,
         alone=True,
     ),
     Check(
         "drain-seconds-malformed",
         "DRAIN_SECONDS=-1: exit 1, one line",
-        bad("DRAIN_SECONDS", "-1"),
+        invalid("DRAIN_SECONDS", "-1"),
         ALONE,
         alone=True,
     ),
     Check(
         "database-url-malformed",
-        "DATABASE_URL of another kind: exit 1, one line without the password",
-        bad("DATABASE_URL", BAD_DATABASE),
+        "DATABASE_URL of another database: exit 1, one line without the password",
+        invalid("DATABASE_URL", OTHER_DATABASE),
         ALONE | {DATABASE},
         alone=True,
     ),
     Check(
         "database-url-missing",
         "no DATABASE_URL: exit 1, one line",
-        bad("DATABASE_URL", None),
+        invalid("DATABASE_URL", None),
         ALONE | {DATABASE},
         alone=True,
     ),

@@ -1,4 +1,4 @@
-"""Health and migrations: what the service says of itself and of its database."""
+"""Health and migrations."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import traces
-from svcgen.contract.context import Bench, migrated
+from svcgen.contract.context import CheckContext, migrated
 from svcgen.contract.expect import BrokenRuleError, expect
-from svcgen.contract.http import PATIENCE, Answer, ask, get, status, until
-from svcgen.contract.support.proxy import Door, door_to
+from svcgen.contract.http import PATIENCE, Response, ask, get, status, until
+from svcgen.contract.support.proxy import TcpProxy, proxy_to
 from svcgen.contract.targets.base import DATABASE, START, Running
 
 WARNINGS_SECONDS = 11.0  # long enough for two warnings, one each 5 s
@@ -20,14 +20,14 @@ NOTICED_SECONDS = 10.0 + 5.0  # and a busy machine
 
 @dataclass(frozen=True)
 class Outage:
-    """What was seen of a service that started without its database, got it, lost it, got it again.
+    """Observations of a service whose database is down, up, down and up again.
 
     Seconds are None when it took more than NOTICED_SECONDS.
     """
 
     live: int
-    ready: Answer
-    request: Answer
+    ready: Response
+    request: Response
     request_seconds: float
     warnings: int
     until_ready: float | None
@@ -35,54 +35,54 @@ class Outage:
     until_back: float | None
 
 
-def livez(bench: Bench) -> None:
-    answer = get(bench.address, "/livez")
+def livez(context: CheckContext) -> None:
+    answer = get(context.address, "/livez")
     expect(answer.status == 200, f"/livez is {answer.status}")
 
 
-def readyz(bench: Bench) -> None:
-    answer = get(bench.address, "/readyz")
+def readyz(context: CheckContext) -> None:
+    answer = get(context.address, "/readyz")
     expect(answer.status == 200, f"/readyz is {answer.status}")
 
 
-def outage(bench: Bench) -> Outage:
-    """Start a service behind a shut door and watch it."""
-    door, url = door_to(bench.database_url)
-    bench.once(migrated)
-    with bench.start(DATABASE_URL=url) as running:
+def outage(context: CheckContext) -> Outage:
+    """Start a service behind a disabled proxy and watch it."""
+    proxy, url = proxy_to(context.database_url)
+    context.cached(migrated)
+    with context.start(DATABASE_URL=url) as running:
         try:
-            return watch(bench, running, door)
+            return watch(context, running, proxy)
         finally:
-            door.shut()
+            proxy.disable()
 
 
-def watch(bench: Bench, running: Running, door: Door) -> Outage:
-    """Look at each state of the database in turn."""
-    running.wait_for("/livez", bench.patience)
+def watch(context: CheckContext, running: Running, proxy: TcpProxy) -> Outage:
+    """Observe each state of the database in turn."""
+    running.wait_for("/livez", context.patience)
     began = time.monotonic()
-    request = ask(running.address, "GET", bench.path)
+    request = ask(running.address, "GET", context.path)
     took = time.monotonic() - began
     live, ready = status(running.address, "/livez"), get(running.address, "/readyz")
     time.sleep(max(0.0, began + WARNINGS_SECONDS - time.monotonic()))
-    warnings = [entry for entry in running.output.entries() if complains(entry)]
-    door.open()
+    warnings = [entry for entry in running.output.entries() if is_database_warning(entry)]
+    proxy.enable()
     until_ready = seconds(running, 200)
-    door.shut()
+    proxy.disable()
     until_lost = seconds(running, 503)
-    door.open()
+    proxy.enable()
     return Outage(
         *(live, ready, request, took, len(warnings)),
         *(until_ready, until_lost, seconds(running, 200)),
     )
 
 
-def complains(entry: dict[str, object]) -> bool:
-    """Tell whether a log line is a warning about the database."""
+def is_database_warning(entry: dict[str, object]) -> bool:
+    """Return whether a log line is a warning about the database."""
     return entry.get("level") == "warning" and "database" in str(entry.get("msg")).lower()
 
 
 def seconds(running: Running, wanted: int) -> float | None:
-    """Wait for a status of /readyz."""
+    """Return the seconds until /readyz has a status; None after NOTICED_SECONDS."""
     try:
         return until(
             lambda: status(running.address, "/readyz", PATIENCE) == wanted, NOTICED_SECONDS
@@ -91,50 +91,50 @@ def seconds(running: Running, wanted: int) -> float | None:
         return None
 
 
-def database_unreachable(bench: Bench) -> None:
-    seen = bench.once(outage)
+def database_unreachable(context: CheckContext) -> None:
+    seen = context.cached(outage)
     expect(seen.live == 200, f"/livez is {seen.live}")
     expect(seen.ready.status == 503, f"/readyz is {seen.ready.status}, not 503")
     expect(seen.ready.kind == "application/problem+json", f"/readyz is {seen.ready.kind}")
-    expect("database" in seen.ready.json()["detail"], "its detail does not say database")
+    expect("database" in seen.ready.json()["detail"], "its detail does not contain 'database'")
     expect(2 <= seen.warnings <= 4, f"{seen.warnings} warnings in {WARNINGS_SECONDS:g} s")
 
 
-def database_request(bench: Bench) -> None:
-    seen = bench.once(outage)
-    expect(seen.request.status == 503, f"GET {bench.path} is {seen.request.status}, not 503")
+def database_request(context: CheckContext) -> None:
+    seen = context.cached(outage)
+    expect(seen.request.status == 503, f"GET {context.path} is {seen.request.status}, not 503")
     expect(seen.request.kind == "application/problem+json", f"it is {seen.request.kind}")
     expect(seen.request_seconds < 7, f"it took {seen.request_seconds:.1f} s")
 
 
-def database_returns(bench: Bench) -> None:
-    expect(bench.once(outage).until_ready is not None, "not ready 10 s after the database")
+def database_returns(context: CheckContext) -> None:
+    expect(context.cached(outage).until_ready is not None, "not ready 10 s after the database")
 
 
-def database_lost(bench: Bench) -> None:
-    seen = bench.once(outage)
+def database_lost(context: CheckContext) -> None:
+    seen = context.cached(outage)
     expect(seen.until_lost is not None, "still ready 10 s after the database was lost")
     expect(seen.until_back is not None, "not ready 10 s after the database came back")
 
 
-def migrate(bench: Bench) -> None:
-    bench.once(migrated)
-    again = bench.migrate()
+def migrate(context: CheckContext) -> None:
+    context.cached(migrated)
+    again = context.migrate()
     code = again.exit_code(60)
-    expect(code == 0, f"the second run exits {code}: {again.last_words()}")
+    expect(code == 0, f"the second run exits {code}: {again.last_lines()}")
 
 
-def migrate_unreachable(bench: Bench) -> None:
-    url = door_to(bench.database_url)[1]
+def migrate_unreachable(context: CheckContext) -> None:
+    url = proxy_to(context.database_url)[1]
     began = time.monotonic()
-    migration = bench.migrate(DATABASE_URL=url)
-    code = migration.exit_code(MIGRATION_SECONDS + bench.patience)
+    migration = context.migrate(DATABASE_URL=url)
+    code = migration.exit_code(MIGRATION_SECONDS + context.patience)
     took = time.monotonic() - began
     expect(code == 1, f"the exit code is {code}, not 1")
     expect(took > MIGRATION_SECONDS - 2, f"it took {took:.0f} s, not 30")
     last = (migration.output.entries() or [{}])[-1]
-    expect(last.get("level") == "error", f"the last line is no error: {migration.last_words()}")
-    expect("database" in str(last.get("msg")).lower(), f"it does not say database: {last}")
+    expect(last.get("level") == "error", f"the last line is not an error: {migration.last_lines()}")
+    expect("database" in str(last.get("msg")).lower(), f"it does not contain 'database': {last}")
     members = [str(value) for entry in migration.output.entries() for value in entry.values()]
     everything = "\n".join([*migration.output.lines, *migration.output.errors, *members])
     expect(not traces(everything), f"there is a stack trace: {everything[-500:]}")

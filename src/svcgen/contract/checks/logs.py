@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import problem
 from svcgen.contract.checks.resource import TIME
-from svcgen.contract.context import VERSION, Bench, marker
+from svcgen.contract.context import VERSION, CheckContext, marker
 from svcgen.contract.expect import BrokenRuleError, expect
 from svcgen.contract.http import ask, get, send_raw, until
 from svcgen.contract.targets.base import DATABASE, START, Output
@@ -42,63 +42,63 @@ def request_line(output: Output, path: str) -> dict[str, Any]:
     return found[0]
 
 
-def log_lines(bench: Bench) -> None:
+def log_lines(context: CheckContext) -> None:
     path = f"/{marker()}"
     for hostile in (f"{path}%0A%0D%1b", f"{path}%ff%00", f'{path}"}}', f"{path}%E2%80%A8"):
-        get(bench.address, hostile, user_agent='"}\t\x7f')
-    send_raw(bench.address, b"\x00\xff nonsense\r\n\r\n")
-    get(bench.address, path)
-    request_line(bench.output, path)
-    lines = list(bench.output.lines)
-    entries = bench.output.entries()
-    expect(len(entries) == len(lines), f"no JSON objects: {strays(bench.output)}")
+        get(context.address, hostile, user_agent='"}\t\x7f')
+    send_raw(context.address, b"\x00\xff nonsense\r\n\r\n")
+    get(context.address, path)
+    request_line(context.output, path)
+    lines = list(context.output.lines)
+    entries = context.output.entries()
+    expect(len(entries) == len(lines), f"not JSON objects: {not_log_lines(context.output)}")
     for entry in entries:
-        well_formed(bench, entry)
-    errors = [line for line in bench.output.errors if not line.startswith("make")]
+        well_formed(context, entry)
+    errors = [line for line in context.output.errors if not line.startswith("make")]
     expect(not errors, f"stderr is not empty: {errors[:3]}")
 
 
-def strays(output: Output) -> list[str]:
-    """Return lines that are not log lines."""
+def not_log_lines(output: Output) -> list[str]:
+    """Return up to three lines that are not log lines."""
     return [line for line in list(output.lines) if not line.startswith("{")][:3]
 
 
-def well_formed(bench: Bench, entry: dict[str, Any]) -> None:
-    """Expect the members that every line has."""
+def well_formed(context: CheckContext, entry: dict[str, Any]) -> None:
+    """Expect the members that every log line has."""
     expect(TIME.fullmatch(str(entry.get("time"))), f"time: {entry}")
     expect(entry.get("level") in LEVELS, f"level: {entry}")
     expect(isinstance(entry.get("msg"), str), f"msg: {entry}")
     named = (entry.get("service"), entry.get("version"))
-    expect(named == (bench.service.name, VERSION), f"service, version: {entry}")
+    expect(named == (context.service.name, VERSION), f"service, version: {entry}")
     ids = f"{entry.get('trace_id')} {entry.get('span_id')}"
     expect(HEXADECIMAL.fullmatch(ids), f"trace_id, span_id: {entry}")
 
 
-def log_request(bench: Bench) -> None:
-    path = f"{bench.path}/{marker()}x"
-    status = get(bench.address, path).status
-    line = request_line(bench.output, path)
+def log_request(context: CheckContext) -> None:
+    path = f"{context.path}/{marker()}x"
+    status = get(context.address, path).status
+    line = request_line(context.output, path)
     for member, kind in MEMBERS.items():
         expect(isinstance(line.get(member), kind), f"{member}: {line}")
-    said = (line["http_request_method"], line["http_route"], line["http_response_status_code"])
-    wanted = ("GET", f"{bench.path}/{{id}}", status)
-    expect(said == wanted, f"the line says {said}, not {wanted}")
+    logged = (line["http_request_method"], line["http_route"], line["http_response_status_code"])
+    wanted = ("GET", f"{context.path}/{{id}}", status)
+    expect(logged == wanted, f"the line has {logged}, not {wanted}")
     expect(line["trace_id"], f"a request line without trace_id: {line}")
 
 
-def log_probes(bench: Bench) -> None:
+def log_probes(context: CheckContext) -> None:
     probes = ("/livez", "/readyz", "/metrics")
     for probe in probes:
-        get(bench.address, probe)
+        get(context.address, probe)
     path = f"/{marker()}"
-    get(bench.address, path)
-    request_line(bench.output, path)  # so that earlier lines are here too
-    logged = [probe for probe in probes if requests(bench.output, probe)]
+    get(context.address, path)
+    request_line(context.output, path)  # earlier lines have been read then
+    logged = [probe for probe in probes if requests(context.output, probe)]
     expect(not logged, f"request lines for {logged}")
 
 
-def log_level(bench: Bench) -> None:
-    with bench.ready(LOG_LEVEL="ERROR", DRAIN_SECONDS="0") as running:
+def log_level(context: CheckContext) -> None:
+    with context.ready(LOG_LEVEL="ERROR", DRAIN_SECONDS="0") as running:
         get(running.address, "/nothing")
         running.signal(15)
         running.exit_code(30)
@@ -106,29 +106,29 @@ def log_level(bench: Bench) -> None:
         expect(not lines, f"{len(lines)} lines with LOG_LEVEL=error: {lines[:2]}")
 
 
-def log_secrets(bench: Bench) -> None:
+def log_secrets(context: CheckContext) -> None:
     query, token, path = marker(), marker(), f"/{marker()}"
     headers = {"Authorization": f"Bearer {token}"}
-    ask(bench.address, "GET", f"{path}?token={query}", headers=headers)
-    request_line(bench.output, path)
-    password = urlsplit(bench.database_url).password or query
+    ask(context.address, "GET", f"{path}?token={query}", headers=headers)
+    request_line(context.output, path)
+    password = urlsplit(context.database_url).password or query
     for secret in (query, token, f":{password}@"):
-        shown = [line for line in list(bench.output.lines) if secret in line]
+        shown = [line for line in list(context.output.lines) if secret in line]
         expect(not shown, f"a secret is logged: {shown[:1]}")
 
 
-def unforeseen(bench: Bench) -> None:
-    """Start on a database that has no tables, which no code has an answer to."""
-    separator = "&" if "?" in bench.database_url else "?"
-    url = f"{bench.database_url}{separator}options=-csearch_path%3Dnowhere"
-    with bench.start(DATABASE_URL=url) as running:
-        running.wait_for("/readyz", bench.patience)
-        problem(get(running.address, bench.path), 500)
-        line = request_line(running.output, bench.path)
-        said = [one for one in running.output.entries() if one.get("level") == "error"]
-        expect(len(said) == 1, f"{len(said)} log lines of level error, not one: {said}")
-        expect(said[0]["trace_id"] == line["trace_id"], f"it has another trace: {said[0]}")
-        expect(not strays(running.output), f"no log lines: {strays(running.output)}")
+def unhandled_exception(context: CheckContext) -> None:
+    """Start on a database without tables, which raises an unhandled exception."""
+    separator = "&" if "?" in context.database_url else "?"
+    url = f"{context.database_url}{separator}options=-csearch_path%3Dnowhere"
+    with context.start(DATABASE_URL=url) as running:
+        running.wait_for("/readyz", context.patience)
+        problem(get(running.address, context.path), 500)
+        line = request_line(running.output, context.path)
+        errors = [one for one in running.output.entries() if one.get("level") == "error"]
+        expect(len(errors) == 1, f"{len(errors)} log lines of level error, not one: {errors}")
+        expect(errors[0]["trace_id"] == line["trace_id"], f"it has another trace: {errors[0]}")
+        expect(not not_log_lines(running.output), f"not log lines: {not_log_lines(running.output)}")
 
 
 WATCHED = frozenset({START})
@@ -136,12 +136,12 @@ CHECKS = (
     Check("log-lines", "every line is an object with all members", log_lines, WATCHED),
     Check("log-request", "a line for each request", log_request, WATCHED),
     Check("log-probes", "and none for probes", log_probes, WATCHED),
-    Check("log-level", "LOG_LEVEL is obeyed", log_level, WATCHED, alone=True),
+    Check("log-level", "LOG_LEVEL is respected", log_level, WATCHED, alone=True),
     Check("log-secrets", "no query, token or password", log_secrets, WATCHED),
     Check(
-        "unforeseen",
-        "what nobody foresaw is 500, and one log line in its trace",
-        unforeseen,
+        "unhandled-exception",
+        "an unhandled exception is 500, and one log line in its trace",
+        unhandled_exception,
         WATCHED | {DATABASE},
         alone=True,
     ),

@@ -1,45 +1,45 @@
-"""Methods: HEAD, OPTIONS and those that a path does not have (RFC 9110, section 9)."""
+"""Methods: HEAD, OPTIONS and those that a path does not allow (RFC 9110, section 9)."""
 
 from __future__ import annotations
 
 from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import problem
 from svcgen.contract.checks.resource import made
-from svcgen.contract.context import Bench
+from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import expect
 from svcgen.contract.http import ask, get, read_raw
 
 READ = {"GET", "HEAD", "OPTIONS"}
 
 
-def paths(bench: Bench) -> dict[str, set[str]]:
-    """Return each known path with what Allow must name."""
-    item = made(bench, "methods").headers.get("Location", "")
-    read = ("/livez", "/readyz", "/metrics", "/openapi.json", f"{bench.path}/summary", item)
-    return {bench.path: READ | {"POST"}, **dict.fromkeys(read, READ)}
+def paths(context: CheckContext) -> dict[str, set[str]]:
+    """Return each known path with the methods that Allow must name."""
+    item = made(context, "methods").headers.get("Location", "")
+    read = ("/livez", "/readyz", "/metrics", "/openapi.json", f"{context.path}/summary", item)
+    return {context.path: READ | {"POST"}, **dict.fromkeys(read, READ)}
 
 
-def head(bench: Bench) -> None:
-    for path in paths(bench):
-        got, headed = get(bench.address, path), ask(bench.address, "HEAD", path)
+def head(context: CheckContext) -> None:
+    for path in paths(context):
+        got, headed = get(context.address, path), ask(context.address, "HEAD", path)
         expect(headed.status == got.status, f"HEAD {path} is {headed.status}, GET {got.status}")
         expect(headed.kind == got.kind, f"HEAD {path} is {headed.kind}, GET {got.kind}")
-    body = read_raw(bench.address, "HEAD", bench.path).partition(b"\r\n\r\n")[2]
-    expect(not body, f"HEAD {bench.path} has a body: {body[:80]!r}")
-    missing = ask(bench.address, "HEAD", "/nothing")
+    body = read_raw(context.address, "HEAD", context.path).partition(b"\r\n\r\n")[2]
+    expect(not body, f"HEAD {context.path} has a body: {body[:80]!r}")
+    missing = ask(context.address, "HEAD", "/nothing")
     expect(missing.status == 404, f"HEAD /nothing is {missing.status}")
 
 
-def options(bench: Bench) -> None:
-    for path, allowed in paths(bench).items():
-        answer = ask(bench.address, "OPTIONS", path)
+def options(context: CheckContext) -> None:
+    for path, allowed in paths(context).items():
+        answer = ask(context.address, "OPTIONS", path)
         expect(answer.status == 204, f"OPTIONS {path} is {answer.status}")
         expect(answer.allow == allowed, f"OPTIONS {path} allows {sorted(answer.allow)}")
 
 
-def method_unknown(bench: Bench) -> None:
-    for path, allowed in paths(bench).items():
-        answer = ask(bench.address, "DELETE", path)
+def method_unknown(context: CheckContext) -> None:
+    for path, allowed in paths(context).items():
+        answer = ask(context.address, "DELETE", path)
         problem(answer, 405)
         expect(answer.allow == allowed, f"DELETE {path} allows {sorted(answer.allow)}")
 

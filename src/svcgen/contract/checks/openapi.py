@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from svcgen.contract.check import Check
-from svcgen.contract.context import Bench
+from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import expect
 from svcgen.contract.http import get
 from svcgen.contract.targets.base import FOLDER, START
@@ -16,9 +16,9 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 SCHEMAS = {"Item", "NewItem", "ItemPage", "Summary", "Problem"}
 
 
-def document(bench: Bench) -> Any:
+def document(context: CheckContext) -> Any:
     """Get the document."""
-    answer = get(bench.address, "/openapi.json")
+    answer = get(context.address, "/openapi.json")
     expect(answer.status == 200, f"/openapi.json is {answer.status}")
     expect(answer.kind == "application/json", f"/openapi.json is {answer.kind}")
     return answer.json()
@@ -31,17 +31,17 @@ def operations(described: Any) -> Iterator[tuple[str, str, Any]]:
             yield path, method, item[method]
 
 
-def openapi(bench: Bench) -> None:
-    described = document(bench)
+def openapi(context: CheckContext) -> None:
+    described = document(context)
     version, title = described["openapi"], described["info"]["title"]
     expect(version.startswith("3.1."), f"openapi is {version}")
-    expect(title == bench.service.name, f"info.title is {title!r}")
+    expect(title == context.service.name, f"info.title is {title!r}")
     found = {(path, method): one.get("operationId") for path, method, one in operations(described)}
     expect(all(found.values()), f"an operation has no operationId: {found}")
     expect(len(set(found.values())) == len(found), f"an operationId stands twice: {found}")
     others = [path for path, _method in found if not path.startswith("/v1/")]
     expect(not others, f"paths for operators are described: {others}")
-    missing = example(bench.path).items() - found.items()
+    missing = example(context.path).items() - found.items()
     expect(not missing, f"missing: {sorted(missing)}; the document has {found}")
     schemas = SCHEMAS - set(described.get("components", {}).get("schemas", {}))
     expect(not schemas, f"schemas are missing: {sorted(schemas)}")
@@ -57,16 +57,16 @@ def example(path: str) -> dict[tuple[str, str], str]:
     }
 
 
-def committed(bench: Bench) -> None:
-    written = json.loads(bench.service.openapi.read_text(encoding="utf-8"))
-    served = document(bench)
+def committed(context: CheckContext) -> None:
+    written = json.loads(context.service.openapi.read_text(encoding="utf-8"))
+    served = document(context)
     different = [name for name in {*written, *served} if written.get(name) != served.get(name)]
-    expect(not different, f"{bench.service.openapi.name} differs in {sorted(different)}")
+    expect(not different, f"{context.service.openapi.name} differs in {sorted(different)}")
 
 
-def problems(bench: Bench) -> None:
+def problems(context: CheckContext) -> None:
     seen = 0
-    for path, method, operation in operations(document(bench)):
+    for path, method, operation in operations(document(context)):
         for status, response in operation.get("responses", {}).items():
             if status[:1] in "45" or status == "default":
                 kinds = set(response.get("content", {}))

@@ -1,4 +1,4 @@
-"""Errors: RFC 9457 problems, whatever a client sends."""
+"""Errors: RFC 9457 problem documents for every wrong request."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from svcgen.contract.check import Check
-from svcgen.contract.context import Bench
+from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import BrokenRuleError, expect
-from svcgen.contract.http import Answer, answer, ask, connect, get, post, send_raw
+from svcgen.contract.http import Response, ask, connect, get, post, read_response, send_raw
 
 LIMIT = 1_048_576  # bytes of a body
 LARGE = 10 * LIMIT  # bytes of a body that is refused
@@ -31,8 +31,8 @@ TITLES = {
 TRACES = ("traceback", "goroutine ", "\tat ", "    at ", 'file "', "select ", "insert ")
 
 
-def problem(seen: Answer, status: int) -> dict[str, Any]:
-    """Expect a problem of this status and return its members."""
+def problem(seen: Response, status: int) -> dict[str, Any]:
+    """Expect a problem document of this status and return its members."""
     expect(seen.status == status, f"the status is {seen.status}, not {status}: {seen.body[:200]!r}")
     expect(seen.kind == "application/problem+json", f"the type is {seen.kind}")
     value = seen.json()
@@ -43,17 +43,17 @@ def problem(seen: Answer, status: int) -> dict[str, Any]:
     expect(isinstance(value.get("detail"), str) and value["detail"], "there is no detail")
     expect(not traces(seen.body.decode()), f"a trace: {seen.body!r}")
     if status == 422:
-        expect(listed(value.get("errors")), f"errors are {value.get('errors')!r}")
+        expect(is_error_list(value.get("errors")), f"errors are {value.get('errors')!r}")
     return dict(value)
 
 
 def traces(text: str) -> list[str]:
-    """Return what a text has of stack traces and of SQL, in any language."""
+    """Return the signs of a stack trace or of SQL in a text."""
     return [trace for trace in TRACES if trace in text.lower()]
 
 
-def listed(errors: object) -> bool:
-    """Tell whether errors are what docs/contract.md says."""
+def is_error_list(errors: object) -> bool:
+    """Return whether errors have the form of docs/contract.md."""
     return (
         isinstance(errors, list)
         and bool(errors)
@@ -66,19 +66,26 @@ def listed(errors: object) -> bool:
     )
 
 
-def path_unknown(bench: Bench) -> None:
-    for path in ("/", "/v1", "/nothing", f"{bench.path}/", f"{bench.path}s", "/v1/%2e%2e/livez"):
-        problem(get(bench.address, path), 404)
+def path_unknown(context: CheckContext) -> None:
+    for path in (
+        "/",
+        "/v1",
+        "/nothing",
+        f"{context.path}/",
+        f"{context.path}s",
+        "/v1/%2e%2e/livez",
+    ):
+        problem(get(context.address, path), 404)
     for parameters in (";x=1", ";/summary"):
-        problem(get(bench.address, bench.path + parameters), 404)
+        problem(get(context.address, context.path + parameters), 404)
 
 
-def body_unparsable(bench: Bench) -> None:
+def body_unparsable(context: CheckContext) -> None:
     for body in (b"{", b"name=x", b'{"name": "x",}', b'{"name": "\xff"}', b"[" * 100_000):
-        problem(ask(bench.address, "POST", bench.path, body), 400)
+        problem(ask(context.address, "POST", context.path, body), 400)
 
 
-def body_invalid(bench: Bench) -> None:
+def body_invalid(context: CheckContext) -> None:
     empty: dict[str, object] = {}
     for value, pointer in (
         (empty, "#/name"),
@@ -87,31 +94,31 @@ def body_invalid(bench: Bench) -> None:
         ({"name": "x" * 201}, "#/name"),
         ({"name": "x", "nmae": "y"}, "#/nmae"),
     ):
-        errors = problem(post(bench.address, bench.path, value), 422)["errors"]
+        errors = problem(post(context.address, context.path, value), 422)["errors"]
         named = [error.get("pointer") for error in errors]
         expect(pointer in named, f"{value}: the pointers are {named}, not {pointer}")
     for text in ("[]", '"x"', "null", "7"):
-        problem(ask(bench.address, "POST", bench.path, text.encode()), 422)
+        problem(ask(context.address, "POST", context.path, text.encode()), 422)
 
 
-def body_too_large(bench: Bench) -> None:
+def body_too_large(context: CheckContext) -> None:
     whole = b'{"name": "large"}'.ljust(LIMIT)
-    read = ask(bench.address, "POST", bench.path, whole)
+    read = ask(context.address, "POST", context.path, whole)
     expect(read.status == 201, f"a body of 1 MiB is {read.status}")
-    connection = opened(bench, ("Content-Length", str(LARGE)))
+    connection = begin_post(context, ("Content-Length", str(LARGE)))
     connection.send(PIECE)
     problem(last(connection), 413)
-    problem(poured(bench, ("Content-Length", str(LARGE)), PIECE), 413)
+    problem(send_large_body(context, ("Content-Length", str(LARGE)), PIECE), 413)
 
 
-def body_too_large_chunked(bench: Bench) -> None:
-    problem(poured(bench, ("Transfer-Encoding", "chunked"), CHUNK), 413)
+def body_too_large_chunked(context: CheckContext) -> None:
+    problem(send_large_body(context, ("Transfer-Encoding", "chunked"), CHUNK), 413)
 
 
-def poured(bench: Bench, header: tuple[str, str], piece: bytes) -> Answer:
-    """Send a large body until an answer comes."""
-    connection = opened(bench, header)
-    with contextlib.suppress(OSError):  # an early answer may come with an end
+def send_large_body(context: CheckContext, header: tuple[str, str], piece: bytes) -> Response:
+    """Send a large body until the response comes."""
+    connection = begin_post(context, header)
+    with contextlib.suppress(OSError):  # the server may respond early and close
         for _ in range(LARGE // len(PIECE)):
             if select.select([connection.sock], [], [], 0)[0]:
                 break
@@ -119,45 +126,45 @@ def poured(bench: Bench, header: tuple[str, str], piece: bytes) -> Answer:
     return last(connection)
 
 
-def opened(bench: Bench, header: tuple[str, str]) -> HTTPConnection:
-    """Begin a POST whose body is to follow."""
-    connection = connect(bench.address)
-    connection.putrequest("POST", bench.path)
+def begin_post(context: CheckContext, header: tuple[str, str]) -> HTTPConnection:
+    """Send the head of a POST; the body follows."""
+    connection = connect(context.address)
+    connection.putrequest("POST", context.path)
     connection.putheader("Content-Type", "application/json")
     connection.putheader(*header)
     connection.endheaders()
     return connection
 
 
-def last(connection: HTTPConnection) -> Answer:
-    """Read the answer of a connection and end it."""
+def last(connection: HTTPConnection) -> Response:
+    """Read the response of a connection and close it."""
     try:
-        return answer(connection.getresponse())
+        return read_response(connection.getresponse())
     except (OSError, HTTPException) as error:
-        raise BrokenRuleError(f"no answer: {error!r}") from error
+        raise BrokenRuleError(f"no response: {error!r}") from error
     finally:
         connection.close()
 
 
-def connection_broken(bench: Bench) -> None:
-    before = get(bench.address, f"{bench.path}/summary?depth=0").json()["items"]
-    head = f"POST {bench.path} HTTP/1.1\r\nHost: contract\r\nContent-Type: application/json\r\n"
+def connection_broken(context: CheckContext) -> None:
+    before = get(context.address, f"{context.path}/summary?depth=0").json()["items"]
+    head = f"POST {context.path} HTTP/1.1\r\nHost: contract\r\nContent-Type: application/json\r\n"
     for data in (
         f'{head}Content-Length: 90\r\n\r\n{{"name": "half"',
         "\x16\x03\x01\x02",
         "GET /\r\n",
     ):
-        send_raw(bench.address, data.encode())
-    answer = get(bench.address, f"{bench.path}/summary?depth=0")
+        send_raw(context.address, data.encode())
+    answer = get(context.address, f"{context.path}/summary?depth=0")
     expect(answer.status == 200, f"the next request is {answer.status}")
     expect(answer.json()["items"] == before, "half a body was stored")
 
 
 CHECKS = (
-    Check("path-unknown", "an unknown path is 404, a / too many too", path_unknown),
+    Check("path-unknown", "an unknown path is 404, also one with an extra /", path_unknown),
     Check("body-unparsable", "what is not JSON is 400", body_unparsable),
     Check("body-invalid", "JSON of another shape is 422 with a pointer", body_invalid),
     Check("body-too-large", "more than 1 MiB announced is 413, 1 MiB is read", body_too_large),
     Check("body-too-large-chunked", "more than 1 MiB in chunks is 413", body_too_large_chunked),
-    Check("connection-broken", "a broken connection harms no one", connection_broken),
+    Check("connection-broken", "a broken connection affects no other request", connection_broken),
 )

@@ -1,4 +1,4 @@
-"""Running and stopping: one process, and no request lost when it goes."""
+"""Running and stopping: one process, and no lost request at the end."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 
 from svcgen.contract.check import Check
-from svcgen.contract.context import Bench
+from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import expect
-from svcgen.contract.http import Address, answer, connect, get, refuses, status
+from svcgen.contract.http import Address, connect, get, read_response, refuses, status
 from svcgen.contract.targets.base import MAKE, START, Running
 from svcgen.contract.targets.process import below
 
-DRAIN = 2.0  # seconds, as DRAIN_SECONDS of the service that is watched
-GRACE = 20.0  # seconds that requests in flight are given after that
-SLACK = 5.0  # seconds that a busy machine may be late
-TAKEN = 1.0  # seconds that a signal may take to be heard
+DRAIN = 2.0  # seconds, DRAIN_SECONDS of the watched service
+GRACE = 20.0  # seconds for requests in flight after that
+SLACK = 5.0  # seconds of delay on a busy machine
+HANDLED = 1.0  # seconds until a signal is handled
 PIECES = b'{"name": ', b'"late"}'
 
 
 @dataclass
 class Drain:
-    """What was seen of a service from SIGTERM to its end."""
+    """Observations of a service from SIGTERM to its exit."""
 
     live: set[int] = field(default_factory=set)
     ready: set[int] = field(default_factory=set)
@@ -33,39 +33,39 @@ class Drain:
     refused_later: bool = False
     finished: int = 0  # status of the request in flight
     code: int = -1
-    exit_seconds: float = 0.0  # from the end of the last request to the end of the process
+    exit_seconds: float = 0.0  # from the last response to the exit
 
 
-def drain(bench: Bench) -> Drain:
+def drain(context: CheckContext) -> Drain:
     """Stop a service with one request in flight and one idle connection, and watch."""
-    with bench.ready(DRAIN_SECONDS=str(DRAIN)) as running:
+    with context.ready(DRAIN_SECONDS=str(DRAIN)) as running:
         idle = connect(running.address)
         idle.request("GET", "/livez")
         idle.getresponse().read()
-        flight = in_flight(running.address, bench.path)
+        flight = in_flight(running.address, context.path)
         running.signal(signal.SIGTERM)
-        seen = draining(running, bench.path)
+        seen = draining(running, context.path)
         finish(running, flight, seen)
         idle.close()
         return seen
 
 
 def in_flight(address: Address, path: str) -> HTTPConnection:
-    """Send a request but for the end of its body."""
+    """Send a request without the end of its body."""
     connection = connect(address)
     connection.putrequest("POST", path)
     connection.putheader("Content-Type", "application/json")
     connection.putheader("Content-Length", str(sum(map(len, PIECES))))
     connection.endheaders(PIECES[0])
-    time.sleep(0.3)  # the server must have taken it in
+    time.sleep(0.3)  # until the server has read it
     return connection
 
 
 def draining(running: Running, path: str) -> Drain:
-    """Ask again and again until connections are refused."""
+    """Send requests until connections are refused."""
     seen, began = Drain(), time.monotonic()
     time.sleep(0.2)
-    while status(running.address, "/readyz") == 200 and time.monotonic() - began < TAKEN:
+    while status(running.address, "/readyz") == 200 and time.monotonic() - began < HANDLED:
         time.sleep(0.05)
     while not seen.refused and time.monotonic() - began < DRAIN + SLACK:
         answers = [status(running.address, one) for one in ("/livez", "/readyz", path)]
@@ -79,12 +79,12 @@ def draining(running: Running, path: str) -> Drain:
 
 
 def finish(running: Running, flight: HTTPConnection, seen: Drain) -> None:
-    """End the request in flight and wait for the end."""
+    """Send the rest of the request in flight and wait for the exit."""
     time.sleep(0.5)
     seen.refused_later = refuses(running.address)
     try:
         flight.send(PIECES[1])
-        seen.finished = answer(flight.getresponse()).status
+        seen.finished = read_response(flight.getresponse()).status
     except OSError:
         seen.finished = 0
     began = time.monotonic()
@@ -92,61 +92,61 @@ def finish(running: Running, flight: HTTPConnection, seen: Drain) -> None:
     seen.exit_seconds = time.monotonic() - began
 
 
-def drain_readyz(bench: Bench) -> None:
-    seen = bench.once(drain)
+def drain_readyz(context: CheckContext) -> None:
+    seen = context.cached(drain)
     expect(seen.ready == {503}, f"/readyz was {sorted(seen.ready) or 'not answered'}, not 503")
     expect(seen.live == {200}, f"/livez was {sorted(seen.live) or 'not answered'}, not 200")
 
 
-def drain_serves(bench: Bench) -> None:
-    seen = bench.once(drain)
+def drain_serves(context: CheckContext) -> None:
+    seen = context.cached(drain)
     expect(seen.served == {200}, f"GET was {sorted(seen.served) or 'not answered'}, not 200")
     expect(seen.seconds > DRAIN - 1, f"refused after {seen.seconds:.1f} s, not {DRAIN:g}")
 
 
-def drain_refuses(bench: Bench) -> None:
-    seen = bench.once(drain)
+def drain_refuses(context: CheckContext) -> None:
+    seen = context.cached(drain)
     expect(seen.refused and seen.refused_later, "connections are still accepted")
 
 
-def drain_finishes(bench: Bench) -> None:
-    seen = bench.once(drain)
+def drain_finishes(context: CheckContext) -> None:
+    seen = context.cached(drain)
     expect(seen.finished == 201, f"the request in flight ended as {seen.finished}, not 201")
 
 
-def drain_exits(bench: Bench) -> None:
-    seen = bench.once(drain)
+def drain_exits(context: CheckContext) -> None:
+    seen = context.cached(drain)
     expect(seen.code == 0, f"the exit code is {seen.code}, not 0")
     expect(
         seen.exit_seconds < 2 * SLACK, f"it ended {seen.exit_seconds:.1f} s after its last request"
     )
 
 
-def drain_limit(bench: Bench) -> None:
-    with bench.ready(DRAIN_SECONDS="0") as running:
-        stuck = in_flight(running.address, bench.path)
+def drain_limit(context: CheckContext) -> None:
+    with context.ready(DRAIN_SECONDS="0") as running:
+        stuck = in_flight(running.address, context.path)
         running.signal(signal.SIGTERM)
         began = time.monotonic()
         code = running.exit_code(GRACE + 2 * SLACK)
         took = time.monotonic() - began
         stuck.close()
-        expect(code == 0, f"the exit code is {code}, not 0: {running.last_words()}")
-        expect(took > GRACE - 2, f"cut off after {took:.0f} s, not {GRACE:g}")
+        expect(code == 0, f"the exit code is {code}, not 0: {running.last_lines()}")
+        expect(took > GRACE - 2, f"ended after {took:.0f} s, not {GRACE:g}")
 
 
-def run_one_process(bench: Bench) -> None:
-    expect(get(bench.address, "/livez").status == 200, "it does not run")
-    processes = below(int(bench.steady.name))
+def run_one_process(context: CheckContext) -> None:
+    expect(get(context.address, "/livez").status == 200, "it does not run")
+    processes = below(int(context.shared_service.name))
     expect(len(processes) == 1, f"{len(processes)} processes below make")
 
 
 STOPPED = frozenset({START})
 CHECKS = (
-    Check("drain-readyz", "from SIGTERM on /readyz is 503", drain_readyz, STOPPED, alone=True),
-    Check("drain-serves", "answers for DRAIN_SECONDS", drain_serves, STOPPED, alone=True),
-    Check("drain-refuses", "then refuses", drain_refuses, STOPPED, alone=True),
-    Check("drain-finishes", "finishes what is in flight", drain_finishes, STOPPED, alone=True),
-    Check("drain-exits", "exits 0 at once when it is done", drain_exits, STOPPED, alone=True),
-    Check("drain-limit", "cuts off what does not end in 20 s", drain_limit, STOPPED, alone=True),
+    Check("drain-readyz", "/readyz is 503 after SIGTERM", drain_readyz, STOPPED, alone=True),
+    Check("drain-serves", "serves for DRAIN_SECONDS", drain_serves, STOPPED, alone=True),
+    Check("drain-refuses", "then refuses connections", drain_refuses, STOPPED, alone=True),
+    Check("drain-finishes", "finishes requests in flight", drain_finishes, STOPPED, alone=True),
+    Check("drain-exits", "exits 0 after the last request", drain_exits, STOPPED, alone=True),
+    Check("drain-limit", "exits 20 s later in any case", drain_limit, STOPPED, alone=True),
     Check("run-one-process", "one process below make", run_one_process, frozenset({MAKE})),
 )

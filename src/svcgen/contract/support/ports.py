@@ -1,4 +1,4 @@
-"""Ports that have a meaning, so that two suites at once must take turns."""
+"""Well-known ports, which two suites on one machine use in turn."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from svcgen.contract.expect import BrokenRuleError, NotRunError
 from svcgen.contract.http import until
 
-PATIENCE = 5.0  # seconds that another program may need to leave
+PATIENCE = 5.0  # seconds to wait until another program frees the port
 
 
 @contextlib.contextmanager
-def whole_port(port: int) -> Iterator[None]:
-    """Have a port to oneself among suites; NotRunError when another program keeps it."""
+def exclusive_port(port: int) -> Iterator[None]:
+    """Hold a port for this suite alone; NotRunError when another program listens on it."""
     with (Path(tempfile.gettempdir()) / f"svcgen-contract-{port}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:

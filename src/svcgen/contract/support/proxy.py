@@ -1,4 +1,4 @@
-"""A door between a service and its database, to be shut and opened by the suite."""
+"""A proxy between a service and its database, to be shut and opened by the suite."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ POSTGRES_PORT = 5432
 
 
 @dataclass
-class Door:
-    """Forwards 127.0.0.1:port to the database while open; refuses and cuts off while shut."""
+class TcpProxy:
+    """Forwards 127.0.0.1:port to the database while enabled; refuses connections while disabled."""
 
     host: str
     database_port: int
     port: int = field(default_factory=free_port)
     listener: socket.socket | None = None
-    passing: list[socket.socket] = field(default_factory=list)
+    connections: list[socket.socket] = field(default_factory=list)
 
-    def open(self) -> None:
-        """Let connections through."""
+    def enable(self) -> None:
+        """Accept and forward connections."""
         self.listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._welcome, args=(self.listener,), daemon=True).start()
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
-    def shut(self) -> None:
-        """Refuse new connections and break those that pass."""
-        for one in [self.listener, *self.passing]:
+    def disable(self) -> None:
+        """Refuse new connections and close the open ones."""
+        for one in [self.listener, *self.connections]:
             if one:
                 _end(one)
         self.listener = None
-        self.passing.clear()
+        self.connections.clear()
 
-    def _welcome(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
-                guest = listener.accept()[0]
-                threading.Thread(target=self._lead, args=(guest,), daemon=True).start()
+                client = listener.accept()[0]
+                threading.Thread(target=self._forward, args=(client,), daemon=True).start()
 
-    def _lead(self, guest: socket.socket) -> None:
+    def _forward(self, client: socket.socket) -> None:
         try:
             host = socket.create_connection((self.host, self.database_port))
         except OSError:
-            return guest.close()
-        self.passing += [guest, host]
-        threading.Thread(target=_carry, args=(host, guest), daemon=True).start()
-        return _carry(guest, host)
+            return client.close()
+        self.connections += [client, host]
+        threading.Thread(target=_pump, args=(host, client), daemon=True).start()
+        return _pump(client, host)
 
 
-def door_to(url: str) -> tuple[Door, str]:
-    """Make a shut door to a database, and the URL that leads through it."""
+def proxy_to(url: str) -> tuple[TcpProxy, str]:
+    """Return a disabled proxy to a database, and the database's URL through it."""
     parts = urlsplit(url)
-    door = Door(parts.hostname or "127.0.0.1", parts.port or POSTGRES_PORT)
+    proxy = TcpProxy(parts.hostname or "127.0.0.1", parts.port or POSTGRES_PORT)
     user = parts.netloc.rpartition("@")[0]
-    place = f"{user}@127.0.0.1:{door.port}" if user else f"127.0.0.1:{door.port}"
-    return door, parts._replace(netloc=place).geturl()
+    netloc = f"{user}@127.0.0.1:{proxy.port}" if user else f"127.0.0.1:{proxy.port}"
+    return proxy, parts._replace(netloc=netloc).geturl()
 
 
-def _carry(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
@@ -70,7 +70,7 @@ def _carry(source: socket.socket, sink: socket.socket) -> None:
 
 
 def _end(one: socket.socket) -> None:
-    """Wake whoever waits in the socket, then close it."""
+    """Wake threads that block on the socket, then close it."""
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
     one.close()

@@ -1,4 +1,4 @@
-"""The other side of a service: a service that it calls, and a collector of spans."""
+"""Stub servers: a callee and a collector of spans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# What a stub can do instead of answering well.
+# How a stub can answer a request.
 ANSWER, HANG, RESET, UNAVAILABLE, FAIL, NONSENSE = (
     *("answer", "hang", "reset", "unavailable", "fail", "nonsense"),
 )
@@ -23,7 +23,7 @@ STATUS = {ANSWER: 200, NONSENSE: 200, UNAVAILABLE: 503, FAIL: 500}
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came in."""
+    """One received request."""
 
     method: str
     path: str
@@ -34,13 +34,13 @@ class Received:
 
 @dataclass
 class Stub:
-    """A server on 127.0.0.1 that records what it is asked and behaves as it is told."""
+    """A server on 127.0.0.1 that records requests and answers as configured."""
 
     name: str
     port: int = 0
     received: list[Received] = field(default_factory=list)
-    manners: list[str] = field(default_factory=lambda: [ANSWER])
-    over: threading.Event = field(default_factory=threading.Event)
+    behaviours: list[str] = field(default_factory=lambda: [ANSWER])
+    released: threading.Event = field(default_factory=threading.Event)
     server: ThreadingHTTPServer | None = None
 
     @property
@@ -50,48 +50,48 @@ class Stub:
 
     @property
     def summary(self) -> dict[str, object]:
-        """What the stub answers when it is well."""
+        """The body of a normal answer."""
         return {"service": self.name, "items": 7, "calls": {"elsewhere": None}}
 
     def open(self) -> None:
-        """Listen: on any free port the first time, on the same one later."""
+        """Listen on a free port the first time, later on the same port."""
         handler = type("Handler", (_Handler,), {"stub": self})
         self.server = _Server(("127.0.0.1", self.port), handler)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
-        """Refuse connections from now on, and let go whoever hangs."""
-        self.over.set()
+        """Refuse connections and release requests that hang."""
+        self.released.set()
         if self.server:
             self.server.shutdown()
             self.server.server_close()
         self.server = None
 
     @contextlib.contextmanager
-    def behaving(self, *manners: str) -> Iterator[list[Received]]:
-        """Behave in these ways, one a request, the last one for good; yields what comes in."""
+    def behaving(self, *behaviours: str) -> Iterator[list[Received]]:
+        """Use one behaviour a request, the last one repeatedly; yield the received requests."""
         self.received.clear()
-        self.manners[:] = manners
-        self.over.clear()
+        self.behaviours[:] = behaviours
+        self.released.clear()
         try:
             yield self.received
         finally:
-            self.over.set()
-            self.manners[:] = [ANSWER]
+            self.released.set()
+            self.behaviours[:] = [ANSWER]
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:
-        """Refuse connections for a while."""
+        """Refuse connections inside the block."""
         self.close()
         try:
             yield
         finally:
             self.open()
 
-    def manner(self) -> str:
-        """Say how to treat the next request."""
-        return self.manners.pop(0) if len(self.manners) > 1 else self.manners[0]
+    def behaviour(self) -> str:
+        """Return the behaviour for the next request."""
+        return self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
 
     def about(self, trace: str) -> list[Received]:
         """Return the requests that carry this trace id."""
@@ -108,20 +108,22 @@ class _Handler(BaseHTTPRequestHandler):
     stub: Stub
 
     def do_GET(self) -> None:
-        self._treat(b"")
+        self._handle(b"")
 
     def do_POST(self) -> None:
-        self._treat(_body(self))
+        self._handle(_body(self))
 
-    def _treat(self, body: bytes) -> None:
+    def _handle(self, body: bytes) -> None:
         self.stub.received.append(Received(self.command, self.path, self.headers, body))
-        manner = self.stub.manner()
-        if manner == HANG:
-            self.stub.over.wait(30)
-        elif manner == RESET:
+        behaviour = self.stub.behaviour()
+        if behaviour == HANG:
+            self.stub.released.wait(30)
+        elif behaviour == RESET:
             _reset(self.connection)
         else:
-            self._reply(STATUS[manner], b"[]" if manner == NONSENSE else _text(self.stub.summary))
+            self._reply(
+                STATUS[behaviour], b"[]" if behaviour == NONSENSE else _text(self.stub.summary)
+            )
         self.close_connection = True
 
     def _reply(self, status: int, body: bytes) -> None:
@@ -141,7 +143,7 @@ def _text(value: object) -> bytes:
 
 
 def _body(request: BaseHTTPRequestHandler) -> bytes:
-    """Read a body of announced length or in chunks; unpack it when it is packed."""
+    """Read a body of announced length or in chunks; decompress it when it is gzip."""
     length = request.headers.get("Content-Length")
     body = request.rfile.read(int(length)) if length else b"".join(_chunks(request))
     return gzip.decompress(body) if request.headers.get("Content-Encoding") == "gzip" else body
@@ -156,6 +158,6 @@ def _chunks(request: BaseHTTPRequestHandler) -> Iterator[bytes]:
 
 
 def _reset(connection: socket.socket) -> None:
-    """Close so that the other side sees a reset, not an end."""
+    """Close with a TCP reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()

@@ -1,4 +1,4 @@
-"""What the suite can do with a service without knowing what it is made of."""
+"""A service as the suite sees it: an address, output, signals, an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from svcgen.contract.expect import BrokenRuleError, expect
 from svcgen.contract.http import Address, status, until
 from svcgen.service import Service
 
-# What a check can need of the target or of its service, and how to say that it is not there.
+# What a check can need of the target or of its service, with the text for its absence.
 START = "start"
 DATABASE = "database"
 CALLS = "calls"
@@ -32,7 +32,7 @@ MISSING = {
 
 @dataclass
 class Output:
-    """What a process has printed so far, line by line; threads fill it while the process runs."""
+    """The lines that a process has printed; threads add to it while the process runs."""
 
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -41,12 +41,14 @@ class Output:
     def follow(self, process: subprocess.Popen[str]) -> None:
         """Read both streams of a process until they end."""
         for stream, lines in ((process.stdout, self.lines), (process.stderr, self.errors)):
+            if stream is None:
+                continue
             reader = threading.Thread(target=_read, args=(stream, lines), daemon=True)
             reader.start()
             self.readers.append(reader)
 
-    def settle(self) -> None:
-        """Wait until everything that an ended process printed is here."""
+    def wait_complete(self) -> None:
+        """Wait until all output of an ended process is read."""
         for reader in self.readers:
             reader.join(timeout=5)
 
@@ -57,7 +59,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Running:
-    """A started service: where it answers, what it prints, how to signal it and how it ended."""
+    """A started service: its address, output, signals and exit code."""
 
     address: Address
     output: Output = field(default_factory=Output)
@@ -67,31 +69,31 @@ class Running:
     name: str = ""  # of the container, where there is one
 
     def exit_code(self, seconds: float) -> int:
-        """Wait for the end and return the server's own exit code; BrokenRuleError when it stays."""
+        """Wait for the exit and return the server's exit code; BrokenRuleError after `seconds`."""
         code = self.ended(seconds)
         expect(code is not None, f"the process still runs after {seconds:g} s")
-        self.output.settle()
+        self.output.wait_complete()
         return code or 0
 
     def wait_for(self, path: str, seconds: float) -> None:
-        """Wait until a path answers 200; BrokenRuleError when the process ends before."""
+        """Wait until a path is 200; BrokenRuleError when the process exits first."""
 
         def well() -> bool:
-            expect(self.ended(0) is None, f"the service ended at once: {self.last_words()}")
+            expect(self.ended(0) is None, f"the service exited: {self.last_lines()}")
             return status(self.address, path) == 200
 
         try:
             until(well, seconds)
         except BrokenRuleError as error:
-            raise BrokenRuleError(f"{path} is not 200: {error}; {self.last_words()}") from error
+            raise BrokenRuleError(f"{path} is not 200: {error}; {self.last_lines()}") from error
 
-    def last_words(self) -> str:
+    def last_lines(self) -> str:
         """Return the last lines of both streams."""
         return " | ".join([*self.output.lines[-3:], *self.output.errors[-5:]])
 
 
 class Target(Protocol):
-    """A service that can be put to the test; `provides` holds what checks may need of it."""
+    """A service that the suite can check; `provides` is what checks may need."""
 
     @property
     def service(self) -> Service:
@@ -108,9 +110,10 @@ class Target(Protocol):
         """Start the migration."""
 
 
-def _read(stream: IO[str] | None, lines: list[str]) -> None:
-    for line in stream or ():
-        lines.append(line.rstrip("\n"))  # noqa: PERF401 (others read the list meanwhile)
+def _read(stream: IO[str], lines: list[str]) -> None:
+    with stream:
+        for line in stream:
+            lines.append(line.rstrip("\n"))  # noqa: PERF401 (other threads read the list)
 
 
 def _entry(line: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A service as an image, run as strictly as Kubernetes would."""
+"""A service as an image, run with the restrictions of Kubernetes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from svcgen.contract.targets.process import DEFAULT_PORT
 from svcgen.errors import SvcgenError
 from svcgen.service import Service
 
-# What the restricted Pod Security Standard and our chart leave a container.
+# What the restricted Pod Security Standard and the service's chart allow a container.
 STRICT = (
     *("--read-only", "--tmpfs", "/tmp"),  # noqa: S108 (inside the container)
     *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
@@ -26,8 +26,8 @@ STRICT = (
 class ImageTarget:
     """An image of a service.
 
-    It shares the host's network, so that it reaches the suite's servers on 127.0.0.1 and refuses
-    connections by itself; only without PORT it is published from a network of its own.
+    It uses the host's network, so that it reaches the suite's servers on 127.0.0.1. Without
+    PORT it has its own network and a published port.
     """
 
     image: str
@@ -35,12 +35,12 @@ class ImageTarget:
 
     @cached_property
     def provides(self) -> frozenset[str]:
-        """An image can be started; its Dockerfile is there when the service's folder is."""
+        """START and IMAGE, and FOLDER when the Dockerfile exists."""
         folder = {FOLDER} if (self.service.folder / "Dockerfile").is_file() else set()
         return frozenset({START, IMAGE} | folder)
 
     def start(self, environment: Mapping[str, str]) -> Running:
-        """Run the image as it is."""
+        """Run the image."""
         if "PORT" in environment:
             return self._run(environment, int(environment["PORT"]))
         name = _name()
@@ -124,4 +124,4 @@ def _ended(process: subprocess.Popen[str], seconds: float) -> int | None:
 def _close(process: subprocess.Popen[str], output: Output, name: str) -> None:
     _quiet("rm", "--force", name)
     process.wait()
-    output.settle()
+    output.wait_complete()

@@ -1,4 +1,4 @@
-"""A service as a process: its folder's own `make run` and `make migrate`."""
+"""A service as a process: `make run` and `make migrate` in its folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAKE_FAILED = re.compile(r"make.*\] Error (\d+)")
 
 @dataclass(frozen=True)
 class ProcessTarget:
-    """The service in a folder, run by its own Makefile.
+    """The service in a folder, run by its Makefile.
 
     Signals go to the server below make, and the exit code is the server's, as make reports it.
     """
@@ -35,7 +35,7 @@ class ProcessTarget:
 
     @cached_property
     def service(self) -> Service:
-        """What the folder's answers file says."""
+        """The service that the answers file describes."""
         return read_service(self.folder)
 
     def start(self, environment: Mapping[str, str]) -> Running:
@@ -56,13 +56,13 @@ class ProcessTarget:
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            start_new_session=True,  # so that close() ends all of it
+            start_new_session=True,  # so that close() ends all its processes
         )
         return running(process, Address(int(environment.get("PORT", DEFAULT_PORT))))
 
 
 def running(process: subprocess.Popen[str], address: Address) -> Running:
-    """Watch a server that runs below make."""
+    """Return a server that runs below make."""
     output = Output()
     output.follow(process)
     return Running(
@@ -76,7 +76,7 @@ def running(process: subprocess.Popen[str], address: Address) -> Running:
 
 
 def environment_of(service: Service) -> dict[str, str]:
-    """Return this process's environment without what the contract gives a meaning, or make.
+    """Return this process's environment without variables of the contract and of make.
 
     Raises SvcgenError when the service's toolchain is missing.
     """
@@ -86,12 +86,12 @@ def environment_of(service: Service) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in named and not name.startswith(("OTEL_", "MAKE", "MFLAGS"))
     }
-    # make's reports are read
+    # make's messages are parsed
     return surroundings(service.stack, {**kept, "LC_ALL": "C.UTF-8"})
 
 
 def below(pid: int) -> list[int]:
-    """List the processes below one, parents first."""
+    """List the descendants of a process, parents first."""
     listing = subprocess.run(
         ["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True
     ).stdout
@@ -101,7 +101,7 @@ def below(pid: int) -> list[int]:
 
 
 def server(make: int) -> int:
-    """Return the process that serves: the last one below make."""
+    """Return the server: the last process below make."""
     processes = below(make)
     expect(processes, "no process runs below make")
     return processes[-1]
@@ -114,7 +114,7 @@ def _ended(process: subprocess.Popen[str], output: Output, seconds: float) -> in
         return None
     if code == 0:
         return 0
-    output.settle()
+    output.wait_complete()
     reported = [match for match in map(MAKE_FAILED.search, output.errors) if match]
     return int(reported[-1].group(1)) if reported else -1
 
@@ -123,4 +123,4 @@ def _close(process: subprocess.Popen[str], output: Output) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    output.settle()
+    output.wait_complete()

@@ -1,4 +1,4 @@
-"""A service that somebody else runs: only a URL."""
+"""A service that already runs: only a URL."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from svcgen.service import Service
 
 @dataclass(frozen=True)
 class UrlTarget:
-    """A running service; checks that would start, stop or watch one are not run."""
+    """A running service; checks that start, stop or watch a service are not run."""
 
     url: str
     service: Service
     provides: frozenset[str] = frozenset()
 
-    def start(self, environment: Mapping[str, str]) -> Running:  # noqa: ARG002 (it runs already)
-        """Return the service as it runs."""
+    def start(self, environment: Mapping[str, str]) -> Running:  # noqa: ARG002 (it already runs)
+        """Return the running service."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SvcgenError(f"{self.url} is no URL of a service.", "Say http://HOST:PORT.")
+            raise SvcgenError(
+                f"{self.url} is not a URL of a service.", "Write it as http://HOST:PORT."
+            )
         tls = parts.scheme == "https"
         return Running(Address(parts.port or (443 if tls else 80), parts.hostname, tls))
 
     def migrate(self, environment: Mapping[str, str]) -> Running:
-        """Refuse: the service's database is not ours."""
+        """Raise SvcgenError: the suite does not own the service's database."""
         raise SvcgenError(
             f"{self.url} cannot be migrated from here ({len(environment)} variables)."
         )

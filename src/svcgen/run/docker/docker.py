@@ -17,7 +17,7 @@ LAST = 20  # lines of a failed command that are shown
 
 
 @dataclass(frozen=True)
-class Answer:
+class DockerStatus:
     """Docker's version, or the problem that keeps it from being used."""
 
     version: str = ""
@@ -45,7 +45,7 @@ class Compose:
             text=True,
             errors="replace",
             check=False,
-            env=self._surroundings(),
+            env=self._environment(),
             pass_fds=self.holding,
         )
         if done.returncode:
@@ -61,7 +61,7 @@ class Compose:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env=self._surroundings(),
+            env=self._environment(),
             pass_fds=self.holding,
         )
 
@@ -74,7 +74,7 @@ class Compose:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=self._surroundings(),
+            env=self._environment(),
         )
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
@@ -82,7 +82,7 @@ class Compose:
         file = ["--file", str(self.root / "compose.yaml")]
         return ["docker", "compose", *where, *file, *arguments]
 
-    def _surroundings(self) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         # Attestations carry the time: with them an unchanged service would look changed.
         own = {"COMPOSE_PROGRESS": "quiet", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         return {**os.environ, **own, **self.environment}
@@ -113,21 +113,21 @@ def last_words(container: str, count: int = 15) -> str:
     return last_lines(done.stdout, count)
 
 
-def docker_answers() -> Answer:
+def docker_status() -> DockerStatus:
     """Ask whether a Docker engine and a Compose of our time are there; DOCKER_HOST is obeyed."""
     try:
         version = _ask("version", "--format", "{{.Server.Version}}")
         compose = _ask("compose", "version", "--short")
     except FileNotFoundError:
-        return Answer(problem="docker is not on PATH")
+        return DockerStatus(problem="docker is not on PATH")
     except subprocess.TimeoutExpired:
-        return Answer(problem=f"no Docker engine answers within {PATIENCE:.0f} s")
+        return DockerStatus(problem=f"no Docker engine answers within {PATIENCE:.0f} s")
     except SvcgenError as error:
-        return Answer(problem=error.problem)
+        return DockerStatus(problem=error.problem)
     if _numbers(compose) < OLDEST_COMPOSE:
         oldest = ".".join(map(str, OLDEST_COMPOSE))
-        return Answer(problem=f"docker compose is {compose}, older than {oldest}")
-    return Answer(version=version)
+        return DockerStatus(problem=f"docker compose is {compose}, older than {oldest}")
+    return DockerStatus(version=version)
 
 
 def last_lines(text: str, count: int = LAST) -> str:

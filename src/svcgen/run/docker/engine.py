@@ -10,22 +10,22 @@ from pathlib import Path
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import containers
 from svcgen.run.docker.docker import Compose
-from svcgen.run.docker.lock import changing, outlast
+from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.passwords import passwords
 from svcgen.run.docker.plan import read_plan
 from svcgen.run.docker.reconcile import (
     bring_in_line,
     bring_up,
     build,
-    refuse_taken_port,
     remove_volumes,
     renew,
+    require_free_port,
     start_missing,
     take_down,
 )
 from svcgen.run.docker.rolling import replicas, roll
-from svcgen.run.docker.state import forget, project_name, refuse_namesake, sizes
-from svcgen.run.engine import GATEWAY, GATEWAY_PORT, Fleet, LogLine, Replica, Report
+from svcgen.run.docker.state import clear_state, project_name, replica_counts, require_own_name
+from svcgen.run.engine import GATEWAY, GATEWAY_PORT, FleetRequest, LogLine, Replica, Report
 from svcgen.workspace import open_workspace
 
 PREFIX = re.compile(r"^(?P<service>\S+)-(?P<number>\d+) +\| ?(?P<text>.*)$")
@@ -50,42 +50,42 @@ class DockerEngine:
                 return int(container.published.rpartition(":")[2])
         return None
 
-    def up(self, fleet: Fleet, report: Report) -> None:
+    def up(self, fleet: FleetRequest, report: Report) -> None:
         """Bring the whole fleet to what compose.yaml and `fleet` say."""
         names = [one.name for one in fleet.workspace.services]
         touched = [name for name in names if not fleet.only or name in fleet.only]
         with self._changing(fleet) as compose:
             if self.port() != fleet.port:
-                refuse_taken_port(fleet.port)
+                require_free_port(fleet.port)
             if not fleet.only:
                 bring_in_line(compose, report)
-            bring_up(compose, touched, sizes(self.root, touched, fleet.scale), report)
+            bring_up(compose, touched, replica_counts(self.root, touched, fleet.scale), report)
 
-    def replace(self, fleet: Fleet, name: str, report: Report) -> None:
+    def replace(self, fleet: FleetRequest, name: str, report: Report) -> None:
         """Build one service and put it in the place of its replicas that run."""
         with self._changing(fleet) as compose:
             build(compose, [name], report)
-            scale = sizes(self.root, [name], fleet.scale)
+            scale = replica_counts(self.root, [name], fleet.scale)
             plan = read_plan(compose)
             if name not in start_missing(compose, plan, [name], scale, report):
                 renew(compose, plan, name, scale[name], report)
 
     def restart(self, name: str, report: Report) -> None:
         """Put new containers of the present image in the place of the old ones; no migration."""
-        fleet = Fleet(open_workspace(self.root), self.port() or GATEWAY_PORT)
+        fleet = FleetRequest(open_workspace(self.root), self.port() or GATEWAY_PORT)
         with self._changing(fleet) as compose:
             old = replicas(self.root, name)
             if not old:
                 raise SvcgenError(f"{name} does not run.", f"`svcgen up {name}` starts it.")
-            roll(compose, name, sizes(self.root, [name], {})[name], old, report)
+            roll(compose, name, replica_counts(self.root, [name], {})[name], old, report)
 
     def down(self, report: Report, volumes: bool = False) -> None:
         """Remove containers and networks; with `volumes` also what the databases hold."""
         project = project_name(self.root)
-        outlast(self.root, lambda: take_down(self.root, project, report))
+        retry_until_unlocked(self.root, lambda: take_down(self.root, project, report))
         if volumes:
             remove_volumes(project, report)
-        forget(self.root)
+        clear_state(self.root)
 
     def ps(self) -> list[Replica]:
         """List all containers but migrations that ended well."""
@@ -96,35 +96,33 @@ class DockerEngine:
         """Yield what the containers wrote, oldest first within each."""
         options = ["--no-color", "--tail", str(tail), *(["--follow"] if follow else [])]
         compose = Compose(self.root, project_name(self.root))
-        process = compose.lines("logs", *options, *names)
-        try:
-            for line in process.stdout or ():
-                match = PREFIX.match(line.rstrip("\r\n"))
-                if match:
-                    yield LogLine(match["service"], int(match["number"]), match["text"])
-        finally:
-            process.terminate()
-            process.wait()
+        with compose.lines("logs", *options, *names) as process:
+            try:
+                for line in process.stdout or ():
+                    match = PREFIX.match(line.rstrip("\r\n"))
+                    if match:
+                        yield LogLine(match["service"], int(match["number"]), match["text"])
+            finally:
+                process.terminate()
 
     def watch(self, report: Report) -> None:
         """Sync or rebuild on every save, as each compose.yaml says, until it is interrupted."""
-        fleet = Fleet(open_workspace(self.root), self.port() or GATEWAY_PORT)
-        process = self._compose(fleet).lines("watch", "--no-up")
-        try:
-            for line in process.stdout or ():
-                report("watch", line.strip())
-        finally:
-            process.terminate()
-            process.wait()
+        fleet = FleetRequest(open_workspace(self.root), self.port() or GATEWAY_PORT)
+        with self._compose(fleet).lines("watch", "--no-up") as process:
+            try:
+                for line in process.stdout or ():
+                    report("watch", line.strip())
+            finally:
+                process.terminate()
 
     @contextmanager
-    def _changing(self, fleet: Fleet) -> Iterator[Compose]:
+    def _changing(self, fleet: FleetRequest) -> Iterator[Compose]:
         with changing(self.root) as lock:
             compose = self._compose(fleet, lock)
-            refuse_namesake(self.root, compose.project)
+            require_own_name(self.root, compose.project)
             yield compose
 
-    def _compose(self, fleet: Fleet, *holding: int) -> Compose:
+    def _compose(self, fleet: FleetRequest, *holding: int) -> Compose:
         project = project_name(self.root)
         environment = passwords(fleet.workspace, project)
         environment["GATEWAY_PORT"] = str(fleet.port)

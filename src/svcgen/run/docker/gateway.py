@@ -25,7 +25,7 @@ ASK = (
 COUNTERS = r"/stats?format=json&filter=^(cluster_manager|listener_manager|http\.edge\.rds)\."
 
 
-def wait_seen(root: Path, service: str, hosts: Collection[str]) -> None:
+def wait_routable(root: Path, service: str, hosts: Collection[str]) -> None:
     """Wait until the gateway sends requests of a service to all of these addresses.
 
     Returns at once when it has no such cluster; without an answer of the gateway it waits long
@@ -49,7 +49,7 @@ def wait_seen(root: Path, service: str, hosts: Collection[str]) -> None:
     )
 
 
-def settle(root: Path) -> Callable[[str], None]:
+def wait_applied(root: Path) -> Callable[[str], None]:
     """Return what waits until the running gateway uses a file that was renamed into place.
 
     Without a gateway there is nothing to wait for.

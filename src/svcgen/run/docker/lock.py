@@ -34,7 +34,7 @@ def changing(root: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def outlast(root: Path, again: Callable[[], None], patience: float = 60.0) -> None:
+def retry_until_unlocked(root: Path, again: Callable[[], None], patience: float = 60.0) -> None:
     """Do something at least once, and again as long as another process changes the fleet.
 
     Raises SvcgenError when that process does not give up.

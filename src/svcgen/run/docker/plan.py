@@ -22,7 +22,7 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComposePlan:
     """The services of compose.yaml, and the digests of the images that are there."""
 
     definitions: Mapping[str, Definition]
@@ -40,7 +40,7 @@ class Plan:
         return migration if migration in self.definitions else None
 
 
-def read_plan(compose: Compose) -> Plan:
+def read_plan(compose: Compose) -> ComposePlan:
     """Ask Compose what is wanted; SvcgenError when it cannot read the files."""
     told = json.loads(compose.run("config", "--format", "json"))
     digests = dict(line.split() for line in compose.run("config", "--hash", "*").splitlines())
@@ -49,7 +49,7 @@ def read_plan(compose: Compose) -> Plan:
         name: Definition(name, str(one.get("image", "")), digests.get(name, ""), "build" in one)
         for name, one in services.items()
     }
-    return Plan(found, images(sorted({one.image for one in found.values()} - {""})))
+    return ComposePlan(found, images(sorted({one.image for one in found.values()} - {""})))
 
 
 def images(names: Sequence[str]) -> dict[str, str]:

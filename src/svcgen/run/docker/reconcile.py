@@ -11,8 +11,8 @@ from pathlib import Path
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import DATABASE, LABEL, MIGRATE, Container, containers
 from svcgen.run.docker.docker import Compose, docker
-from svcgen.run.docker.gateway import wait_seen
-from svcgen.run.docker.plan import Plan, read_plan
+from svcgen.run.docker.gateway import wait_routable
+from svcgen.run.docker.plan import ComposePlan, read_plan
 from svcgen.run.docker.rolling import drain, migrate, remove, replicas, roll
 from svcgen.run.docker.wait import wait_ready
 from svcgen.run.engine import GATEWAY, Report
@@ -63,7 +63,7 @@ def _build(compose: Compose, name: str, report: Report) -> None:
         ) from error
 
 
-def pull(compose: Compose, plan: Plan, report: Report) -> None:
+def pull(compose: Compose, plan: ComposePlan, report: Report) -> None:
     """Fetch the images that nobody builds and that are not here yet."""
     for one in plan.definitions.values():
         ours = {other.image for other in plan.definitions.values() if other.built}
@@ -81,7 +81,7 @@ def pull(compose: Compose, plan: Plan, report: Report) -> None:
 
 def start_missing(
     compose: Compose,
-    plan: Plan,
+    plan: ComposePlan,
     names: Sequence[str],
     scale: Mapping[str, int],
     report: Report,
@@ -100,15 +100,15 @@ def start(compose: Compose, names: Sequence[str], scale: Mapping[str, int], repo
     """Start services that do not run yet, with their databases and migrations, and wait."""
     if not names:
         return
-    sizes = [f"--scale={name}={scale[name]}" for name in names if name in scale]
-    starting = compose.start("up", "--detach", "--no-build", "--no-recreate", *sizes, *names)
+    counts = [f"--scale={name}={scale[name]}" for name in names if name in scale]
+    starting = compose.start("up", "--detach", "--no-build", "--no-recreate", *counts, *names)
     wait_ready(lambda: _with_helpers(compose.root, names), report, starting)
     for name in names:
         if name != GATEWAY and not name.endswith(DATABASE):
-            wait_seen(compose.root, name, [one.host for one in replicas(compose.root, name)])
+            wait_routable(compose.root, name, [one.host for one in replicas(compose.root, name)])
 
 
-def adjust(compose: Compose, plan: Plan, name: str, wanted: int, report: Report) -> None:
+def adjust(compose: Compose, plan: ComposePlan, name: str, wanted: int, report: Report) -> None:
     """Replace the replicas of a service that are not as wanted, and bring it to `wanted`."""
     now = replicas(compose.root, name)
     stale = [container for container in now if plan.stale(container)]
@@ -120,7 +120,7 @@ def adjust(compose: Compose, plan: Plan, name: str, wanted: int, report: Report)
         report(name, "unchanged")
 
 
-def renew(compose: Compose, plan: Plan, name: str, wanted: int, report: Report) -> None:
+def renew(compose: Compose, plan: ComposePlan, name: str, wanted: int, report: Report) -> None:
     """Migrate, then put `wanted` new replicas in the place of all that run."""
     migration = plan.migration(name)
     if migration:
@@ -128,7 +128,7 @@ def renew(compose: Compose, plan: Plan, name: str, wanted: int, report: Report) 
     roll(compose, name, wanted, replicas(compose.root, name), report)
 
 
-def refuse_taken_port(port: int) -> None:
+def require_free_port(port: int) -> None:
     """Raise SvcgenError when something else listens on a port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -148,7 +148,7 @@ def _with_helpers(root: Path, names: Sequence[str]) -> list[Container]:
 
 
 def _recreate_changed(
-    compose: Compose, plan: Plan, services: Collection[str], report: Report
+    compose: Compose, plan: ComposePlan, services: Collection[str], report: Report
 ) -> None:
     """Let Compose recreate a gateway or database whose definition changed: it has one replica."""
     for one in containers(compose.root):

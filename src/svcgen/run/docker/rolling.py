@@ -8,7 +8,7 @@ from pathlib import Path
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import Container, containers
 from svcgen.run.docker.docker import Compose, docker
-from svcgen.run.docker.gateway import wait_seen
+from svcgen.run.docker.gateway import wait_routable
 from svcgen.run.docker.wait import wait_ready
 from svcgen.run.engine import Report
 
@@ -73,7 +73,7 @@ def _add(
     how = ("--no-build", "--no-deps", "--no-recreate", "--scale", f"{service}={total}", service)
     try:
         wait_ready(new, report, compose.start("up", "--detach", *how))
-        wait_seen(compose.root, service, [one.host for one in new()])
+        wait_routable(compose.root, service, [one.host for one in new()])
     except SvcgenError as error:
         remove(new())
         stays = "The old one stays." if len(before) == 1 else "The old ones stay."

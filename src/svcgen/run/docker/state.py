@@ -36,7 +36,7 @@ def _allowed(folder: str) -> str:
     return re.sub(r"[^-_a-z0-9]", "", folder.lower()).lstrip("-_")
 
 
-def refuse_namesake(root: Path, project: str) -> None:
+def require_own_name(root: Path, project: str) -> None:
     """Raise SvcgenError when another folder's fleet has the same project name."""
     form = f'{{{{.Label "{LABEL}project.working_dir"}}}}'
     wanted = f"label={LABEL}project={project}"
@@ -49,7 +49,7 @@ def refuse_namesake(root: Path, project: str) -> None:
         )
 
 
-def sizes(root: Path, names: Sequence[str], scale: Mapping[str, int]) -> dict[str, int]:
+def replica_counts(root: Path, names: Sequence[str], scale: Mapping[str, int]) -> dict[str, int]:
     """Return how many replicas each service is to have: as asked now, else before, else one.
 
     The numbers are kept in a file: what runs may be more for a moment while one is replaced.
@@ -62,7 +62,7 @@ def sizes(root: Path, names: Sequence[str], scale: Mapping[str, int]) -> dict[st
     return {name: known.get(name, 1) for name in names}
 
 
-def forget(root: Path) -> None:
+def clear_state(root: Path) -> None:
     """Forget the numbers of replicas: the fleet has ended."""
     (root / STATE_FOLDER / FILE).unlink(missing_ok=True)
 

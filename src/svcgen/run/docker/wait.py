@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from svcgen.errors import SvcgenError
@@ -49,13 +50,13 @@ def wait_ready(look: Look, report: Report, starting: subprocess.Popen[str] | Non
     `starting` has ended then, too.
     """
     progress = _Progress(report)
-    try:
-        while not _done(look, progress, starting):
-            time.sleep(LOOK)
-    finally:
-        if starting and starting.poll() is None:
-            starting.terminate()
-            starting.wait()
+    with starting or nullcontext():
+        try:
+            while not _done(look, progress, starting):
+                time.sleep(LOOK)
+        finally:
+            if starting and starting.poll() is None:
+                starting.terminate()
 
 
 def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | None) -> bool:
@@ -63,7 +64,7 @@ def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | Non
     seen = look()
     progress.tell(seen)
     quiet = time.monotonic() - progress.changed
-    _refuse_failed(seen, patient=quiet < UNWELL)
+    _require_none_failed(seen, patient=quiet < UNWELL)
     if code:
         raise _could_not_start(seen, starting)
     if code == 0 and all(container.ready for container in seen):
@@ -90,7 +91,7 @@ def _states(seen: Sequence[Container]) -> dict[str, str]:
     return states
 
 
-def _refuse_failed(seen: Sequence[Container], *, patient: bool) -> None:
+def _require_none_failed(seen: Sequence[Container], *, patient: bool) -> None:
     for container in seen:
         ended = container.status in {"exited", "dead"} and not container.ready
         unwell = container.status == RUNNING and container.health == "unhealthy" and not patient

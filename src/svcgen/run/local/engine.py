@@ -15,15 +15,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from svcgen.errors import SvcgenError
-from svcgen.run.engine import Fleet, LogLine, Replica, Report
+from svcgen.run.engine import FleetRequest, LogLine, Replica, Report
 from svcgen.run.local.logs import last_lines, read_logs
-from svcgen.run.local.paths import Places, forget
+from svcgen.run.local.paths import Paths, clear_state
 from svcgen.run.local.protocol import AbsentError, ask
-from svcgen.run.local.request import order_for
+from svcgen.run.local.request import build_request
 from svcgen.workspace import state_folder
 
 if TYPE_CHECKING:
-    from svcgen.run.local.processes import Marked
+    from svcgen.run.local.processes import LabelledProcess
 
 START_SECONDS = 30.0
 DOWN_SECONDS = 60.0
@@ -39,29 +39,31 @@ class LocalEngine:
     name = "local"
 
     def __init__(self, root: Path) -> None:
-        self._places = Places(root.resolve())
+        self._paths = Paths(root.resolve())
 
     def running(self) -> bool:
         """Tell whether a supervisor answers, or processes of a killed one are left."""
-        return self._places.trace.exists() and (self._status() is not None or bool(self._left()))
+        if not self._paths.state_file.exists():
+            return False
+        return self._status() is not None or bool(self._left())
 
     def port(self) -> int | None:
         """Return the gateway's port on 127.0.0.1, None when no gateway runs."""
         status = self._status()
         return status["port"] if status else None
 
-    def up(self, fleet: Fleet, report: Report) -> None:
+    def up(self, fleet: FleetRequest, report: Report) -> None:
         """Bring up what does not run, scale, take away what is gone; return when all is ready."""
-        order = order_for(fleet, self._places, (self._status() or {}).get("internal", {}))
+        request = build_request(fleet, self._paths, (self._status() or {}).get("internal", {}))
         self._begin()
-        self._ask({"do": "up", "order": order.document()}, report)
+        self._ask({"do": "up", "request": request.document()}, report)
 
-    def replace(self, fleet: Fleet, name: str, report: Report) -> None:
+    def replace(self, fleet: FleetRequest, name: str, report: Report) -> None:
         """Put new replicas of one service in the place of the old ones, losing no request."""
         status = self._needed()
         fleet = _narrowed(fleet, {*status["services"], name})
-        order = order_for(fleet, self._places, status["internal"])
-        self._ask({"do": "replace", "name": name, "order": order.document()}, report)
+        request = build_request(fleet, self._paths, status["internal"])
+        self._ask({"do": "replace", "name": name, "request": request.document()}, report)
 
     def restart(self, name: str, report: Report) -> None:
         """Put fresh replicas of the same service in the place of the old ones."""
@@ -70,29 +72,29 @@ class LocalEngine:
 
     def down(self, report: Report, volumes: bool = False) -> None:
         """End everything; a supervisor that is gone or does not answer is no hindrance."""
-        if not self._places.state.is_dir():
+        if not self._paths.state.is_dir():
             return
         with contextlib.suppress(AbsentError):
-            ask(self._places.socket, {"do": "down"}, report, DOWN_SECONDS)
+            ask(self._paths.socket, {"do": "down"}, report, DOWN_SECONDS)
             self._wait_gone()
-        _processes().end_all(self._places.run, GRACE_SECONDS)
-        forget(self._places)
+        _processes().end_all(self._paths.run, GRACE_SECONDS)
+        clear_state(self._paths)
         if volumes:
-            shutil.rmtree(self._places.data, ignore_errors=True)
-            self._places.passwords.unlink(missing_ok=True)
+            shutil.rmtree(self._paths.data, ignore_errors=True)
+            self._paths.passwords.unlink(missing_ok=True)
 
     def ps(self) -> list[Replica]:
         """List all replicas by service and number; what a killed supervisor left is unready."""
         status = self._status()
         if status is not None:
             return [Replica(**row) for row in status["replicas"]]
-        rows = {marked.replica: _orphan(marked.replica, marked.pid) for marked in self._left()}
+        rows = {process.replica: _orphan(process.replica, process.pid) for process in self._left()}
         return [rows[replica] for replica in sorted(rows) if replica]
 
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:
         """Yield the last lines of each replica, and with `follow` new ones while the fleet runs."""
-        runs = self._places.trace.exists  # asked five times a second
-        return read_logs(self._places.logs, names, tail, lambda: follow and runs())
+        runs = self._paths.state_file.exists  # asked five times a second
+        return read_logs(self._paths.logs, names, tail, lambda: follow and runs())
 
     def _begin(self) -> None:
         """Make sure that a supervisor answers; SvcgenError when none comes up."""
@@ -105,21 +107,21 @@ class LocalEngine:
 
     def _launch(self) -> None:
         """Start a supervisor; it goes away by itself when there is one already."""
-        state_folder(self._places.root)
-        self._places.logs.mkdir(exist_ok=True)
+        state_folder(self._paths.root)
+        self._paths.logs.mkdir(exist_ok=True)
         command = [
             sys.executable,
             "-P",
             "-m",
             "svcgen.run.local.supervisor.server",
-            str(self._places.root),
+            str(self._paths.root),
         ]
-        marks = _processes().marks(self._places.run, "")
-        with self._places.supervisor_log.open("ab") as log:
+        labels = _processes().labels(self._paths.run, "")
+        with self._paths.supervisor_log.open("ab") as log:
             subprocess.run(
                 command,
-                cwd=self._places.root,
-                env={**os.environ, **marks},
+                cwd=self._paths.root,
+                env={**os.environ, **labels},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -129,7 +131,7 @@ class LocalEngine:
 
     def _ask(self, request: dict[str, Any], report: Report) -> None:
         try:
-            ask(self._places.socket, request, report)
+            ask(self._paths.socket, request, report)
         except AbsentError as error:
             raise self._lost("The supervisor of the fleet went away.") from error
         except SvcgenError:
@@ -138,14 +140,14 @@ class LocalEngine:
             raise
 
     def _lost(self, problem: str) -> SvcgenError:
-        said = "".join(f"\n  {line}" for line in last_lines(self._places.supervisor_log, 5))
+        said = "".join(f"\n  {line}" for line in last_lines(self._paths.supervisor_log, 5))
         return SvcgenError(problem + said, "`svcgen down` ends what is left.")
 
     def _status(self) -> dict[str, Any] | None:
-        if not self._places.trace.exists():
+        if not self._paths.state_file.exists():
             return None
         try:
-            return dict(ask(self._places.socket, {"do": "status"}, _silent, STATUS_SECONDS))
+            return dict(ask(self._paths.socket, {"do": "status"}, _silent, STATUS_SECONDS))
         except AbsentError:
             return None
 
@@ -155,14 +157,14 @@ class LocalEngine:
             raise SvcgenError("No local fleet runs here.", "`svcgen up` starts it.")
         return status
 
-    def _left(self) -> list[Marked]:
-        found: list[Marked] = _processes().find(self._places.run)
+    def _left(self) -> list[LabelledProcess]:
+        found: list[LabelledProcess] = _processes().find(self._paths.run)
         return found
 
     def _wait_gone(self) -> None:
         """Wait until the supervisor has ended: it takes its trace with it, as the last thing."""
         deadline = time.monotonic() + GONE_SECONDS
-        while (self._places.trace.exists() or self._left()) and time.monotonic() < deadline:
+        while (self._paths.state_file.exists() or self._left()) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
 
 
@@ -170,7 +172,7 @@ def _silent(_service: str, _text: str) -> None:
     """Pass over progress: a question has none."""
 
 
-def _narrowed(fleet: Fleet, names: Collection[str]) -> Fleet:
+def _narrowed(fleet: FleetRequest, names: Collection[str]) -> FleetRequest:
     """Leave out services that do not run: the gateway would route to nothing."""
     services = tuple(one for one in fleet.workspace.services if one.name in names)
     return replace(fleet, workspace=replace(fleet.workspace, services=services))

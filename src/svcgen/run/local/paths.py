@@ -18,7 +18,7 @@ SOCKET_PATH_LIMIT = 100
 
 
 @dataclass(frozen=True)
-class Places:
+class Paths:
     """The files of one workspace's local fleet; nothing is made by asking for them."""
 
     root: Path
@@ -54,7 +54,7 @@ class Places:
         return self.state / "postgres.json"
 
     @property
-    def trace(self) -> Path:
+    def state_file(self) -> Path:
         """Stands while a fleet runs, and after one that was cut off."""
         return self.state / "local.json"
 
@@ -121,11 +121,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def forget(places: Places) -> None:
+def clear_state(paths: Paths) -> None:
     """Remove what only a running fleet needs; data, passwords and logs stay."""
-    for path in (places.socket, places.admin, places.trace, places.lock):
+    for path in (paths.socket, paths.admin, paths.state_file, paths.lock):
         path.unlink(missing_ok=True)
-    record = places.state / "sockets"
+    record = paths.state / "sockets"
     if record.exists():
-        places.socket.parent.rmdir()
+        paths.socket.parent.rmdir()
         record.unlink()

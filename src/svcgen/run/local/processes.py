@@ -1,7 +1,7 @@
 """Finding and ending processes: the one module that knows psutil.
 
-Every process of a fleet carries two marks in its environment, which its children inherit even into
-sessions of their own. So they are found after the supervisor was killed and its files were lost.
+Every process of a fleet has two labels in its environment. Its children inherit them, also in a new
+session. So the processes are found after the supervisor was killed and its files were lost.
 """
 
 from __future__ import annotations
@@ -16,50 +16,47 @@ import psutil
 
 from svcgen.errors import SvcgenError
 
-RUN_MARK = "SVCGEN_RUN"
-REPLICA_MARK = "SVCGEN_REPLICA"
+RUN_LABEL = "SVCGEN_RUN"
+REPLICA_LABEL = "SVCGEN_REPLICA"
 KILL_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Marked:
-    """A process of a fleet; `started` tells it from a later one with the same pid."""
+class LabelledProcess:
+    """A process of a fleet; `started` distinguishes it from a later one with the same pid."""
 
     pid: int
     started: float
     replica: str
 
 
-def marks(run: str, replica: str) -> dict[str, str]:
-    """Return the variables that mark the processes of a replica (`orders-1`)."""
-    return {RUN_MARK: run, REPLICA_MARK: replica}
+def labels(run: str, replica: str) -> dict[str, str]:
+    """Return the variables that label the processes of a replica (`orders-1`)."""
+    return {RUN_LABEL: run, REPLICA_LABEL: replica}
 
 
-def find(run: str, replica: str = "") -> list[Marked]:
-    """Return the live processes of a run (of one of its replicas), without this very process."""
-    marked = []
+def find(run: str, replica: str = "") -> list[LabelledProcess]:
+    """Return the live processes of a run, or of one of its replicas, without this process."""
+    labelled = []
     for process in psutil.process_iter(["pid", "environ", "create_time"]):
         about = process.info
         environment = about["environ"] or {}
-        mark = environment.get(REPLICA_MARK, "")
-        if environment.get(RUN_MARK) == run and replica in {"", mark} and _other(process.pid):
-            marked.append(Marked(process.pid, about["create_time"], mark))
-    return marked
-
-
-def _other(pid: int) -> bool:
-    return pid != os.getpid()
+        label = environment.get(REPLICA_LABEL, "")
+        of_run = environment.get(RUN_LABEL) == run and replica in {"", label}
+        if of_run and process.pid != os.getpid():
+            labelled.append(LabelledProcess(process.pid, about["create_time"], label))
+    return labelled
 
 
 def end_all(run: str, grace: float) -> None:
-    """Ask every process of a run to end, kill after `grace` seconds what is left.
+    """Stop every process of a run, and kill those that are left after `grace` seconds.
 
     Raises SvcgenError when one cannot be killed.
     """
-    for marked in find(run):
-        # PostgreSQL takes SIGTERM as "when all clients have gone", SIGINT as "now, and cleanly".
-        send(marked, signal.SIGINT if marked.replica == "database-1" else signal.SIGTERM)
+    for process in find(run):
+        # PostgreSQL waits for its clients after SIGTERM, and closes their connections after SIGINT.
+        send(process, signal.SIGINT if process.replica == "database-1" else signal.SIGTERM)
     deadline = time.monotonic() + grace
     while find(run) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
@@ -67,58 +64,59 @@ def end_all(run: str, grace: float) -> None:
 
 
 def kill_all(run: str, replica: str = "") -> None:
-    """Kill every process of a run (of one replica), also those that are born meanwhile."""
+    """Kill every process of a run or of one replica, also those that start meanwhile."""
     deadline = time.monotonic() + KILL_SECONDS
     while left := find(run, replica):
-        for marked in left:
-            send(marked, signal.SIGKILL)
+        for process in left:
+            send(process, signal.SIGKILL)
         if time.monotonic() > deadline:
-            pids = ", ".join(str(marked.pid) for marked in left)
+            pids = ", ".join(str(process.pid) for process in left)
             raise SvcgenError(f"These processes cannot be ended: {pids}.", "Look at `ps -p`.")
         time.sleep(LOOK_SECONDS)
 
 
-def send(marked: Marked, number: signal.Signals) -> None:
-    """Signal exactly this process; that it has ended meanwhile is no fault."""
+def send(labelled: LabelledProcess, number: signal.Signals) -> None:
+    """Signal exactly this process; nothing happens when it has ended."""
     try:
-        process = psutil.Process(marked.pid)
-        if process.create_time() == marked.started:
+        process = psutil.Process(labelled.pid)
+        if process.create_time() == labelled.started:
             process.send_signal(number)
     except psutil.Error:
         return
 
 
 def server_below(pid: int, port: int) -> int:
-    """Return the pid of the server that `make` (pid) started: who listens on the port, else 0."""
+    """Return the pid of the server that `make` (pid) started: it listens on the port; else 0."""
     try:
         family = [psutil.Process(pid)]
         family += family[0].children(recursive=True)
     except psutil.Error:
         return 0
-    return next((process.pid for process in family if port in _listens(process)), 0)
+    return next((process.pid for process in family if port in _listening_ports(process)), 0)
 
 
-def _listens(process: psutil.Process) -> Sequence[int]:
+def _listening_ports(process: psutil.Process) -> Sequence[int]:
     try:
-        found = process.net_connections(kind="tcp")
+        connections = process.net_connections(kind="tcp")
     except psutil.Error:
         return ()
-    return [one.laddr.port for one in found if one.laddr and one.status == psutil.CONN_LISTEN]
+    listening = [each for each in connections if each.status == psutil.CONN_LISTEN]
+    return [each.laddr.port for each in listening if each.laddr]
 
 
 def listener(port: int) -> str:
-    """Say which program listens on a port, as far as this user may know."""
+    """Return the program that listens on a port, as far as this user may see it."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.Error:
         return "another program"
-    for one in connections:
-        if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
-            return _named(one.pid) if one.pid else "another program"
+    for each in connections:
+        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port:
+            return _program_name(each.pid) if each.pid else "another program"
     return "another program"
 
 
-def _named(pid: int) -> str:
+def _program_name(pid: int) -> str:
     try:
         return f"{psutil.Process(pid).name()} (pid {pid})"
     except psutil.Error:

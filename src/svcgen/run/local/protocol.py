@@ -77,7 +77,7 @@ def listening(path: Path) -> socket.socket:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServicePlan:
     """One service: its folder and all of its environment but PORT and DATABASE_URL."""
 
     name: str
@@ -88,7 +88,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Order:
+class UpRequest:
     """What is to run: services, replicas of each, and the gateway's files that belong to them.
 
     `only`, when not empty, names the services that may be touched.
@@ -96,7 +96,7 @@ class Order:
     the folder with PostgreSQL's programs, `seconds` how long a replica may take to become ready.
     """
 
-    services: tuple[Plan, ...]
+    services: tuple[ServicePlan, ...]
     port: int
     seconds: float
     only: tuple[str, ...] = ()
@@ -110,12 +110,12 @@ class Order:
         return asdict(self)
 
     @property
-    def touched(self) -> tuple[Plan, ...]:
+    def touched(self) -> tuple[ServicePlan, ...]:
         """The services that may be started or scaled."""
         return tuple(one for one in self.services if not self.only or one.name in self.only)
 
 
-def read_order(document: Mapping[str, Any]) -> Order:
-    """Return the order that `Order.document` wrote."""
-    services = tuple(Plan(**plan) for plan in document["services"])
-    return Order(**{**document, "services": services, "only": tuple(document["only"])})
+def read_request(document: Mapping[str, Any]) -> UpRequest:
+    """Return the request that `UpRequest.document` wrote."""
+    services = tuple(ServicePlan(**plan) for plan in document["services"])
+    return UpRequest(**{**document, "services": services, "only": tuple(document["only"])})

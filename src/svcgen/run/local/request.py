@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from svcgen.errors import SvcgenError
 from svcgen.run.local.net import LOOPBACK, free_port
-from svcgen.run.local.paths import Places
-from svcgen.run.local.protocol import Order, Plan
+from svcgen.run.local.paths import Paths
+from svcgen.run.local.protocol import ServicePlan, UpRequest
 from svcgen.run.local.supervisor.envoy import find_envoy
 from svcgen.run.local.supervisor.postgres import find_postgres
 from svcgen.service import Service, variable
@@ -27,19 +27,19 @@ OURS = ("VIRTUAL_ENV", "PYTHONHOME", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOV
 """Variables of the environment and the make that svcgen itself may run in."""
 
 
-def order_for(fleet: run.Fleet, places: Places, known: Mapping[str, int]) -> Order:
-    """Return the order that brings up a fleet; `known` are the ports between services so far.
+def build_request(fleet: run.FleetRequest, paths: Paths, known: Mapping[str, int]) -> UpRequest:
+    """Return the request that brings up a fleet; `known` are the ports between services so far.
 
     Raises SvcgenError when services do not fit together, and when Envoy or PostgreSQL is missing.
     """
     from svcgen.compose.write import checked_fleet
     from svcgen.gateway.envoy.files import LocalPlacement, edge_files
 
-    state_folder(places.root)
+    state_folder(paths.root)
     found = checked_fleet(fleet.workspace, (), deps=False)
     internal = {name: known.get(name) or free_port() for name in found.called}
-    placement = LocalPlacement(fleet.port, places.gateway, places.admin, internal)
-    return Order(
+    placement = LocalPlacement(fleet.port, paths.gateway, paths.admin, internal)
+    return UpRequest(
         services=_plans(found, internal),
         port=fleet.port,
         seconds=float(os.environ.get("SVCGEN_READY_SECONDS", READY_SECONDS)),
@@ -51,11 +51,11 @@ def order_for(fleet: run.Fleet, places: Places, known: Mapping[str, int]) -> Ord
     )
 
 
-def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[Plan, ...]:
+def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:
     health = {upstream.service: upstream.health_path for upstream in fleet.upstreams}
     calls = {one.service: one.calls for one in fleet.registrations}
     return tuple(
-        Plan(
+        ServicePlan(
             name=service.name,
             folder=str(service.folder),
             database=service.database == "postgres",

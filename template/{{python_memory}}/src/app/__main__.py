@@ -1,4 +1,4 @@
-"""`python -m app` serves; `python -m app migrate` has nothing to bring up to date."""
+"""`python -m app` serves; `python -m app migrate` does nothing without a database."""
 
 import sys
 
@@ -10,5 +10,5 @@ match sys.argv[1:]:
         serve()
     case ["migrate"]:
         pass
-    case other:
-        fail(f"there is no command {' '.join(other)}: write migrate, or nothing to serve")
+    case args:
+        fail(f"unknown command {' '.join(args)}: use migrate, or no argument to serve")

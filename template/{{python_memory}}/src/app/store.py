@@ -1,4 +1,4 @@
-"""Where items are kept: in memory, so they are gone with the process and no replica shares them."""
+"""Stores items in memory: they are lost on exit and not shared between replicas."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,28 +10,28 @@ from app.models import Item
 
 
 class StoreSettings(BaseSettings):
-    """Memory needs no settings."""
+    """The in-memory store has no settings."""
 
 
 class Store:
     """Items, oldest first."""
 
     def __init__(self) -> None:
-        self.checks: dict[str, Callable[[], Awaitable[None]]] = {}  # memory is always there
+        self.checks: dict[str, Callable[[], Awaitable[None]]] = {}  # memory needs no check
         self._items: list[Item] = []
-        self._places: dict[UUID, int] = {}
+        self._index: dict[UUID, int] = {}
 
     async def add(self, item: Item) -> None:
-        self._places[item.id] = len(self._items)
+        self._index[item.id] = len(self._items)
         self._items.append(item)
 
     async def get(self, id: UUID) -> Item | None:
-        place = self._places.get(id)
-        return None if place is None else self._items[place]
+        position = self._index.get(id)
+        return None if position is None else self._items[position]
 
     async def page(self, limit: int, after: UUID | None) -> list[Item]:
-        """Return the items that follow one. Raises KeyError when that one is unknown."""
-        first = 0 if after is None else self._places[after] + 1
+        """Return the items after the given ID. Raise KeyError if that ID is unknown."""
+        first = 0 if after is None else self._index[after] + 1
         return self._items[first : first + limit]
 
     async def count(self) -> int:

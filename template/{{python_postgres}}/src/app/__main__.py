@@ -1,4 +1,4 @@
-"""`python -m app` serves; `python -m app migrate` brings the database up to date."""
+"""`python -m app` serves; `python -m app migrate` applies the database migrations."""
 
 import sys
 
@@ -11,7 +11,7 @@ match sys.argv[1:]:
         from app.migrate import migrate
 
         migrate()
-    case words:
+    case args:
         from app.config import fail
 
-        fail(f"there is no command {' '.join(words)}: write migrate, or nothing to serve")
+        fail(f"unknown command {' '.join(args)}: use migrate, or no argument to serve")

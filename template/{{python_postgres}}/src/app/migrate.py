@@ -1,4 +1,4 @@
-"""Brings the database up to date: a step of its own, before the new version starts."""
+"""Applies the database migrations, as a separate step before a new version starts."""
 
 import logging
 import time
@@ -15,13 +15,13 @@ from app.config import fail, read_settings
 from app.store import StoreSettings
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-PATIENCE = 30  # seconds, for a database that starts at the same time
+CONNECT_TIMEOUT = 30  # seconds, for a database that starts at the same time
 
 log = logging.getLogger(__name__)
 
 
 def migrate() -> None:
-    """Run all migrations that are missing. Two at once wait for each other."""
+    """Apply all pending migrations. Concurrent runs wait for each other."""
     telemetry.log_as_json("info")
     settings = read_settings(StoreSettings)
     with connect(settings.database) as connection:
@@ -32,20 +32,20 @@ def migrate() -> None:
 
 
 def configured(connection: Connection) -> Config:
-    """Return what Alembic's commands take, so that they use this connection."""
+    """Return an Alembic configuration that uses this connection."""
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
 
 
 def connect(database: URL) -> Connection:
-    """Connect, or end the process when the database does not answer in time."""
+    """Connect, or exit if the database is unreachable until the timeout."""
     engine = create_engine(database, poolclass=NullPool, connect_args={"connect_timeout": 3})
-    give_up = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + CONNECT_TIMEOUT
     while True:
         try:
             return engine.connect()
         except OperationalError as error:
-            if time.monotonic() > give_up:
-                fail(f"the database was not reached within {PATIENCE} s: {error.orig}")
+            if time.monotonic() > deadline:
+                fail(f"the database was unreachable for {CONNECT_TIMEOUT} s: {error.orig}")
             time.sleep(1)

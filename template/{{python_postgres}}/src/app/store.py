@@ -1,4 +1,4 @@
-"""Where items are kept: one table in PostgreSQL, made by the migrations."""
+"""Stores items in one PostgreSQL table, which the migrations create."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,7 +42,7 @@ by_age = tuple_(items.c.created_at, items.c.id)
 
 
 class StoreSettings(BaseSettings):
-    """Where the database is: DATABASE_URL, postgresql://user:password@host:port/database."""
+    """DATABASE_URL, for example postgresql://user:password@host:port/database."""
 
     database_url: PostgresDsn
 
@@ -68,7 +68,7 @@ class Store:
         return Item.model_validate(row, from_attributes=True) if row else None
 
     async def page(self, limit: int, after: UUID | None) -> list[Item]:
-        """Return the items that follow one. Raises LookupError when that one is unknown."""
+        """Return the items after the given ID. Raise LookupError if that ID is unknown."""
         query = select(items).order_by(items.c.created_at, items.c.id).limit(limit)
         async with self._connection() as connection:
             if after:
@@ -90,12 +90,12 @@ class Store:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction; a database that does not answer is 503, in time."""
+        """Begin a transaction. An unreachable database raises 503 after 4 s."""
         try:
             async with asyncio.timeout(4), self._engine.begin() as connection:
                 yield connection
         except (TimeoutError, PoolTimeoutError, OperationalError) as error:
-            raise HTTPException(503, "The database is not reached.") from error
+            raise HTTPException(503, "The database is unreachable.") from error
 
 
 @asynccontextmanager
@@ -103,8 +103,8 @@ async def open_store(settings: StoreSettings) -> AsyncIterator[Store]:
     engine = create_async_engine(
         settings.database,
         pool_size=10,
-        max_overflow=0,  # more would be made and closed for each request, just when all is slow
-        pool_pre_ping=True,  # a connection that the database has closed is not used
+        max_overflow=0,  # extra connections would be opened and closed per request, under load
+        pool_pre_ping=True,  # discards connections that the database has closed
         connect_args={"connect_timeout": 3},
     )
     yield Store(engine)

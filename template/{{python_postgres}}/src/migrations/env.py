@@ -1,4 +1,4 @@
-"""How Alembic runs the migrations: on the connection that app.migrate has opened."""
+"""Alembic environment: runs the migrations on the connection opened by app.migrate."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics, for those who run the service."""
+"""/livez, /readyz and /metrics, for operators."""
 
 import asyncio
 import logging
@@ -14,31 +14,31 @@ router = APIRouter(include_in_schema=False)
 
 
 class Readiness:
-    """Whether the service should get requests: it is not stopping, and every check is well."""
+    """Whether the service accepts requests: it is not stopping and every check passes."""
 
     def __init__(self) -> None:
         self.failing: set[str] = set()
         self.stopping = False
 
     @property
-    def complaint(self) -> str:
-        """Why the service is not ready; empty when it is."""
+    def reason(self) -> str:
+        """Why the service is not ready; empty if it is ready."""
         if self.stopping:
             return "The service is stopping."
-        return f"Not reached: {', '.join(sorted(self.failing))}." if self.failing else ""
+        return f"Unreachable: {', '.join(sorted(self.failing))}." if self.failing else ""
 
     async def watch(self, name: str, check: Callable[[], Awaitable[None]]) -> None:
-        """Run one check every second; warn every 5 s while it fails."""
+        """Run a check every second. Log a warning every 5 s while it fails."""
         self.failing.add(name)
         warned = float("-inf")
         while True:
             try:
-                await asyncio.wait_for(check(), timeout=4)  # a busy machine is slow, not broken
+                await asyncio.wait_for(check(), timeout=4)  # tolerates a busy machine
                 self.failing.discard(name)
             except Exception as error:
                 self.failing.add(name)
                 if monotonic() - warned >= 5:
-                    log.warning("%s is not reached: %s", name, type(error).__name__)
+                    log.warning("%s is unreachable: %s", name, type(error).__name__)
                     warned = monotonic()
             await asyncio.sleep(1)
 
@@ -50,8 +50,8 @@ async def livez() -> PlainTextResponse:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> PlainTextResponse:
-    if complaint := request.app.state.readiness.complaint:
-        raise HTTPException(503, complaint)
+    if reason := request.app.state.readiness.reason:
+        raise HTTPException(503, reason)
     return PlainTextResponse("ready")
 
 

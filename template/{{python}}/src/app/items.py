@@ -1,4 +1,4 @@
-"""The example resource. Replace it by what the service is for."""
+"""The example resource. Replace it with your own."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -18,12 +18,12 @@ PATH = f"/v1/{SERVICE}"
 router = APIRouter(prefix=PATH, tags=[SERVICE])
 
 
-async def opened_store(request: Request) -> Store:  # async, else each request costs a thread
+async def get_store(request: Request) -> Store:  # async: needs no worker thread
     store: Store = request.app.state.store
     return store
 
 
-Items = Annotated[Store, Depends(opened_store)]
+Items = Annotated[Store, Depends(get_store)]
 
 
 @router.post("", status_code=201, operation_id="createItem")
@@ -45,8 +45,8 @@ async def list_items(
     try:
         page = await items.page(limit + 1, cursor)
     except LookupError as error:
-        fault = {"type": "value_error", "loc": ("query", "cursor"), "msg": "Not from this service"}
-        raise RequestValidationError([fault]) from error
+        unknown = {"type": "value_error", "loc": ("query", "cursor"), "msg": "Unknown cursor"}
+        raise RequestValidationError([unknown]) from error
     more = len(page) > limit
     return ItemPage(items=page[:limit], next=str(page[limit - 1].id) if more else None)
 
@@ -60,16 +60,16 @@ async def get_summary(
 ) -> Summary:
     """Count the items here and, `depth` calls deep, in the services that this one calls."""
 
-    async def ask(callee: Callee) -> Summary | None:
+    async def fetch(callee: Callee) -> Summary | None:
         if not depth:
             return None
         path = f"/v1/{callee.name}/summary?depth={depth - 1}"
-        answer = await callee.call("GET", path, summary_of(callee.name), caller)
-        return Summary.model_validate(answer.model_dump())
+        summary = await callee.call("GET", path, summary_of(callee.name), caller)
+        return Summary.model_validate(summary.model_dump())
 
     callees: list[Callee] = request.app.state.callees
-    answers = await asyncio.gather(*map(ask, callees))
-    calls = {callee.name: answer for callee, answer in zip(callees, answers, strict=True)}
+    summaries = await asyncio.gather(*map(fetch, callees))
+    calls = {callee.name: summary for callee, summary in zip(callees, summaries, strict=True)}
     return Summary(service=SERVICE, items=await items.count(), calls=calls)
 
 

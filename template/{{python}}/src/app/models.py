@@ -1,4 +1,4 @@
-"""What goes in and out over HTTP, as OpenAPI shows it."""
+"""Request and response bodies; the OpenAPI document is generated from them."""
 
 from datetime import UTC
 from typing import Annotated, Any
@@ -9,19 +9,19 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
-def _whole(id: Any) -> Any:
+def _canonical(id: Any) -> Any:
     if isinstance(id, str) and len(id) != len("00000000-0000-0000-0000-000000000000"):
         raise ValueError("must have the form of RFC 9562, with its dashes")
     return id
 
 
-Id = Annotated[UUID, BeforeValidator(_whole)]
+Id = Annotated[UUID, BeforeValidator(_canonical)]
 
 
 class NewItem(BaseModel):
     """What a client sends to create an item."""
 
-    model_config = ConfigDict(extra="forbid")  # a misspelt member would be lost in silence
+    model_config = ConfigDict(extra="forbid")  # a misspelt member would be ignored
 
     name: str = Field(
         min_length=1,
@@ -49,7 +49,7 @@ class ItemPage(BaseModel):
 class Summary(BaseModel):
     """How many items there are, here and in each called service."""
 
-    model_config = ConfigDict(extra="allow")  # a called service may know more by now
+    model_config = ConfigDict(extra="allow")  # a newer version of a called service may add members
 
     service: str
     items: int

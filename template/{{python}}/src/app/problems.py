@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457)."""
+"""Error responses as application/problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPMethod, HTTPStatus
@@ -23,7 +23,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request cannot be served", "content": CONTENT},
     "5XX": {"description": "The service cannot serve now", "content": CONTENT},
 }
-TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # so only since Python 3.13
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # older names before Python 3.13
 
 
 class Fault(BaseModel):
@@ -59,20 +59,20 @@ def problem(
     return JSONResponse(body.model_dump(exclude_none=True), status, headers, KIND)
 
 
-async def refused(request: Request, error: HTTPException) -> Response:
-    """Answer what a route refuses, or the framework because no route fits."""
+async def handle_http_exception(request: Request, error: HTTPException) -> Response:
+    """Respond to an HTTPException of a route, or of the framework when no route matches."""
     if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
-        said = error.detail != HTTPStatus(error.status_code).phrase
-        detail = error.detail if said else f"Nothing is at {request.url.path}."
+        is_default = error.detail == HTTPStatus(error.status_code).phrase
+        detail = f"No route matches {request.url.path}." if is_default else error.detail
         return problem(error.status_code, detail, error.headers)
     allow = {"Allow": ", ".join(sorted(_methods(request)))}
     if request.method == HTTPMethod.OPTIONS:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
-    return problem(405, f"{request.url.path} does not have this method.", allow)
+    return problem(405, f"{request.url.path} does not allow this method.", allow)
 
 
 def _methods(request: Request) -> set[str]:
-    """Tell what a path has, over all of its routes; the framework names those of the first."""
+    """Return the methods of all routes of a path; the framework reports only the first route's."""
     found: set[str] = {
         method
         for method in HTTPMethod
@@ -82,32 +82,32 @@ def _methods(request: Request) -> set[str]:
     return found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())
 
 
-async def invalid(_: Request, error: RequestValidationError) -> Response:
-    """Answer a request that is not what its route takes."""
-    faults = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return problem(400, "The body is not JSON.")
-    return problem(422, "The request is not valid.", errors=[_fault(fault) for fault in faults])
+async def handle_validation_error(_: Request, error: RequestValidationError) -> Response:
+    """Respond to a request that does not match the parameters or the body of its route."""
+    errors = error.errors()
+    if any(item["type"] == "json_invalid" for item in errors):
+        return problem(400, "The body is not valid JSON.")
+    return problem(422, "The request is not valid.", errors=[_fault(item) for item in errors])
 
 
-def _fault(fault: Mapping[str, Any]) -> Fault:
-    place, *path = fault["loc"]
-    if place != "body":
-        return Fault(detail=fault["msg"], parameter=path[0])
-    steps = (quote(str(step).replace("~", "~0").replace("/", "~1"), safe="~") for step in path)
-    return Fault(detail=fault["msg"], pointer="/".join(["#", *steps]))
+def _fault(item: Mapping[str, Any]) -> Fault:
+    location, *path = item["loc"]
+    if location != "body":
+        return Fault(detail=item["msg"], parameter=path[0])
+    tokens = (quote(str(token).replace("~", "~0").replace("/", "~1"), safe="~") for token in path)
+    return Fault(detail=item["msg"], pointer="/".join(["#", *tokens]))
 
 
 def limit_body(scope: Scope, receive: Receive) -> Receive:
-    """Refuse a body over 1 MiB: unread where its length is announced, else when it gets there."""
-    announced = int(Headers(scope=scope).get("content-length", 0))
+    """Reject a body over 1 MiB, before reading it if its Content-Length says so."""
+    declared = int(Headers(scope=scope).get("content-length", 0))
     read = 0
 
     async def limited() -> Message:
         nonlocal read
-        message = await receive() if announced <= MIB else {}
+        message = await receive() if declared <= MIB else {}
         read += len(message.get("body", b""))
-        if max(announced, read) > MIB:
+        if max(declared, read) > MIB:
             raise HTTPException(413, "The body is larger than 1 MiB.")
         return message
 

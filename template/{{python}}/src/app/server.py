@@ -1,4 +1,4 @@
-"""How the parts come together, and how the process serves and stops."""
+"""The application, and the server process with its graceful shutdown."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from app.store import open_store
 
 
 def create_app() -> FastAPI:
-    """Read the environment and put the parts together; nothing is connected yet."""
+    """Read the settings and build the application, without connecting to anything."""
     settings = read_settings(Settings)
     telemetry.log_as_json(settings.log_level)
     telemetry.start_tracing(exported=settings.otel_exporter_otlp_endpoint is not None)
@@ -35,13 +35,13 @@ def compose(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        telemetry={"tracing": False},  # Telemetry below gives the one span, without the query
+        telemetry={"tracing": False},  # middleware below: one span, without the query string
         responses=problems.RESPONSES,
         exception_handlers={
-            HTTPException: problems.refused,
-            RequestValidationError: problems.invalid,
+            HTTPException: problems.handle_http_exception,
+            RequestValidationError: problems.handle_validation_error,
         },
-        lifespan=running,
+        lifespan=lifespan,
     )
     app.state.settings = settings
     app.state.readiness = health.Readiness()
@@ -54,12 +54,12 @@ def compose(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[None]:
-    """Hold what the service needs while it runs."""
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open the store and the HTTP client, and run the readiness checks, until shutdown."""
     settings, readiness = app.state.settings, app.state.readiness
-    # Other services are near: a proxy that the environment names would see who asks.
-    callers = httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False)
-    async with open_store(settings) as store, callers as client:
+    # Without a proxy from the environment: it would see the callers' identities.
+    http = httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False)
+    async with open_store(settings) as store, http as client:
         app.state.store = store
         app.state.callees = [Callee(name, url, client) for name, url in settings.callees.items()]
         watches = [asyncio.create_task(readiness.watch(*check)) for check in store.checks.items()]
@@ -69,9 +69,9 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
 
 
 class Server(uvicorn.Server):
-    """Serves on for DRAIN_SECONDS after SIGTERM, while /readyz sends callers elsewhere.
+    """A server that keeps serving for DRAIN_SECONDS after SIGTERM, with /readyz at 503.
 
-    Gateways learn late that a replica stops: one that refuses at once loses their requests.
+    Gateways notice with a delay that a replica stops. Closing at once would lose requests.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -81,7 +81,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_keep_alive=75,  # longer than gateways keep one, so that they close it
+                timeout_keep_alive=75,  # longer than gateways', so that the gateway closes first
                 timeout_graceful_shutdown=20,
             )
         )
@@ -89,8 +89,8 @@ class Server(uvicorn.Server):
         self.seconds = 0.0
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
-        # Without the inherited part, which ends the process with the signal instead of exit code 0.
-        if sig == signal.SIGTERM:  # Ctrl-C comes from somebody who will not wait
+        # Does not call super(): that would exit with the signal instead of with code 0.
+        if sig == signal.SIGTERM:  # no drain after Ctrl-C
             self.seconds = self.app.state.settings.drain_seconds
         self.app.state.readiness.stopping = self.should_exit = True
 
@@ -105,16 +105,16 @@ def serve() -> None:
 
 
 def listen(port: int) -> socket.socket:
-    """Listen on all interfaces, with IPv6 where the machine has it."""
-    both = socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if both else socket.AF_INET
+    """Listen on all interfaces, over IPv4 and, if available, IPv6."""
+    dual_stack = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual_stack else socket.AF_INET
     try:
         listener = socket.create_server(
-            ("", port), family=family, backlog=2048, dualstack_ipv6=both
+            ("", port), family=family, backlog=2048, dualstack_ipv6=dual_stack
         )
     except OSError as error:
         fail(f"PORT: {error.strerror}: {port}")
-    # An answer is two writes: by default the second one waits 40 ms for the first one's receipt.
+    # A response is two writes: Nagle's algorithm delays the second by up to 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

@@ -1,4 +1,4 @@
-"""What operators see of the service, in OpenTelemetry's words: logs, metrics and traces."""
+"""Logs, metrics and traces, named by OpenTelemetry's semantic conventions."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ tracer = trace.get_tracer(__name__)
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, with the trace that the line belongs to."""
+    """Formats a log record as one line of JSON, with its trace ID."""
 
     def format(self, record: logging.LogRecord) -> str:
         context = trace.get_current_span().get_span_context()
@@ -53,21 +53,21 @@ class JsonLines(logging.Formatter):
 
 
 def log_as_json(level: str) -> None:
-    """Send every log line of the process to stdout as JSON, those of libraries too."""
+    """Write all logs of the process, including libraries', to stdout as JSON."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    for chatty in ("alembic", "httpx2", "uvicorn"):  # each step, or each call with its query
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in ("alembic", "httpx2", "uvicorn"):  # too verbose; httpx2 logs query strings
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def start_tracing(*, exported: bool) -> None:
-    """Give every request a trace; send it away only where there is a collector."""
+    """Create a trace for every request; export it only if a collector is configured."""
     own = Resource({"service.name": SERVICE, "service.version": VERSION})
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()))
     if exported:
-        # Imported here: a service that exports nothing has no need for the memory.
+        # Imported here to save memory in a service that exports nothing.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -75,7 +75,7 @@ def start_tracing(*, exported: bool) -> None:
 
 
 class Telemetry:
-    """Gives each request a span, a measurement and a log line, and turns a crash into a problem."""
+    """Records a span, a metric and a log line per request; maps exceptions to problems."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -87,38 +87,38 @@ class Telemetry:
         method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "_OTHER"
         span = tracer.start_span(method, extract(Headers(scope=scope)), SpanKind.SERVER)
         with trace.use_span(span, end_on_exit=True):
-            began = perf_counter()
-            route, status = await self._answer(scope, receive, send)
-            seconds = perf_counter() - began
+            start = perf_counter()
+            route, status = await self._call(scope, receive, send)
+            seconds = perf_counter() - start
             DURATION.labels(method, route, status).observe(seconds)
             span.update_name(f"{method} {route}".strip())
-            facts: dict[str, str | float] = {
+            attributes: dict[str, str | float] = {
                 "http.request.method": method,
                 "url.path": scope["path"],
                 "http.route": route,
                 "http.response.status_code": status,
             }
-            span.set_attributes(facts)
+            span.set_attributes(attributes)
             if scope["path"] not in PROBES:
-                fields = {name.replace(".", "_"): fact for name, fact in facts.items()}
+                fields = {name.replace(".", "_"): value for name, value in attributes.items()}
                 fields["duration_seconds"] = round(seconds, 6)
                 log.info("request", extra={"fields": fields})
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
-        """Let the application answer; return the route, with its placeholders, and the status."""
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
+        """Call the application; return the route template and the status."""
         status = 0
 
-        async def noting(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
-        # HEAD is GET, and the server leaves out the body (RFC 9110, 9.3.2).
+        # HEAD is handled as GET; the server omits the body (RFC 9110, 9.3.2).
         inner = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
         try:
-            await self.app(inner, limit_body(inner, receive), noting)
+            await self.app(inner, limit_body(inner, receive), record_status)
         except Exception:
-            log.exception("nobody foresaw this")
+            log.exception("unhandled exception")
             if not status:
-                await problem(500, "The service made a mistake.")(inner, receive, noting)
+                await problem(500, "Internal error.")(inner, receive, record_status)
         return getattr(inner.get("route"), "path", ""), status

@@ -1,4 +1,4 @@
--- Make the table of items.
+-- Create the items table.
 create table items (
   id uuid primary key,
   name varchar(200) not null,

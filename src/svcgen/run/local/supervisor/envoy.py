@@ -18,9 +18,9 @@ from svcgen.gateway.apply import write_in_order
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.net import is_ready
-from svcgen.run.local.paths import Places
+from svcgen.run.local.paths import Paths
 from svcgen.run.local.supervisor.process import Child, start_child
-from svcgen.run.local.supervisor.restart import Kept, Program
+from svcgen.run.local.supervisor.restart import Program, SupervisedProcess
 
 NAME = "gateway-1"
 START_SECONDS = 30.0
@@ -53,18 +53,18 @@ def find_envoy() -> Path:
 class Gateway:
     """One Envoy for clients and for calls between services."""
 
-    def __init__(self, program: str, port: int, places: Places) -> None:
+    def __init__(self, program: str, port: int, paths: Paths) -> None:
         self.port = port
         self._program = program
-        self._places = places
-        self.kept = Kept(Program(NAME, self._start, self._is_ready, self._clean))
+        self._paths = paths
+        self.process = SupervisedProcess(Program(NAME, self._start, self._is_ready, self._clean))
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""
-        await asyncio.to_thread(write_in_order, self._places.gateway, files, lambda _name: None)
-        self.kept.begin()
-        await self.kept.wait_ready(START_SECONDS)
-        stats = await asyncio.to_thread(admin.read_stats, self._places.admin)
+        await asyncio.to_thread(write_in_order, self._paths.gateway, files, lambda _name: None)
+        self.process.begin()
+        await self.process.wait_ready(START_SECONDS)
+        stats = await asyncio.to_thread(admin.read_stats, self._paths.admin)
         if stats.get("listener_manager.lds.update_rejected", 0):
             raise SvcgenError("The gateway could not open all of its ports.", "Try again.")
 
@@ -73,10 +73,10 @@ class Gateway:
         await asyncio.to_thread(self._apply, files)
 
     def _apply(self, files: Mapping[str, str]) -> None:
-        settle = admin.acknowledged(lambda: admin.read_stats(self._places.admin))
-        write_in_order(self._places.gateway, files, settle)
+        settle = admin.acknowledged(lambda: admin.read_stats(self._paths.admin))
+        write_in_order(self._paths.gateway, files, settle)
 
-    async def sees(self, service: str, ports: Sequence[int]) -> None:
+    async def wait_routable(self, service: str, ports: Sequence[int]) -> None:
         """Return when Envoy sends requests to these ports; SvcgenError when it does not."""
         deadline = time.monotonic() + SEEN_SECONDS
         while not set(ports) <= await asyncio.to_thread(self._healthy, service):
@@ -87,7 +87,7 @@ class Gateway:
     def _healthy(self, service: str) -> set[int]:
         """Return the ports of a service's replicas that Envoy found healthy."""
         with contextlib.suppress(SvcgenError):
-            answer = json.loads(admin.ask(self._places.admin, "/clusters?format=json"))
+            answer = json.loads(admin.ask(self._paths.admin, "/clusters?format=json"))
             for cluster in answer.get("cluster_statuses", []):
                 if cluster["name"] == service:
                     return {_port(host) for host in cluster.get("host_statuses", []) if _well(host)}
@@ -95,45 +95,45 @@ class Gateway:
 
     async def drain(self) -> None:
         """Finish the requests that are in flight; new connections are still answered."""
-        if self.kept.state != "ready":
+        if self.process.state != "ready":
             return
         with contextlib.suppress(SvcgenError):
-            await asyncio.to_thread(admin.begin_drain, self._places.admin)
+            await asyncio.to_thread(admin.begin_drain, self._paths.admin)
             deadline = time.monotonic() + DRAIN_SECONDS
             while await self._active() and time.monotonic() < deadline:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _active(self) -> int:
-        return await asyncio.to_thread(admin.active_requests, self._places.admin)
+        return await asyncio.to_thread(admin.active_requests, self._paths.admin)
 
     async def end(self) -> None:
         """End Envoy at once: drained before, it has nothing left to do."""
-        await self.kept.end(self._ask, START_SECONDS)
+        await self.process.end(self._ask, START_SECONDS)
 
     def row(self) -> Replica:
         """Return what `ps` shows of it."""
-        return self.kept.row(GATEWAY, self.port)
+        return self.process.row(GATEWAY, self.port)
 
     async def _start(self) -> Child:
-        self._places.admin.unlink(missing_ok=True)
+        self._paths.admin.unlink(missing_ok=True)
         # Hot restart shares memory between Envoys of the same number: two fleets would meet there.
         command = [
             *(self._program, "--disable-hot-restart", "--concurrency", "2"),
             *("--log-level", "warning", "--file-flush-interval-msec", "200"),
-            *("-c", str(self._places.gateway / "envoy.json")),
+            *("-c", str(self._paths.gateway / "envoy.json")),
         ]
-        environment = {**os.environ, **processes.marks(self._places.run, NAME)}
-        return await start_child(command, self._places.state, environment, self._places.log(NAME))
+        environment = {**os.environ, **processes.labels(self._paths.run, NAME)}
+        return await start_child(command, self._paths.state, environment, self._paths.log(NAME))
 
     async def _is_ready(self) -> bool:
         return await is_ready(self.port, "/readyz")
 
     def _ask(self) -> None:
-        if self.kept.child:
-            self.kept.child.send(signal.SIGTERM)
+        if self.process.child:
+            self.process.child.send(signal.SIGTERM)
 
     def _clean(self) -> None:
-        processes.kill_all(self._places.run, NAME)
+        processes.kill_all(self._paths.run, NAME)
 
 
 _SEE_LOG = "`svcgen logs gateway` shows what it says."

@@ -15,9 +15,9 @@ from svcgen.errors import SvcgenError
 from svcgen.run.engine import Replica
 from svcgen.run.local import processes
 from svcgen.run.local.net import LOOPBACK, free_port
-from svcgen.run.local.paths import Places, read_json, write_aside
+from svcgen.run.local.paths import Paths, read_json, write_aside
 from svcgen.run.local.supervisor.process import Child, start_child
-from svcgen.run.local.supervisor.restart import Kept, Program
+from svcgen.run.local.supervisor.restart import Program, SupervisedProcess
 
 NAME = "database-1"
 OWNER = "postgres"
@@ -51,18 +51,18 @@ def find_postgres() -> Path:
 class Database:
     """The server, kept running on one port: services have it in their environment."""
 
-    def __init__(self, programs: str, places: Places) -> None:
+    def __init__(self, programs: str, paths: Paths) -> None:
         self.port = free_port()
         self._programs = Path(programs)
-        self._places = places
-        self.kept = Kept(Program(NAME, self._start, self._is_ready, self._clean))
+        self._paths = paths
+        self.process = SupervisedProcess(Program(NAME, self._start, self._is_ready, self._clean))
 
     async def begin(self) -> None:
         """Make the data folder when there is none, and start the server."""
-        if not (self._places.data / "PG_VERSION").is_file():
+        if not (self._paths.data / "PG_VERSION").is_file():
             await self._initialise()
-        self.kept.begin()
-        await self.kept.wait_ready(START_SECONDS)
+        self.process.begin()
+        await self.process.wait_ready(START_SECONDS)
 
     async def address(self, name: str) -> str:
         """Return the DATABASE_URL of a service; make its role and database if need be."""
@@ -72,20 +72,20 @@ class Database:
 
     async def end(self) -> None:
         """Close the connections, write everything to disk, end ("fast" shutdown)."""
-        await self.kept.end(self._ask, STOP_SECONDS)
+        await self.process.end(self._ask, STOP_SECONDS)
 
     def row(self) -> Replica:
         """Return what `ps` shows of it."""
-        return self.kept.row("database", self.port)
+        return self.process.row("database", self.port)
 
     async def _initialise(self) -> None:
         """Make the data aside and rename it: a folder that is there is a whole one."""
-        aside = self._places.data.with_name("postgres.new")
+        aside = self._paths.data.with_name("postgres.new")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=0o700)
         if os.geteuid() == 0:
             shutil.chown(aside, "nobody")
-        password = self._places.state / "postgres.password"
+        password = self._paths.state / "postgres.password"
         write_aside(password, self._password(OWNER))
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         options: list[str | Path] = ["-U", OWNER, "-D", aside, "--encoding=UTF8", *locale]
@@ -94,7 +94,7 @@ class Database:
             await self._run("initdb", *options, "--auth=scram-sha-256", f"--pwfile={password}")
         finally:
             password.unlink()
-        aside.replace(self._places.data)
+        aside.replace(self._paths.data)
 
     async def _start(self) -> Child:
         settings = {
@@ -105,9 +105,9 @@ class Database:
             "shared_buffers": "64MB",
         }
         options = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
-        command = [*_as_who(), str(self._programs / "postgres"), "-D", str(self._places.data)]
+        command = [*_run_as(), str(self._programs / "postgres"), "-D", str(self._paths.data)]
         return await start_child(
-            [*command, *options], self._places.state, self._environment(), self._places.log(NAME)
+            [*command, *options], self._paths.state, self._environment(), self._paths.log(NAME)
         )
 
     async def _is_ready(self) -> bool:
@@ -122,7 +122,7 @@ class Database:
     async def _run(self, program: str, *options: str | Path, given: str = "") -> None:
         """Run one of PostgreSQL's programs to its end; SvcgenError with its words if it fails."""
         process = await asyncio.create_subprocess_exec(
-            *(*_as_who(), self._programs / program, *options),
+            *(*_run_as(), self._programs / program, *options),
             env={**self._environment(), "PGPASSWORD": self._password(OWNER)},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -133,25 +133,25 @@ class Database:
             raise SvcgenError(f"{program} failed: {said.decode(errors='replace').strip()}")
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "LC_MESSAGES": "C", **processes.marks(self._places.run, NAME)}
+        return {**os.environ, "LC_MESSAGES": "C", **processes.labels(self._paths.run, NAME)}
 
     def _password(self, role: str) -> str:
         """Return a role's password, made at its first use."""
-        known = read_json(self._places.passwords)
+        known = read_json(self._paths.passwords)
         if role not in known:
             known[role] = secrets.token_hex(16)
-            write_aside(self._places.passwords, json.dumps(known, indent=1))
+            write_aside(self._paths.passwords, json.dumps(known, indent=1))
         return str(known[role])
 
     def _ask(self) -> None:
-        if self.kept.child:
-            os.kill(self.kept.child.pid, signal.SIGINT)
+        if self.process.child:
+            os.kill(self.process.child.pid, signal.SIGINT)
 
     def _clean(self) -> None:
-        processes.kill_all(self._places.run, NAME)
+        processes.kill_all(self._paths.run, NAME)
 
 
-def _as_who() -> list[str]:
+def _run_as() -> list[str]:
     """Return the start of a command that runs PostgreSQL: it refuses to run as root.
 
     As `nobody`, it may still go through folders of root (data below /root, the wheel in a private

@@ -12,10 +12,10 @@ from svcgen.run import engine
 from svcgen.run.local import processes
 from svcgen.run.local.logs import last_lines
 from svcgen.run.local.net import LOOPBACK, free_port, is_free, is_ready
-from svcgen.run.local.paths import Places
-from svcgen.run.local.protocol import Plan
+from svcgen.run.local.paths import Paths
+from svcgen.run.local.protocol import ServicePlan
 from svcgen.run.local.supervisor.process import Child, run_to_end, start_child
-from svcgen.run.local.supervisor.restart import SHOWN_LINES, Kept, Program, not_ready
+from svcgen.run.local.supervisor.restart import SHOWN_LINES, Program, SupervisedProcess, not_ready
 
 MAKE = ("make", "--no-print-directory")
 STOP_SECONDS = 30.0
@@ -23,58 +23,60 @@ STOP_SECONDS = 30.0
 PREPARE_SECONDS = 900.0
 
 
-class Replica:
-    """Kept running; each start gets a new port, so a port that someone else took heals itself."""
+class SupervisedReplica:
+    """A replica that is started again when it ends; each start gets a new port."""
 
     def __init__(
-        self, plan: Plan, number: int, places: Places, changed: Callable[[], None]
+        self, plan: ServicePlan, number: int, paths: Paths, changed: Callable[[], None]
     ) -> None:
         self.plan = plan
         self.number = number
         self.port = 0
         self.leaving = False
         self._server = 0
-        self._places = places
+        self._paths = paths
         name = f"{plan.name}-{number}"
-        self.kept = Kept(
-            Program(name, self._start, self._is_ready, self._clean, changed, self._lost_its_port)
+        self.process = SupervisedProcess(
+            Program(name, self._start, self._is_ready, self._clean, changed, self._port_conflict)
         )
 
     @property
     def serving(self) -> bool:
         """Tell whether the gateway may send requests to it."""
-        return self.kept.state == "ready" and not self.leaving
+        return self.process.state == "ready" and not self.leaving
 
     async def end(self) -> None:
         """Ask the server to drain and to end, and end whatever it leaves behind."""
-        await self.kept.end(self._ask, STOP_SECONDS)
+        await self.process.end(self._ask, STOP_SECONDS)
 
     async def row(self) -> engine.Replica:
         """Return what `ps` shows of it; readiness is asked for now."""
-        state = self.kept.state
+        state = self.process.state
         if state == "ready" and not await is_ready(self.port, self.plan.health):
             state = "unready"
         up = state in {"ready", "unready"}
         address = f"{LOOPBACK}:{self.port}" if up else ""
         pid = self._server if up else 0
-        return engine.Replica(self.plan.name, self.number, state, self.kept.restarts, address, pid)
+        return engine.Replica(
+            self.plan.name, self.number, state, self.process.restarts, address, pid
+        )
 
     async def _start(self) -> Child:
         self._server = 0
         self.port = free_port()
-        environment = marked(self.plan, self._places, self.kept.name) | {"PORT": str(self.port)}
-        log = self._places.log(self.kept.name)
+        environment = marked(self.plan, self._paths, self.process.name) | {"PORT": str(self.port)}
+        log = self._paths.log(self.process.name)
         return await start_child([*MAKE, "run"], Path(self.plan.folder), environment, log)
 
     async def _is_ready(self) -> bool:
         """Ask it, and make sure that it is this replica that answers."""
-        if not self.kept.child or not await is_ready(self.port, self.plan.health):
+        if not self.process.child or not await is_ready(self.port, self.plan.health):
             return False
-        pid = self.kept.child.pid
+        pid = self.process.child.pid
         self._server = await asyncio.to_thread(processes.server_below, pid, self.port)
         return self._server != 0
 
-    def _lost_its_port(self) -> bool:
+    def _port_conflict(self) -> bool:
         """Tell whether somebody else took the port between its choice and its use."""
         return not is_free(self.port)
 
@@ -86,24 +88,24 @@ class Replica:
             self._ask_group()
 
     def _ask_group(self) -> None:
-        if self.kept.child:
-            self.kept.child.send(signal.SIGTERM)
+        if self.process.child:
+            self.process.child.send(signal.SIGTERM)
 
     def _clean(self) -> None:
-        processes.kill_all(self._places.run, self.kept.name)
+        processes.kill_all(self._paths.run, self.process.name)
 
 
-def marked(plan: Plan, places: Places, replica: str) -> dict[str, str]:
-    """Return the environment of a service's process, with the marks that let it be found."""
-    return {**plan.environment, **processes.marks(places.run, replica)}
+def marked(plan: ServicePlan, paths: Paths, replica: str) -> dict[str, str]:
+    """Return the environment of a service's process, with the labels that let it be found."""
+    return {**plan.environment, **processes.labels(paths.run, replica)}
 
 
-async def migrate(plan: Plan, places: Places) -> None:
+async def migrate(plan: ServicePlan, paths: Paths) -> None:
     """Run `make migrate`, which also prepares a fresh checkout; SvcgenError when it fails."""
     name = f"{plan.name}-migrate"
-    log = places.log(name)
+    log = paths.log(name)
     command = [*MAKE, "migrate"]
-    environment: Mapping[str, str] = marked(plan, places, name)
+    environment: Mapping[str, str] = marked(plan, paths, name)
     child = await run_to_end(command, Path(plan.folder), environment, log, PREPARE_SECONDS)
     if child.process.returncode:
         problem = f"{plan.name}: `make migrate` failed ({child.how_it_ended()})."

@@ -34,9 +34,9 @@ def _never() -> bool:
 class Program:
     """What to keep running, and how.
 
-    `ready` is asked until it says yes, `clean` (in a thread) ends what an ended one left behind,
-    `changed` is called whenever the state changes, and `unlucky` tells of an end before it was
-    ready that another start will mend.
+    `ready` is asked until it returns true. `clean` ends, in a thread, what an ended program left.
+    `changed` is called at each change of the state. `port_conflict` reports that another program
+    took the port before this one was ready; then a start with another port may succeed.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Program:
     ready: Callable[[], Awaitable[bool]]
     clean: Callable[[], None]
     changed: Callable[[], None] = _nothing
-    unlucky: Callable[[], bool] = _never
+    port_conflict: Callable[[], bool] = _never
 
 
-class Kept:
+class SupervisedProcess:
     """A program and what became of it; `state` is starting, ready, restarting or exited."""
 
     def __init__(self, program: Program) -> None:
@@ -58,7 +58,7 @@ class Kept:
         self.child: Child | None = None
         self._failures = 0
         self._ending = False
-        self._hurry = asyncio.Event()
+        self._skip_backoff = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -67,7 +67,7 @@ class Kept:
 
     async def wait_ready(self, seconds: float) -> None:
         """Return when it is ready; SvcgenError with its last lines when it does not get there."""
-        self._hurry.set()
+        self._skip_backoff.set()
         before = self._failures if self.restarts else 0
         deadline = time.monotonic() + seconds
         while self.state != "ready":
@@ -123,7 +123,7 @@ class Kept:
             await self.child.wait()
         finally:
             looking.cancel()
-        if self.state != "ready" and not self._program.unlucky():
+        if self.state != "ready" and not self._program.port_conflict():
             self._failures += 1
 
     async def _until_ready(self) -> None:
@@ -133,9 +133,9 @@ class Kept:
 
     async def _pause(self, delay: float) -> None:
         """Wait; but who is waited for by `up` starts at once."""
-        self._hurry.clear()
+        self._skip_backoff.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), delay)
+            await asyncio.wait_for(self._skip_backoff.wait(), delay)
 
     def _become(self, state: str) -> None:
         if self._ending:

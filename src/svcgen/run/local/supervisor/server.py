@@ -19,8 +19,8 @@ from svcgen.errors import SvcgenError
 from svcgen.run.engine import Report
 from svcgen.run.local import processes
 from svcgen.run.local import protocol as control
-from svcgen.run.local.paths import Places, forget, write_aside
-from svcgen.run.local.protocol import read_order
+from svcgen.run.local.paths import Paths, clear_state, write_aside
+from svcgen.run.local.protocol import read_request
 from svcgen.run.local.supervisor.fleet import Supervisor
 
 IDLE_SECONDS = 10.0
@@ -32,9 +32,9 @@ GOODBYE_SECONDS = 2.0
 class Server:
     """Answers requests; `down` cuts short what another request is doing."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
-        self._supervisor = Supervisor(places)
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._supervisor = Supervisor(paths)
         self._busy = asyncio.Lock()
         self._work: asyncio.Task[Any] | None = None
         self._asked = 0
@@ -43,7 +43,7 @@ class Server:
 
     async def run(self) -> None:
         """Serve until a `down` or SIGTERM has ended the fleet, or until there never was one."""
-        listener = control.listening(self._places.socket)
+        listener = control.listening(self._paths.socket)
         server = await asyncio.start_unix_server(self._answer, sock=listener, limit=control.LARGEST)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -86,7 +86,7 @@ class Server:
             return {"problem": "`svcgen down` came in between.", "advice": ""}
         except Exception:
             traceback.print_exc()
-            log = self._places.supervisor_log
+            log = self._paths.supervisor_log
             return {"problem": f"The supervisor met a bug; {log} has it.", "advice": ""}
 
     async def _do(self, request: dict[str, Any], report: Report) -> Any:
@@ -96,11 +96,11 @@ class Server:
             case "down":
                 return await self._down(report)
             case "up":
-                order = read_order(request["order"])
-                return await self._alone(lambda: self._supervisor.up(order, report))
+                wanted = read_request(request["request"])
+                return await self._alone(lambda: self._supervisor.up(wanted, report))
             case "replace":
-                order, name = read_order(request["order"]), request["name"]
-                return await self._alone(lambda: self._supervisor.replace(order, name, report))
+                wanted, name = read_request(request["request"]), request["name"]
+                return await self._alone(lambda: self._supervisor.replace(wanted, name, report))
             case "restart":
                 name = request["name"]
                 return await self._alone(lambda: self._supervisor.restart(name, report))
@@ -125,7 +125,7 @@ class Server:
             self._work.cancel()
             await asyncio.wait([self._work])
         await self._supervisor.down(report)
-        await asyncio.to_thread(processes.kill_all, self._places.run)
+        await asyncio.to_thread(processes.kill_all, self._paths.run)
 
     async def _told_everyone(self) -> None:
         while self._asked:
@@ -165,26 +165,26 @@ def _write(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:
 
 def main(root: Path) -> None:
     """Leave the command that started it, clean up after a predecessor that was killed, serve."""
-    places = Places(root)
-    with places.lock.open("w") as lock:
+    paths = Paths(root)
+    with paths.lock.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return  # another command was faster, its supervisor serves both
         if os.fork():
             os._exit(0)  # so that no command has it as a child
-        _clean_up(places)
-        write_aside(places.trace, json.dumps({"pid": os.getpid()}))
-        asyncio.run(Server(places).run())
-        forget(places)
+        _clean_up(paths)
+        write_aside(paths.state_file, json.dumps({"pid": os.getpid()}))
+        asyncio.run(Server(paths).run())
+        clear_state(paths)
 
 
-def _clean_up(places: Places) -> None:
+def _clean_up(paths: Paths) -> None:
     """End what a killed predecessor left; its logs and gateway files tell nothing of this run."""
-    processes.end_all(places.run, LEFTOVER_SECONDS)
-    shutil.rmtree(places.gateway, ignore_errors=True)
-    places.gateway.mkdir(mode=0o700)
-    for log in places.logs.glob("*-*.log"):
+    processes.end_all(paths.run, LEFTOVER_SECONDS)
+    shutil.rmtree(paths.gateway, ignore_errors=True)
+    paths.gateway.mkdir(mode=0o700)
+    for log in paths.logs.glob("*-*.log"):
         log.unlink()
 
 

@@ -12,9 +12,9 @@ from svcgen.gateway.apply import replace_text
 from svcgen.gateway.envoy.clusters import endpoints_file
 from svcgen.run.engine import Report
 from svcgen.run.local.net import LOOPBACK
-from svcgen.run.local.paths import Places
-from svcgen.run.local.protocol import Plan
-from svcgen.run.local.supervisor.replica import Replica, migrate
+from svcgen.run.local.paths import Paths
+from svcgen.run.local.protocol import ServicePlan
+from svcgen.run.local.supervisor.replica import SupervisedReplica, migrate
 
 Seen = Callable[[str, Sequence[int]], Awaitable[None]]
 """Returns when the gateway sends requests to these ports of this service."""
@@ -34,12 +34,12 @@ class Starting:
 class RunningService:
     """Replicas come and go; the gateway's list follows at once."""
 
-    def __init__(self, plan: Plan, places: Places) -> None:
+    def __init__(self, plan: ServicePlan, paths: Paths) -> None:
         self.plan = plan
-        self.replicas: list[Replica] = []
-        self._places = places
+        self.replicas: list[SupervisedReplica] = []
+        self._paths = paths
 
-    async def fill(self, plan: Plan, count: int, start: Starting) -> None:
+    async def fill(self, plan: ServicePlan, count: int, start: Starting) -> None:
         """Start replicas and wait for them; those that do not get ready are left to the caller."""
         if not self.replicas:
             self.publish()
@@ -49,16 +49,16 @@ class RunningService:
         await asyncio.gather(*(self._add(plan, start) for _ in range(count)))
         start.report(plan.name, "ready")
 
-    async def _add(self, plan: Plan, start: Starting) -> None:
+    async def _add(self, plan: ServicePlan, start: Starting) -> None:
         async with start.turns:
-            await self._begin(plan).kept.wait_ready(start.seconds)
+            await self._begin(plan).process.wait_ready(start.seconds)
 
-    async def prepare(self, plan: Plan, report: Report) -> None:
+    async def prepare(self, plan: ServicePlan, report: Report) -> None:
         """Make the service's environment and migrate its database."""
         report(plan.name, "preparing, migrating" if plan.database else "preparing")
-        await migrate(plan, self._places)
+        await migrate(plan, self._paths)
 
-    async def remove(self, replicas: Sequence[Replica]) -> None:
+    async def remove(self, replicas: Sequence[SupervisedReplica]) -> None:
         """Take replicas from the gateway's list, then let them drain and end."""
         for replica in replicas:
             replica.leaving = True
@@ -67,13 +67,13 @@ class RunningService:
         await asyncio.gather(*(replica.end() for replica in replicas))
         self.replicas = [replica for replica in self.replicas if replica not in replicas]
 
-    async def replace(self, plan: Plan, seen: Seen, report: Report, seconds: float) -> None:
+    async def replace(self, plan: ServicePlan, seen: Seen, report: Report, seconds: float) -> None:
         """Put a new replica in the place of each old one, one by one; when one fails, it goes."""
         for number, old in enumerate(tuple(self.replicas), start=1):
             report(plan.name, f"starting replica {number} of {len(self.replicas)}")
             new = self._begin(plan)
             try:
-                await new.kept.wait_ready(seconds)
+                await new.process.wait_ready(seconds)
                 await seen(plan.name, [new.port])
             except BaseException:
                 await self.remove([new])
@@ -95,17 +95,17 @@ class RunningService:
 
     @property
     def _list(self) -> Path:
-        return self._places.gateway / "eds" / f"{self.plan.name}.json"
+        return self._paths.gateway / "eds" / f"{self.plan.name}.json"
 
     @property
     def ports(self) -> list[int]:
         """Where it answers now."""
         return [replica.port for replica in self.replicas if replica.serving]
 
-    def _begin(self, plan: Plan) -> Replica:
+    def _begin(self, plan: ServicePlan) -> SupervisedReplica:
         taken = {replica.number for replica in self.replicas}
         number = next(n for n in range(1, len(taken) + 2) if n not in taken)
-        replica = Replica(plan, number, self._places, self.publish)
+        replica = SupervisedReplica(plan, number, self._paths, self.publish)
         self.replicas.append(replica)
-        replica.kept.begin()
+        replica.process.begin()
         return replica

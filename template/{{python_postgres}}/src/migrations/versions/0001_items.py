@@ -1,4 +1,4 @@
-"""Make the table of items."""
+"""Create the items table."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,169 @@
+"""The commands about a whole fleet: compose and routes, up, down, ps, logs and restart."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from svcgen.cli import output
+from svcgen.cli.completion import complete_services
+from svcgen.cli.documents import fleet as documents
+from svcgen.cli.options import (
+    FOUND_SOMETHING,
+    Engine,
+    Json,
+    Name,
+    Names,
+    Port,
+    current_workspace,
+)
+from svcgen.cli.output import emit, report_progress
+
+
+def compose(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Include only this service and those it calls; can be repeated.",
+            autocompletion=complete_services,
+        ),
+    ] = None,
+    no_deps: Annotated[
+        bool, typer.Option("--no-deps", help="Fail if --only needs further services.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Write nothing; exit with 3 if a file differs or services do not fit."
+        ),
+    ] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh", help="Copy the OpenAPI documents of called services to their callers."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check that all services fit together, and write compose.yaml and gateway/."""
+    from svcgen.commands.compose import check as inspect
+    from svcgen.commands.compose import compose as stitch
+
+    if check and refresh:
+        raise typer.BadParameter("--check and --refresh exclude each other: --refresh writes.")
+    found = (current_workspace(), only or [])
+    deps = not no_deps
+    composed = inspect(*found, deps=deps) if check else stitch(*found, deps=deps, refresh=refresh)
+    text = output.checked(composed) if check else output.composed(composed)
+    emit(documents.compose_document(composed), text, output.fleet_faults(composed), json=json)
+    if check and (composed.differences or composed.faults or composed.broken):
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+def routes(
+    path: Annotated[
+        str | None, typer.Argument(metavar="PATH", help="Explain the route of this path.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option("--method", "-X", metavar="METHOD", help="Method of the request.")
+    ] = "GET",
+    json: Json = False,
+) -> None:
+    """List the routes at the gateway, or explain which route a request takes."""
+    from svcgen.commands.routes import explain_route, list_routes
+
+    if path is None:
+        table = list_routes(current_workspace())
+        emit(documents.routes_document(table), output.routes(table), json=json)
+    else:
+        explained = explain_route(current_workspace(), path, method)
+        emit(documents.route_document(explained), output.explanation(explained), json=json)
+
+
+def up(
+    names: Names = None,
+    engine: Engine = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=N", help="Run N replicas of a service; can be repeated."),
+    ] = None,
+    port: Port = None,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Follow the logs; Ctrl-C stops the fleet.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Update containers when a file changes (Docker only).")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Start all services behind the gateway, or replace the named ones if the fleet runs."""
+    from svcgen.commands.up import attach as follow
+    from svcgen.commands.up import read_scale
+    from svcgen.commands.up import up as start
+    from svcgen.commands.up import watch as sync
+
+    workspace, counts = current_workspace(), read_scale(scale or [])
+    fleet = start(
+        workspace, names or [], engine=engine, scale=counts, port=port, report=report_progress
+    )
+    emit(documents.up_document(fleet), output.fleet(fleet), json=json)
+    if watch:
+        sync(workspace, report_progress)
+    elif attach:
+        # With --json, standard output holds the document alone.
+        follow(workspace, lambda line: typer.echo(output.log_line(line), err=json), report_progress)
+
+
+def down(
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Also remove the database volumes.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Stop the fleet and keep the database volumes."""
+    from svcgen.commands.down import down as stop
+
+    ended = stop(current_workspace(), volumes=volumes, report=report_progress)
+    emit(documents.down_document(ended), "", json=json)
+
+
+def ps(json: Json = False) -> None:
+    """List the replicas of the running services."""
+    from svcgen.commands.ps import ps as running_replicas
+
+    running = running_replicas(current_workspace())
+    hint = "" if running.replicas else "Nothing runs. Start the fleet: svcgen up"
+    emit(documents.ps_document(running), output.running(running), hint, json=json)
+
+
+def logs(
+    names: Names = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Continue with new lines until Ctrl-C.")
+    ] = False,
+    tail: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Begin with the last N lines of each replica.")
+    ] = 100,
+    json: Json = False,
+) -> None:
+    """Show the logs of services."""
+    from svcgen.commands.logs import logs as read
+
+    lines = read(current_workspace(), names or [], follow=follow and not json, tail=tail)
+    if json:
+        emit(documents.logs_document(lines), "", json=True)
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        for line in lines:
+            typer.echo(output.log_line(line))
+
+
+def restart(name: Name, json: Json = False) -> None:
+    """Replace the replicas of a service by new ones, without a lost request."""
+    from svcgen.commands.restart import restart as replace
+
+    replicas = replace(current_workspace(), name, report=report_progress)
+    emit(documents.restart_document(replicas), output.replicas(replicas), json=json)

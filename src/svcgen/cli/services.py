@@ -1,0 +1,135 @@
+"""The commands that create and list services: new, list, questions and demo."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from svcgen.cli import output, output_updates
+from svcgen.cli.completion import complete_from
+from svcgen.cli.documents import services as documents
+from svcgen.cli.options import (
+    Data,
+    DataFile,
+    Engine,
+    Json,
+    Port,
+    Ref,
+    TemplateSource,
+    Trust,
+    allows,
+    current_workspace,
+    terminal,
+)
+from svcgen.cli.output import emit, report_progress
+
+
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the service, in URLs and in DNS.")
+    ],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Folder to create; default: ./NAME.")
+    ] = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STACK",
+            help="python, go, java or typescript; default: python.",
+            autocompletion=complete_from("python", "go", "java", "typescript"),
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATABASE",
+            help="none or postgres; default: none.",
+            autocompletion=complete_from("none", "postgres"),
+        ),
+    ] = None,
+    calls: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Name of a service that it calls; can be repeated."),
+    ] = None,
+    data: Data = None,
+    data_file: DataFile = None,
+    template: TemplateSource = "",
+    ref: Ref = "",
+    trust: Trust = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask no questions; use the defaults.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Create a service."""
+    from svcgen.commands.new import Template, new_service, read_answers
+
+    answers = read_answers(data or [], data_file)
+    given = {"name": name, "stack": stack, "database": database, "calls": calls}
+    answers |= {question: answer for question, answer in given.items() if answer}
+    ask = not (yes or json) and terminal()
+    chosen = Template(template, ref, allows(trust, asked=ask))
+    made = new_service(folder or Path(name), answers, chosen, ask=ask)
+    emit(documents.new_document(made), output.new_service(made), json=json)
+
+
+def list_(
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Draw which services call each other, in Mermaid.")
+    ] = False,
+    outdated: Annotated[
+        bool,
+        typer.Option("--outdated", help="List services behind their template, and what is new."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List the services in this directory and below."""
+    from svcgen.commands.list import call_graph, list_services
+
+    if outdated:
+        _list_outdated(json=json)
+    elif graph:
+        calls = call_graph(current_workspace())
+        emit(documents.graph_document(calls), output.call_graph(calls), json=json)
+    else:
+        found = list_services(current_workspace())
+        hint = "" if found else "No services found. Create one: svcgen new orders"
+        emit(documents.list_document(found), output.services(found), hint, json=json)
+
+
+def _list_outdated(*, json: bool) -> None:
+    from svcgen.commands.list import outdated
+    from svcgen.workspace import survey
+
+    behind = outdated(*survey(Path.cwd()))
+    problems = output_updates.errors(behind)
+    emit(documents.outdated_document(behind), output_updates.outdated(behind), problems, json=json)
+    output_updates.exit_with(found=any(not service.error for service in behind), results=behind)
+
+
+def questions(template: TemplateSource = "", ref: Ref = "", json: Json = False) -> None:
+    """List the questions of a template, with their choices and defaults."""
+    from svcgen.commands.questions import list_questions
+
+    found = list_questions(template, ref)
+    emit(documents.questions_document(found), output.questions(found), json=json)
+
+
+def demo(engine: Engine = None, port: Port = None, json: Json = False) -> None:
+    """Create services, start them and send requests; stop and remove all on Ctrl-C.
+
+    There is one service for each language whose tools are installed.
+    """
+    import threading
+
+    from svcgen.commands.demo import demonstrate, stays
+
+    with demonstrate(engine, port, report_progress) as shown:
+        emit(documents.demo_document(shown), output.demo(shown), json=json)
+        if stays() and not json:
+            with contextlib.suppress(KeyboardInterrupt):
+                typer.echo("\nPress Ctrl-C to stop.", err=True)
+                threading.Event().wait()
