@@ -125,7 +125,7 @@ def missing(stack: str, environment: Mapping[str, str]) -> str:
 @cache
 def _find(stack: str, program: Program, path: str) -> Path:
     older = ""
-    places = [Path(one) for one in path.split(os.pathsep) if one]
+    places = [Path(entry) for entry in path.split(os.pathsep) if entry]
     for found in _executables(program, places):
         version = _version(found, program.ask) if program.least else ()
         if version >= program.least:

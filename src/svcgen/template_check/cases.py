@@ -65,7 +65,7 @@ def calls_nobody(answers: Mapping[str, Any]) -> bool:
 
 
 def free_texts(template: SourceTree, given: Mapping[str, Any]) -> list[str]:
-    """Return the questions that accept any text, apart from their validators."""
+    """Return the questions that accept any text, missing from their validators."""
     return [
         name
         for name, question in template.asked.items()
@@ -116,23 +116,23 @@ def covering(sizes: Sequence[int]) -> list[tuple[int, ...]]:
     choice that adds the most missing pairs. The same sizes give the same combinations.
     """
     questions = [[(at, choice) for choice in range(size)] for at, size in enumerate(sizes)]
-    apart = {
+    missing = {
         pair
-        for one, other in itertools.combinations(questions, 2)
-        for pair in itertools.product(one, other)
+        for left, right in itertools.combinations(questions, 2)
+        for pair in itertools.product(left, right)
     }
     found = []
-    while apart:
-        row = dict(min(apart))
+    while missing:
+        row = dict(min(missing))
         for question in questions:
             if question[0][0] not in row:
-                best = max(question, key=lambda choice: _gain(choice, row, apart))
+                best = max(question, key=lambda choice: _gain(choice, row, missing))
                 row[best[0]] = best[1]
-        apart -= set(itertools.combinations(sorted(row.items()), 2))
+        missing -= set(itertools.combinations(sorted(row.items()), 2))
         found.append(tuple(choice for _at, choice in sorted(row.items())))
     return found
 
 
-def _gain(choice: Choice, row: Mapping[int, int], apart: set[tuple[Choice, Choice]]) -> int:
+def _gain(choice: Choice, row: Mapping[int, int], missing: set[tuple[Choice, Choice]]) -> int:
     pairs = (sorted((choice, other)) for other in row.items())
-    return sum((one, other) in apart for one, other in pairs)
+    return sum((left, right) in missing for left, right in pairs)

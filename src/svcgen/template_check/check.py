@@ -90,12 +90,12 @@ def _faults(template: SourceTree, attempts: list[Attempt]) -> Iterator[TemplateF
 def _over_all(template: SourceTree, attempts: list[Attempt]) -> Iterator[TemplateFault]:
     """Apply the rules for the paths that all answers together write."""
     paths, sources, patterns = (
-        set().union(*(getattr(one, name) for one in attempts))
+        set().union(*(getattr(each, name) for each in attempts))
         for name in ("paths", "sources", "patterns")
     )
-    if all(one.sources for one in attempts):
+    if all(each.sources for each in attempts):
         yield from layers_used(template, sources)
-    if all(one.paths for one in attempts):
+    if all(each.paths for each in attempts):
         yield from patterns_match(sorted(patterns), paths)
         yield from declared_fits(Version(str(template.folder), "", template.folder), paths)
 
@@ -108,8 +108,8 @@ def _tried(trial: Trial, every: list[dict[str, Any]], progress: Progress) -> Ite
             progress(done, len(every))
         return
     with ProcessPoolExecutor(workers) as pool:
-        for done, one in enumerate(pool.map(partial(attempt, trial), every), start=1):
-            yield one
+        for done, outcome in enumerate(pool.map(partial(attempt, trial), every), start=1):
+            yield outcome
             progress(done, len(every))
 
 

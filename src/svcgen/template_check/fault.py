@@ -25,7 +25,7 @@ class TemplateFault:
 
 
 @dataclass(frozen=True)
-class Written:
+class RenderedService:
     """A rendered service, and which path of the template wrote which of its paths."""
 
     folder: Path

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from svcgen.template_check.fault import TemplateFault, Written
+from svcgen.template_check.fault import RenderedService, TemplateFault
 from svcgen.template_check.output_rules import parse
 
 _WHEN = "when an answer has quotes, braces and 👋: write {{ … | to_json(ensure_ascii=false) }}"
@@ -14,7 +14,9 @@ _WHEN = "when an answer has quotes, braces and 👋: write {{ … | to_json(ensu
 Texts = Mapping[str, str]  # sample answer -> the hostile answer that replaces it
 
 
-def text_stays(sampled: Written, hostile: Written, texts: Texts) -> Iterator[TemplateFault]:
+def text_stays(
+    sampled: RenderedService, hostile: RenderedService, texts: Texts
+) -> Iterator[TemplateFault]:
     """Find data and Python in which the hostile text does not replace the sample exactly.
 
     Other files are only checked by the rules for all files: a comment in a shell script may have

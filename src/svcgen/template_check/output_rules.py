@@ -12,7 +12,7 @@ from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.service import ANSWERS_FILE
-from svcgen.template_check.fault import TemplateFault, Written
+from svcgen.template_check.fault import RenderedService, TemplateFault
 from svcgen.yaml_files import parse_documents
 
 # Templates of programs other than Copier: their braces are not Copier's.
@@ -26,17 +26,17 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.I)
 Rule = Callable[[str, str], str]  # the service's path and its text -> the problem, or ""
 
 
-def file_faults(written: Written) -> Iterator[TemplateFault]:
+def file_faults(service: RenderedService) -> Iterator[TemplateFault]:
     """Apply each rule for single files to all files of a service."""
-    for name, path in written.files.items():
+    for name, path in service.files.items():
         if reason := windows_refuses(name):
-            yield TemplateFault(written.source(name), "windows-name", reason)
+            yield TemplateFault(service.source(name), "windows-name", reason)
         text = _text(path)
         if text is None:
             continue
         for rule, look in FILE_RULES.items():
             if problem := look(name, text):
-                yield TemplateFault(written.source(name), rule, problem)
+                yield TemplateFault(service.source(name), rule, problem)
 
 
 def parses(path: str, text: str) -> str:
@@ -48,26 +48,26 @@ def parses(path: str, text: str) -> str:
     return ""
 
 
-def rendered(written: Written) -> Iterator[TemplateFault]:
+def rendered(service: RenderedService) -> Iterator[TemplateFault]:
     """Find remains of the template's language, and undefined values in the output."""
-    for name, path in written.files.items():
+    for name, path in service.files.items():
         text = _text(path)
         if text is None or is_helm(name) or name.endswith(_OWN_BRACES):
             continue
-        left = _left_over(written, name)
+        left = _left_over(service, name)
         for number, line in enumerate(text.splitlines(), start=1):
             if found := left.search(line):
                 problem = f"line {number} still has {found[0].strip()}"
-                yield TemplateFault(written.source(name), "rendered", problem)
+                yield TemplateFault(service.source(name), "rendered", problem)
                 break
 
 
-def _left_over(written: Written, name: str) -> re.Pattern[str]:
+def _left_over(service: RenderedService, name: str) -> re.Pattern[str]:
     """Return the pattern of remains: braces, or in files with intended braces, names of questions.
 
     A copied file may be Go or TypeScript, where two braces are common.
     """
-    template, source = written.template, written.source(name)
+    template, source = service.template, service.source(name)
     text = _text(template.folder / source)
     if text is None or not source.endswith(template.suffix) or _MEANT.search(text):
         words = "|".join(map(re.escape, sorted(template.questions))) or "(?!)"
@@ -93,7 +93,7 @@ def windows_refuses(path: str) -> str:
 FILE_RULES: dict[str, Rule] = {"parses": parses, "newline": newline}
 
 
-def same_bytes(once: Written, again: Written) -> Iterator[TemplateFault]:
+def same_bytes(once: RenderedService, again: RenderedService) -> Iterator[TemplateFault]:
     """Find files that differ when rendered again: an update compares two renders."""
     first, second = once.files, again.files
     for name in sorted(first.keys() | second.keys()):
@@ -102,45 +102,45 @@ def same_bytes(once: Written, again: Written) -> Iterator[TemplateFault]:
         yield TemplateFault(once.source(name), "again", "is another file when it is rendered again")
 
 
-def executable_bits(written: Written) -> Iterator[TemplateFault]:
+def executable_bits(service: RenderedService) -> Iterator[TemplateFault]:
     """Find executable bits that the service lost or got, and scripts that are not executable."""
-    for name, path in written.files.items():
+    for name, path in service.files.items():
         if path.is_symlink():
             continue
-        source = written.template.folder / written.source(name)
+        source = service.template.folder / service.source(name)
         if not source.exists():
             continue
         if _runs(source) != _runs(path):
             state = "lost" if _runs(source) else "got"
-            yield TemplateFault(written.source(name), "executable", f"{state} its executable bit")
+            yield TemplateFault(service.source(name), "executable", f"{state} its executable bit")
         elif not _runs(path) and path.read_bytes().startswith(b"#!/"):
             yield TemplateFault(
-                written.source(name), "executable", "begins with #! and cannot be run"
+                service.source(name), "executable", "begins with #! and cannot be run"
             )
 
 
-def one_case(written: Written) -> Iterator[TemplateFault]:
+def one_case(service: RenderedService) -> Iterator[TemplateFault]:
     """Find paths that differ only by case: on Windows and macOS they are one file."""
     seen: dict[str, str] = {}
-    for name in written.files:
+    for name in service.files:
         other = seen.setdefault(name.lower(), name)
         if other != name:
             problem = f"is the same file as {other} on Windows and macOS"
-            yield TemplateFault(written.source(name), "windows-name", problem)
+            yield TemplateFault(service.source(name), "windows-name", problem)
 
 
-def answers_file(written: Written) -> Iterator[TemplateFault]:
+def answers_file(service: RenderedService) -> Iterator[TemplateFault]:
     """Find services without an answers file: they cannot be updated."""
-    if ANSWERS_FILE not in written.files:
+    if ANSWERS_FILE not in service.files:
         yield TemplateFault(
-            f"{written.template.root}/{{{{_copier_conf.answers_file}}}}{written.template.suffix}",
+            f"{service.template.root}/{{{{_copier_conf.answers_file}}}}{service.template.suffix}",
             "answers-file",
             "is missing: without it no service can be updated."
             " Its text: {{ _copier_answers|to_nice_yaml -}}",
         )
 
 
-SERVICE_RULES: tuple[Callable[[Written], Iterator[TemplateFault]], ...] = (
+SERVICE_RULES: tuple[Callable[[RenderedService], Iterator[TemplateFault]], ...] = (
     file_faults,
     rendered,
     executable_bits,

@@ -66,7 +66,7 @@ def layers_used(template: SourceTree, written: Iterable[str]) -> Iterator[Templa
     """Find layers that no answers choose; `written` are all paths that wrote a file."""
     paths = set(written)
     for path in template.layers.values():
-        if not any(one.startswith(f"{path}/") for one in paths):
+        if not any(name.startswith(f"{path}/") for name in paths):
             yield TemplateFault(path, "layer", "no answers choose this layer")
 
 

@@ -14,7 +14,7 @@ from svcgen.errors import SvcgenError
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.template_check import output_rules as rules
 from svcgen.template_check.cases import calls_nobody, varied
-from svcgen.template_check.fault import TemplateFault, Written, spelled
+from svcgen.template_check.fault import RenderedService, TemplateFault, spelled
 from svcgen.template_check.free_text import text_stays
 from svcgen.template_check.ownership import one_owner, read_probe
 from svcgen.template_check.source_tree import QUESTIONS, SourceTree, below
@@ -100,7 +100,9 @@ def _attempt(trial: Trial, answers: Answers, folder: Path) -> Attempt:
         first = {name: paths[0] for name, paths in writers.items()}
         try:
             service = _render(trial, trial.whole, folder / "once", answers)
-            faults += _found(trial, answers, Written(service, trial.template, first), folder)
+            faults += _found(
+                trial, answers, RenderedService(service, trial.template, first), folder
+            )
         except SvcgenError as error:
             faults.append(_unrendered(error, trial, answers))
     return Attempt(
@@ -110,21 +112,27 @@ def _attempt(trial: Trial, answers: Answers, folder: Path) -> Attempt:
     )
 
 
-def _found(trial: Trial, answers: Answers, once: Written, folder: Path) -> Iterator[TemplateFault]:
+def _found(
+    trial: Trial, answers: Answers, once: RenderedService, folder: Path
+) -> Iterator[TemplateFault]:
     for rule in rules.SERVICE_RULES:
         yield from rule(once)
-    yield from rules.same_bytes(once, _written(trial, folder / "again", answers, once))
+    yield from rules.same_bytes(once, _render_service(trial, folder / "again", answers, once))
     if trial.texts and calls_nobody(answers):
         texts = [{name: pair[at] for name, pair in trial.texts.items()} for at in (0, 1)]
-        sampled = _written(trial, folder / "sampled", {**answers, **texts[0]}, once)
+        sampled = _render_service(trial, folder / "sampled", {**answers, **texts[0]}, once)
         if sampled.files.keys() != once.files.keys():
             return  # a text is part of a path: the validator restricts it
-        hostile = _written(trial, folder / "hostile", {**answers, **texts[1]}, once)
+        hostile = _render_service(trial, folder / "hostile", {**answers, **texts[1]}, once)
         yield from text_stays(sampled, hostile, dict(trial.texts.values()))
 
 
-def _written(trial: Trial, folder: Path, answers: Answers, like: Written) -> Written:
-    return Written(_render(trial, trial.whole, folder, answers), trial.template, like.sources)
+def _render_service(
+    trial: Trial, folder: Path, answers: Answers, like: RenderedService
+) -> RenderedService:
+    return RenderedService(
+        _render(trial, trial.whole, folder, answers), trial.template, like.sources
+    )
 
 
 def _render(trial: Trial, version: Version, folder: Path, answers: Answers) -> Path:
