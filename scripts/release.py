@@ -1,7 +1,7 @@
-"""`make release VERSION=vX.Y.Z`: add a version of our template to the bundle that svcgen carries.
+"""`make release VERSION=vX.Y.Z`: add a version of the template to svcgen's bundle of releases.
 
-Each version is one commit with nothing but the template and its changelog, and the version before
-as parent. Author and dates are fixed, so the same release has the same bytes wherever it is cut.
+Each version is one commit with the template and its changelog, on the version before. Author and
+dates are fixed, so a release has the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from svcgen.errors import SvcgenError
+from svcgen.files import replacing
 from svcgen.git import git
 from svcgen.templates.base import Version
 from svcgen.templates.changelog import Section, read_sections
@@ -24,7 +25,7 @@ from svcgen.update.stored_answers import require_declared_answers
 
 CARRIED = (*TEMPLATE, "CHANGELOG.md")
 
-# What else would change a pack's bytes: several threads, and settings of whoever releases.
+# Several threads, and the user's git settings, would change a pack's bytes.
 _FIXED = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -35,7 +36,7 @@ _FIXED = {
 
 
 def main() -> None:
-    """Cut the release that the command line names, and say what to type next."""
+    """Make the release that the command line names, and print what to type next."""
     version = sys.argv[1] if len(sys.argv) > 1 else ""
     checkout, bundle = Path.cwd(), releases_file()
     try:
@@ -49,10 +50,10 @@ def main() -> None:
 
 
 def cut_release(checkout: Path, version: str, bundle: Path) -> None:
-    """Write a bundle aside with one more version, then rename it into place.
+    """Replace the bundle by one with one more version, in one step.
 
-    Raises SvcgenError when the version is not the next one, the changelog does not tell of it, the
-    template has changes that are not committed, or none since the newest release.
+    Raises SvcgenError when the version is not higher than the newest, when the changelog does not
+    describe it, and when the template has uncommitted changes or none since the newest release.
     """
     released = releases(bundle)
     last = newest(released)
@@ -62,24 +63,22 @@ def cut_release(checkout: Path, version: str, bundle: Path) -> None:
     if last:
         before = release_folder(bundle, released[last])
         if is_release(checkout, before):
-            raise SvcgenError(f"The template is that of {last}: there is nothing to release.")
+            raise SvcgenError(f"The template is equal to {last}: there is nothing to release.")
         require_declared_answers(Version(SOURCE, last, before), Version(SOURCE, version, checkout))
-    with TemporaryDirectory(prefix=".release-", dir=bundle.parent) as aside:
-        repository = Path(aside, "repository")
+    with TemporaryDirectory(prefix="svcgen-release-") as folder, replacing(bundle) as made:
+        repository = Path(folder, "repository")
         _begin(repository, bundle, released)
         _commit(repository, checkout, section, released.get(last, ""))
-        made = Path(aside, bundle.name)
         _fixed(repository, "bundle", "create", "--quiet", "--version=2", made, "--tags")
-        made.rename(bundle)
 
 
 def _refuse_version(version: str, last: str) -> None:
     if not RELEASE.fullmatch(version):
         raise SvcgenError(
-            f'"{version}" is no version.', "Type: make release VERSION=vX.Y.Z, as in v1.0.0"
+            f'"{version}" is not a version.', "Type: make release VERSION=vX.Y.Z, as in v1.0.0"
         )
     if last and compare(version, last) <= 0:
-        raise SvcgenError(f"{version} does not lie after {last}, the newest release.")
+        raise SvcgenError(f"{version} is not higher than {last}, the newest release.")
 
 
 def _section(checkout: Path, version: str) -> Section:
@@ -91,7 +90,7 @@ def _section(checkout: Path, version: str) -> Section:
     except ValueError:
         pass
     raise SvcgenError(
-        f"CHANGELOG.md does not tell what {version} changes in a service.",
+        f"CHANGELOG.md does not say what {version} changes in a service.",
         f'Write a section "## {version} - YEAR-MONTH-DAY" with a part "### Template".',
     )
 
@@ -114,7 +113,7 @@ def _begin(repository: Path, bundle: Path, released: dict[str, str]) -> None:
 
 
 def _commit(repository: Path, checkout: Path, section: Section, parent: str) -> None:
-    """Commit the template as it stands in the checkout's own commit, and tag it."""
+    """Commit the template of the checkout's commit, and tag it."""
     objects = git("rev-parse", "--path-format=absolute", "--git-path", "objects", within=checkout)
     variables = {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects,
@@ -126,15 +125,15 @@ def _commit(repository: Path, checkout: Path, section: Section, parent: str) -> 
     work = f"--work-tree={files}"
     words = ("checkout", "--quiet", head, "--", *CARRIED)
     _fixed(repository, work, *words, within=files, variables=variables)
-    # Added as files, so that no pack of this one machine is copied from: its deltas are its own.
+    # Added as files: deltas copied from a pack of this machine would differ on another.
     _fixed(repository, work, "add", "--all", "--force", ".", within=files)
     tree = _fixed(repository, "write-tree")
     made = ("commit-tree", "-m", f"Template {section.version}", *(["-p", parent] if parent else []))
-    commit = _fixed(repository, *made, tree, variables=_somebody(section))
+    commit = _fixed(repository, *made, tree, variables=_author(section))
     _fixed(repository, "update-ref", f"refs/tags/{section.version}", commit)
 
 
-def _somebody(section: Section) -> dict[str, str]:
+def _author(section: Section) -> dict[str, str]:
     moment = f"{section.date}T00:00:00+0000"
     return {
         f"GIT_{role}_{what}": value

@@ -44,7 +44,7 @@ def test_what_path_has_is_taken(tmp_path: Path, stack: str, programs: dict[str, 
     [
         ("go", {}, "A go service needs `go` 1.26 or newer, and there is none on PATH.", "go.dev"),
         ("go", {"go": "go version go1.9.7 linux/amd64"}, "1.9.7", "go.dev"),
-        ("go", {"go": "what?"}, "is of no known version", "go.dev"),
+        ("go", {"go": "what?"}, "is of unknown version", "go.dev"),
         ("typescript", {"node": "v24.1.0"}, "needs `npm`, and there is none", "nodejs.org"),
         ("typescript", {"node": "v20.9.0"}, "`node` 24 or newer; ", "svcgen[local]"),
         ("java", {"javac": "javac 17.0.15"}, "javac is 17.0.15", "JAVA_HOME"),

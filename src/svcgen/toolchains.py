@@ -1,19 +1,19 @@
-"""The programs that a service's own make needs: where they are here, or how to get them."""
+"""The programs that a service's Makefile needs: where they are, or how to install them."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
+from svcgen.files import move_into_place, staged
 
 
 def _nowhere() -> Iterator[Path]:
@@ -22,7 +22,7 @@ def _nowhere() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Program:
-    """A program that a stack needs: its least version, and where it may be when not on PATH."""
+    """A program that a stack needs: its minimum version, and where it may be when not on PATH."""
 
     name: str
     advice: str
@@ -32,17 +32,17 @@ class Program:
 
 
 def _jdks() -> Iterator[Path]:
-    """Name JAVA_HOME and where Linux distributions put JDKs, the newest first."""
+    """Yield JAVA_HOME and where Linux distributions put JDKs, the newest first."""
     if home := os.environ.get("JAVA_HOME"):
         yield Path(home, "bin")
     yield from sorted(Path("/usr/lib/jvm").glob("*/bin"), reverse=True)
 
 
 def _node_wheel() -> Iterator[Path]:
-    """Name a folder with the Node of the PyPI wheel, when it is installed.
+    """Yield a folder with the Node of the PyPI wheel, when it is installed.
 
-    The wheel's own `bin/npm` is a copy that does not find its library, so links are made to what
-    works, beside no one else's files: in this user's cache.
+    The wheel's `bin/npm` is a copy that does not find its library, so svcgen links to the working
+    programs from a folder in the user's cache.
     """
     from importlib.util import find_spec
 
@@ -57,19 +57,18 @@ def _node_wheel() -> Iterator[Path]:
 
 
 def _linked(programs: Mapping[str, Path]) -> Path:
-    """Return a folder with links to programs; it appears whole, whoever else makes it now."""
+    """Return a folder with links to programs; several processes may make it at once."""
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = re.sub(r"\W+", "-", str(programs["node"])).strip("-")
     folder = cache_home / "svcgen" / name
     if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=folder.parent))
-        for link, program in programs.items():
-            (aside / link).symlink_to(program)
-        try:
-            aside.rename(folder)
-        except OSError:  # another svcgen was faster
-            shutil.rmtree(aside)
+        with staged(folder.parent) as staging:
+            made = staging / folder.name
+            made.mkdir()
+            for link, program in programs.items():
+                (made / link).symlink_to(program)
+            with suppress(OSError):  # another process was faster
+                move_into_place(made, folder)
     return folder
 
 
@@ -94,15 +93,14 @@ NEEDED: Mapping[str, tuple[Program, ...]] = {
         Program("npm", "It comes with Node: https://nodejs.org."),
     ),
 }
-"""By stack. Python's only need is the `python3` that svcgen itself runs on."""
+"""By stack. Python needs only the `python3` that svcgen itself runs on."""
 
 
 def surroundings(stack: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which the make of a stack's services finds its programs.
+    """Return an environment in which `make` in a stack's services finds its programs.
 
-    Nothing changes where PATH has them already; other programs than those of PATH come first in it,
-    a JDK also as JAVA_HOME. Raises SvcgenError that names the program that is missing or too old,
-    and how to get it.
+    Programs that are not on PATH are put first in it; a JDK also becomes JAVA_HOME. Raises
+    SvcgenError with the program that is missing or too old, and how to install it.
     """
     path = environment.get("PATH", os.defpath)
     made = dict(environment)
@@ -116,7 +114,7 @@ def surroundings(stack: str, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def missing(stack: str, environment: Mapping[str, str]) -> str:
-    """Say what a stack lacks in an environment, and how to get it; empty when it lacks nothing."""
+    """Return what a stack lacks in an environment, and how to install it; empty when nothing."""
     try:
         surroundings(stack, environment)
     except SvcgenError as error:
@@ -127,12 +125,12 @@ def missing(stack: str, environment: Mapping[str, str]) -> str:
 @cache
 def _find(stack: str, program: Program, path: str) -> Path:
     older = ""
-    places = [Path(one) for one in path.split(os.pathsep) if one]
+    places = [Path(entry) for entry in path.split(os.pathsep) if entry]
     for found in _executables(program, places):
         version = _version(found, program.ask) if program.least else ()
         if version >= program.least:
             return found
-        older = older or f"; {found} is {'.'.join(map(str, version)) or 'of no known version'}"
+        older = older or f"; {found} is {'.'.join(map(str, version)) or 'of unknown version'}"
     wanted = ".".join(map(str, program.least))
     what = f"`{program.name}` {wanted} or newer" if wanted else f"`{program.name}`"
     is_missing = older or ", and there is none on PATH"
@@ -140,7 +138,7 @@ def _find(stack: str, program: Program, path: str) -> Path:
 
 
 def _executables(program: Program, places: Iterable[Path]) -> Iterator[Path]:
-    """Name the files of this name that can be run; what is elsewhere is only asked for then."""
+    """Yield the executables of this name, those on PATH before those elsewhere."""
     for place in chain(places, program.elsewhere()):
         path = place / program.name
         if path.is_file() and os.access(path, os.X_OK):
@@ -148,7 +146,7 @@ def _executables(program: Program, places: Iterable[Path]) -> Iterator[Path]:
 
 
 def _version(program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the first number with dots that a program says of itself; empty when it says none."""
+    """Return the version in a program's output; empty when there is none."""
     try:
         done = subprocess.run(
             [program, *ask], capture_output=True, text=True, timeout=30, check=False

@@ -14,7 +14,7 @@ from svcgen.settings import SETTINGS_FILE, Settings, read_settings
 STATE_FOLDER = ".svcgen"
 COMPOSE_MARK = "# Written by `svcgen compose`"
 LEVELS = 3
-PASSED_OVER = frozenset({"node_modules", "target", "vendor", "dist", "build", "gateway"})
+SKIPPED = frozenset({"node_modules", "target", "vendor", "dist", "build", "gateway"})
 
 
 # A service's folder, and why its answers cannot be read.
@@ -31,11 +31,11 @@ class Workspace:
 
     @property
     def state(self) -> Path:
-        """Run state and logs live here; git ignores it."""
+        """The folder of run state and logs; git ignores it."""
         return self.root / STATE_FOLDER
 
     def service(self, name: str) -> Service:
-        """Return the service of this name; SvcgenError names the nearest one when there is none."""
+        """Return the service of this name; without one, SvcgenError has the nearest name."""
         for service in self.services:
             if service.name == name:
                 return service
@@ -56,7 +56,7 @@ def open_workspace(start: Path) -> Workspace:
 
 
 def survey(start: Path) -> tuple[Workspace, tuple[Unreadable, ...]]:
-    """Open a workspace, and keep what is wrong with single services apart: the rest can go on.
+    """Open a workspace; return separately the services that cannot be read.
 
     Raises SvcgenError when `svcgen.yaml` cannot be read.
     """
@@ -91,7 +91,11 @@ def require_services(workspace: Workspace) -> None:
 
 
 def find_root(start: Path) -> Path:
-    """Return the nearest folder at or above `start` that was a workspace before, else `start`."""
+    """Return the nearest workspace at or above `start`; without one, `start`.
+
+    A workspace has a svcgen.yaml, a `.svcgen/` or a compose.yaml of `svcgen compose`. From within a
+    service, the default is its parent.
+    """
     for folder in (start, *start.parents):
         if _is_root(folder):
             return folder
@@ -99,7 +103,7 @@ def find_root(start: Path) -> Path:
 
 
 def state_folder(root: Path) -> Path:
-    """Make `.svcgen/`, which git is told to ignore, and return it."""
+    """Make `.svcgen/`, which git ignores, and return it."""
     state = root / STATE_FOLDER
     state.mkdir(mode=0o700, exist_ok=True)
     ignore = state / ".gitignore"
@@ -130,9 +134,9 @@ def _listed(root: Path, names: Iterable[str]) -> list[Path]:
 
 
 def _found(root: Path, levels: int) -> Iterator[Path]:
-    """Walk down, not into services, dot folders and folders that hold what tools made."""
+    """Yield services below a folder, but not below services, dot folders and tools' output."""
     for entry in _folders(root):
-        if entry.name.startswith(".") or entry.name in PASSED_OVER:
+        if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
         folder = Path(entry.path)
         if is_service(folder):
@@ -142,7 +146,7 @@ def _found(root: Path, levels: int) -> Iterator[Path]:
 
 
 def _folders(root: Path) -> list[os.DirEntry[str]]:
-    """List the folders in a folder; none in one that is not there yet or that is closed to us."""
+    """Return the folders in a folder; none when it is missing or cannot be read."""
     try:
         with os.scandir(root) as entries:
             return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]

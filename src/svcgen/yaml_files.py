@@ -12,7 +12,7 @@ from svcgen.errors import SvcgenError
 def read_yaml(path: Path) -> Any:
     """Read one YAML document; an empty file is None.
 
-    Raises SvcgenError that names file and line when the text is not YAML, and when there is none.
+    Raises SvcgenError with file and line when the text is not YAML, and for a missing file.
     """
     import yaml
 
@@ -25,14 +25,14 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_documents(path: Path) -> list[Any]:
-    """Read all YAML documents of a file; `!include PATTERN` is a list of those of the files named.
+    """Read all YAML documents of a file; `!include PATTERN` is a list of those of other files.
 
     Patterns are relative to the file's folder, as in Copier's copier.yml. Raises SvcgenError when
     one of the files is not YAML.
     """
     import yaml
 
-    class Loader(_loader()):  # type: ignore[misc] # a parser of PyYAML's, in C or not
+    class Loader(_loader()):  # type: ignore[misc] # a class chosen at run time
         def include(self, node: Any) -> list[Any]:
             files = sorted(path.parent.glob(str(self.construct_scalar(node))))
             return [document for file in files for document in read_documents(file)]
@@ -45,7 +45,7 @@ def read_documents(path: Path) -> list[Any]:
 
 
 def as_yaml(values: dict[str, Any], *, sort: bool = True) -> str:
-    """Write a mapping as YAML in block style; text that would read as something else is quoted."""
+    """Return a mapping as YAML in block style; text that YAML reads as another type is quoted."""
     import yaml
 
     return str(yaml.safe_dump(values, allow_unicode=True, sort_keys=sort))
@@ -53,21 +53,21 @@ def as_yaml(values: dict[str, Any], *, sort: bool = True) -> str:
 
 @cache
 def _loader() -> Any:
-    """Return PyYAML's parser, in C where it has it (ten times as fast), told to refuse double keys.
+    """Return PyYAML's parser, in C where available (ten times as fast), that refuses double keys.
 
-    YAML 1.2, section 3.2.1.1, wants keys to be unique; PyYAML would keep the last one in silence,
-    and with it lose a route.
+    Keys are unique in YAML 1.2, section 3.2.1.1; PyYAML would silently keep the last one, and lose
+    a route.
     """
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    class Loader(base):  # type: ignore[misc] # whichever of the two there is
+    class Loader(base):  # type: ignore[misc] # a class chosen at run time
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            written = [key.value for key, _value in node.value if isinstance(key.value, str)]
-            for key in {key for key in written if written.count(key) > 1} - {"<<"}:
+            keys = [key.value for key, _value in node.value if isinstance(key.value, str)]
+            for key in {key for key in keys if keys.count(key) > 1} - {"<<"}:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'the key "{key}" is there twice', node.start_mark
+                    None, None, f'the key "{key}" exists twice', node.start_mark
                 )
             return super().construct_mapping(node, deep)
 
@@ -75,9 +75,9 @@ def _loader() -> Any:
 
 
 def parse_documents(text: str) -> list[Any]:
-    """Read all YAML documents of a text; what has a tag of its own is read as if it had none.
+    """Read all YAML documents of a text, ignoring tags.
 
-    Raises SvcgenError that names the line when the text is not YAML, or has a key twice.
+    Raises SvcgenError with the line when the text is not YAML, or has a key twice.
     """
     import yaml
 
@@ -89,10 +89,10 @@ def parse_documents(text: str) -> list[Any]:
 
 @cache
 def _tolerant_loader() -> Any:
-    """Return the same parser for files of other programs, whose tags (`!Ref`) it does not know."""
+    """Return the parser for files of other programs, which ignores their tags (`!Ref`)."""
     import yaml
 
-    class Loader(_loader()):  # type: ignore[misc] # whichever of the two there is
+    class Loader(_loader()):  # type: ignore[misc] # a class chosen at run time
         pass
 
     def untagged(loader: Any, _suffix: str, node: Any) -> Any:

@@ -106,7 +106,7 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
         ("", "must be a map"),
         ("a: 2024-99-99", "cannot be read"),
         ("a: [", "cannot be read"),
-        ("routes: {a: 1}\nroutes: {b: 2}", 'the key "routes" is there twice'),
+        ("routes: {a: 1}\nroutes: {b: 2}", 'the key "routes" exists twice'),
     ],
 )
 def test_a_fault_is_named(tmp_path: Path, content: object, message: str) -> None:

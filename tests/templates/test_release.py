@@ -99,16 +99,16 @@ def nothing(_clone: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "before", "problem"),
     [
-        ("", nothing, "no version"),
-        ("1.1.0", nothing, "no version"),
-        ("v1.1", nothing, "no version"),
-        ("v1.1.0-rc1", nothing, "no version"),
-        ("v01.1.0", nothing, "no version"),
-        ("v1.0.0", nothing, "does not lie after v1.0.0"),
-        ("v0.9.0", nothing, "does not lie after v1.0.0"),
-        ("v1.3.0", nothing, "does not tell what v1.3.0 changes"),
-        ("v1.2.0", without_entry, "does not tell what v1.2.0 changes"),
-        ("v1.1.0", without_date, "does not tell what v1.1.0 changes"),
+        ("", nothing, "is not a version"),
+        ("1.1.0", nothing, "is not a version"),
+        ("v1.1", nothing, "is not a version"),
+        ("v1.1.0-rc1", nothing, "is not a version"),
+        ("v01.1.0", nothing, "is not a version"),
+        ("v1.0.0", nothing, "is not higher than v1.0.0"),
+        ("v0.9.0", nothing, "is not higher than v1.0.0"),
+        ("v1.3.0", nothing, "does not say what v1.3.0 changes"),
+        ("v1.2.0", without_entry, "does not say what v1.2.0 changes"),
+        ("v1.1.0", without_date, "does not say what v1.1.0 changes"),
         ("v1.1.0", edit_template, "not committed:\n M copier.yml"),
         ("v1.1.0", new_file, "not committed:\n?? template/new"),
         ("v1.1.0", as_it_was, "nothing to release"),
@@ -124,7 +124,7 @@ def test_what_is_not_ready_is_refused(
     with pytest.raises(SvcgenError, match=problem.replace("?", r"\?")):
         cut_release(clone, version, bundle)
     assert digest(bundle) == was
-    assert not list(clone.parent.glob(".release-*"))
+    assert not list(clone.parent.glob(".svcgen-new-*"))
 
 
 def test_it_says_what_to_type_next(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,4 +136,4 @@ def test_it_says_what_to_type_next(clone: Path, monkeypatch: pytest.MonkeyPatch)
     assert "git tag v1.1.0" in done.stdout
     again = subprocess.run([*command, "v1.1.0"], cwd=clone, capture_output=True, text=True)
     assert again.returncode == 1
-    assert again.stderr.startswith("Error: v1.1.0 does not lie after v1.1.0")
+    assert again.stderr.startswith("Error: v1.1.0 is not higher than v1.1.0")

@@ -146,7 +146,7 @@ def no_yaml(template: Path) -> str:
         (lambda _template: "git+http://127.0.0.1:1/t.git", "cannot be fetched: fatal:"),
         (no_copier_yml, "has no copier.yml"),
         (submodules, "git submodules"),
-        (no_service, "writes no service"),
+        (no_service, "does not write a service"),
         (broken, "'nobody_knows' is undefined"),
         (no_yaml, "cannot be read"),
     ],

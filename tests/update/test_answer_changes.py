@@ -260,7 +260,7 @@ def test_answers_that_are_fine_are_rendered(tmp_path: Path) -> None:
         (lambda _text: "- orders\n", "holds no answers"),
         (lambda _text: "", "holds no answers"),
         (lambda text: text.replace("name: orders", ""), "has no answer 'name'"),
-        (lambda text: text + "name: other\n", 'the key "name" is there twice'),
+        (lambda text: text + "name: other\n", 'the key "name" exists twice'),
     ],
 )
 def test_answers_that_do_not_parse_are_told_apart(

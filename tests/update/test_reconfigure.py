@@ -143,7 +143,7 @@ REFUSED = [
     (["x=1"], "no question `x`", "There are: name, stack, database, motto."),
     (["database=postgresql"], "does not accept 'postgresql' as `database`", "database=postgres"),
     (["database=oracle"], "Accepted: none, postgres.", "svcgen reconfigure orders -d database="),
-    (["database"], '"database" is no answer', "QUESTION=ANSWER"),
+    (["database"], "'database' is not QUESTION=ANSWER", "-d database=postgres"),
 ]
 
 

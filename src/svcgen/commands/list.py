@@ -78,12 +78,12 @@ def call_graph(workspace: Workspace) -> CallGraph:
     )
 
 
-_PLAIN = "It was made from a folder without versions, so nothing can be newer."
+_NO_VERSIONS = "Its template is a folder without versions, so there are no updates."
 
 
 @dataclass(frozen=True)
 class OutdatedService:
-    """A service that is behind, with the changelog entries between; or why that is not known."""
+    """A service with an older template version and the changelog since; or why that is unknown."""
 
     name: str
     folder: str
@@ -97,9 +97,9 @@ class OutdatedService:
 def outdated(
     workspace: Workspace, unreadable: Iterable[Unreadable] = ()
 ) -> tuple[OutdatedService, ...]:
-    """Return the services that are behind and those that cannot be compared; nothing is rendered.
+    """Return the services with an older template version and those that cannot be compared.
 
-    A company's template is fetched once, however many services were made from it.
+    Each template is fetched once, however many services use it; nothing is rendered.
     """
 
     @cache
@@ -120,19 +120,19 @@ def _compared(
     about = (service.name, _below(service.folder, root), service.template, service.version)
     try:
         if not service.version:
-            return OutdatedService(*about, error=_PLAIN)
-        there = newest(service.template)
-        place = compare(service.version, there.name)
-        if place > 0:
-            open_source(service.template).obtain(service.version)  # says so when it is not there
+            return OutdatedService(*about, error=_NO_VERSIONS)
+        available = newest(service.template)
+        order = compare(service.version, available.name)
+        if order > 0:
+            open_source(service.template).obtain(service.version)  # raises when it does not exist
     except SvcgenError as error:
         return OutdatedService(*about, error=error.sentence)
-    return (
-        OutdatedService(*about, there.name, _missed(there, service.version)) if place < 0 else None
-    )
+    if order >= 0:
+        return None
+    return OutdatedService(*about, available.name, _changes(available, service.version))
 
 
-_missed = cache(entries)  # most of a fleet has one version
+_changes = cache(entries)  # most services of a fleet have one version
 
 
 def _below(folder: Path, root: Path) -> str:

@@ -1,4 +1,4 @@
-"""`svcgen new`: one service from the template."""
+"""`svcgen new`: create a service from a template."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.files import staged
+from svcgen.files import move_into_place, staged
 from svcgen.render.refusals import require_known_questions
 from svcgen.render.render import (
     check_answers,
@@ -30,7 +30,7 @@ _PLAIN = re.compile("[a-z][-a-z0-9]*")
 
 @dataclass(frozen=True)
 class NewResult:
-    """What was made: the service's folder and its files, relative to it, sorted."""
+    """The new service: its folder, and its files relative to it, sorted."""
 
     name: str
     folder: Path
@@ -40,9 +40,9 @@ class NewResult:
 
 @dataclass(frozen=True)
 class Template:
-    """Which template, ours by default, and which version of it, the newest by default.
+    """Which template, svcgen's by default, and which version of it, the newest by default.
 
-    `trusts` is asked about one that runs programs of its own, with a sentence that says so.
+    `trusts` decides about a template that runs its own programs; it gets a sentence about them.
     """
 
     source: str = ""
@@ -60,34 +60,54 @@ def new_service(
     *,
     ask: bool = False,
 ) -> NewResult:
-    """Render a service beside its place, then move it there in one step.
+    """Render a service in a staging directory, then move it into place in one step.
 
-    Raises SvcgenError, with nothing written, when the place is taken, the name is used in the
-    workspace, a question is unknown, the template is not trusted or refuses an answer.
+    Raises SvcgenError, with nothing written, when the folder or the name in the workspace already
+    exists, a question is unknown, the template is not trusted or refuses an answer.
     """
     folder = folder.absolute()
     version = open_source(template.source).obtain(template.ref)
     require_known_questions(answers, version)
     if not template.source and not _PLAIN.fullmatch(str(answers["name"])):
-        check_answers(answers, version)  # before it becomes a path; the render judges the rest
-    _refuse_taken(folder)
+        check_answers(answers, version)  # before it becomes a path; the render checks the rest
+    if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
+        raise SvcgenError(
+            f"{folder} already exists.",
+            f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
+        )
     workspace = open_workspace(folder.parent)
-    _refuse_used(str(answers["name"]), workspace)
+    for service in workspace.services:
+        if service.name == str(answers["name"]):
+            raise SvcgenError(
+                f'The name "{service.name}" is used by {service.folder}.',
+                "Each service of a workspace needs its own name: choose another one.",
+            )
     defaults = _defaults(workspace, version)
     trusted = may_run(version, template.trusts)
-    with staged(folder.parent) as place:
+    with staged(folder.parent) as staging:
         made = render_version(
-            version, place / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
+            version, staging / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
         )
-        _refuse_no_service(made, version)
-        _give_modes(made)
-        return _moved(made, folder)
+        if not is_service(made):
+            raise SvcgenError(
+                f"{version.source} does not write a service: it lacks {ANSWERS_FILE} or "
+                f"{REGISTRATION_FILE}.",
+                "svcgen's templates write both; use Copier for others: copier copy",
+            )
+        _apply_umask(made)
+        name = read_service(made).name
+        files = sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file())
+        try:
+            move_into_place(made, folder)
+        except OSError as error:
+            raise SvcgenError(f"{folder} cannot be made: {error.strerror}.") from error
+        return NewResult(name, folder, version.name, tuple(files))
 
 
 def read_answers(pairs: list[str], file: Path | None) -> dict[str, Any]:
     """Merge a file of answers with `QUESTION=ANSWER` pairs, which win.
 
-    Raises SvcgenError when a pair has no `=` or the file holds no map.
+    Raises SvcgenError when a pair has no `=` or the file is not a map.
     """
     answers = read_yaml(file) if file else {}
     if not isinstance(answers, dict):
@@ -95,21 +115,14 @@ def read_answers(pairs: list[str], file: Path | None) -> dict[str, Any]:
     for pair in pairs:
         question, sign, answer = pair.partition("=")
         if not sign:
-            raise SvcgenError(
-                f'"{pair}" is no answer.', "Write QUESTION=ANSWER, as in -d database=postgres."
-            )
+            raise SvcgenError(f"'{pair}' is not QUESTION=ANSWER; for example -d database=postgres.")
         answers[question.strip()] = answer
     return answers
 
 
-def _refuse_taken(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists() or folder.is_symlink():
-        raise SvcgenError(
-            f"{folder} is there already.",
-            f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
-        )
+def is_empty_folder(folder: Path) -> bool:
+    """Report whether a path is a folder without entries."""
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
@@ -127,40 +140,13 @@ def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
     return defaults
 
 
-def _refuse_used(name: str, workspace: Workspace) -> None:
-    for service in workspace.services:
-        if service.name == name:
-            raise SvcgenError(
-                f'The name "{name}" is used by {service.folder}.',
-                "Each service of a workspace needs a name of its own: choose another one.",
-            )
+def _apply_umask(made: Path) -> None:
+    """Set the modes by this user's umask; the cache may be another user's.
 
-
-def _refuse_no_service(made: Path, version: Version) -> None:
-    if not is_service(made):
-        raise SvcgenError(
-            f"{version.source} writes no service: it lacks {ANSWERS_FILE} or {REGISTRATION_FILE}.",
-            "A template of services writes both; use Copier itself for others: copier copy",
-        )
-
-
-def _give_modes(made: Path) -> None:
-    """Let who may read the files follow this user's umask, not that of whoever filled the cache.
-
-    Git keeps as little: a file is to be run or it is not.
+    Git keeps as little: a file is executable or it is not.
     """
     umask = os.umask(0)
     os.umask(umask)
     for path in made.rglob("*"):
         if path.is_file() and not path.is_symlink():
             path.chmod((0o777 if path.stat().st_mode & 0o100 else 0o666) & ~umask)
-
-
-def _moved(made: Path, folder: Path) -> NewResult:
-    service = read_service(made)
-    files = sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file())
-    try:
-        os.rename(made, folder)  # noqa: PTH104 (over an empty folder, or not at all)
-    except OSError as error:
-        raise SvcgenError(f"{folder} cannot be made: {error.strerror}.") from error
-    return NewResult(service.name, folder, service.version, tuple(files))

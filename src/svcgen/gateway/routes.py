@@ -80,8 +80,8 @@ def matching(table: Sequence[Route], path: str, method: str) -> Route | None:
 
 def allowed(routes: Iterable[Route]) -> tuple[str, ...]:
     """Return the methods that these routes match, for the header Allow."""
-    taken = {method for route in routes for method in route.methods or METHODS}
-    return tuple(method for method in METHODS if method in taken)
+    matched = {method for route in routes for method in route.methods or METHODS}
+    return tuple(method for method in METHODS if method in matched)
 
 
 @dataclass(frozen=True)

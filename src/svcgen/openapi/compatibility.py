@@ -83,13 +83,13 @@ class Compatibility:
         return found
 
     def _values_and_limits(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
-        written, accepted = values_of(writer), values_of(reader)
-        if written is None and accepted is not None:
-            yield "", self._changed("enum", written, accepted)
-        for value in written or ():
+        produced, accepted = values_of(writer), values_of(reader)
+        if produced is None and accepted is not None:
+            yield "", self._changed("enum", produced, accepted)
+        for value in produced or ():
             if accepted is not None and value not in accepted:
                 yield "", self._not_accepted(json.dumps(value, ensure_ascii=False))
-        if written is not None:
+        if produced is not None:
             return
         for key in (*_AT_LEAST, *_AT_MOST, *_SAME):
             absent = 0 if key in _ZERO_BY_DEFAULT else None
@@ -112,25 +112,25 @@ class Compatibility:
 
     def _properties(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
         """Compare members by name; one that the newer document does not name is gone."""
-        written, accepted = mapped(writer, "properties"), mapped(reader, "properties")
+        produced, accepted = mapped(writer, "properties"), mapped(reader, "properties")
         reported = _required_names(reader) - _required_names(writer)
         newer = reader if self.request else writer
         others = newer.get("additionalProperties") or False
-        for name in written if self.request else accepted:
-            if name in written and name in accepted:
-                yield from _below(name, self.problems(written[name], accepted[name]))
+        for name in produced if self.request else accepted:
+            if name in produced and name in accepted:
+                yield from _below(name, self.problems(produced[name], accepted[name]))
             elif others and name not in reported:
-                pair = written.get(name, others), accepted.get(name, others)
+                pair = produced.get(name, others), accepted.get(name, others)
                 yield from _below(name, self.problems(*pair))
             elif name not in reported:
                 yield name, "is no longer accepted" if self.request else "is gone"
 
     def _additional_properties(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
         """Compare members without a name; a reader of responses ignores those it does not know."""
-        written, accepted = (one.get("additionalProperties") for one in (writer, reader))
-        if written and isinstance(accepted, dict):
-            yield from _below("*", self.problems(written, accepted))
-        elif written and accepted is False and self.request:
+        produced, accepted = (side.get("additionalProperties") for side in (writer, reader))
+        if produced and isinstance(accepted, dict):
+            yield from _below("*", self.problems(produced, accepted))
+        elif produced and accepted is False and self.request:
             yield "*", "is no longer accepted"
 
 

@@ -44,8 +44,8 @@ def _alternatives(document: Document, schema: Any, within: frozenset[int]) -> li
         found = _both(found, _alternatives(document, part, inside))
     for key in ("anyOf", "oneOf"):
         if key in schema:
-            every = (_alternatives(document, one, inside) for one in listed(schema, key))
-            found = _both(found, [one for each in every for one in each])
+            every = (_alternatives(document, part, inside) for part in listed(schema, key))
+            found = _both(found, [alternative for each in every for alternative in each])
     return found
 
 
@@ -97,15 +97,15 @@ def listed(part: Any, key: str) -> list[Any]:
 
 
 def _both(some: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [_merged(one, other) for one in some for other in others][:_LIMIT]
+    return [_merged(left, right) for left in some for right in others][:_LIMIT]
 
 
-def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = {**one, **other}
-    if "properties" in one and "properties" in other:
-        both["properties"] = {**mapped(one, "properties"), **mapped(other, "properties")}
+def _merged(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    both = {**left, **right}
+    if "properties" in left and "properties" in right:
+        both["properties"] = {**mapped(left, "properties"), **mapped(right, "properties")}
     if "required" in both:
-        both["required"] = [*listed(one, "required"), *listed(other, "required")]
+        both["required"] = [*listed(left, "required"), *listed(right, "required")]
     return both
 
 

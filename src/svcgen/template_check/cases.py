@@ -1,4 +1,4 @@
-"""Which answers a template is tried with: every choice, each with none, one and two calls."""
+"""The answers that a template is tried with: every choice, each with none, one and two calls."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ NAME = "orders"
 MOST = 500  # combinations: some minutes on two cores
 _WORDS = {"int": 1, "float": 1.5, "path": "orders", "json": "{}", "yaml": "{}"}
 CALLS: tuple[list[str], ...] = ([], ["catalog"], ["order-items", "catalog"])
-# Ends a text of YAML, JSON, TOML, Python, Jinja or a shell where it is not written with care.
+# Ends a text of YAML, JSON, TOML, Python, Jinja or a shell where the template does not quote it.
 _HOSTILE = "{{ name }} {% raw %} \"quoted\" 'single' \\ $HOME `x` <b> # : - | % 日本 👋"
-# The longest that a question takes is the one that it is tried with.
+# The check tries a question with the longest one that it accepts.
 HOSTILE = (f"{_HOSTILE}\n- x: [", _HOSTILE, _HOSTILE[:100], _HOSTILE[:30])
 
 
 def combinations(
     template: SourceTree, given: Mapping[str, Any], most: int = MOST
 ) -> list[dict[str, Any]]:
-    """List all answers to the questions that have choices; `given` answers are taken as they are.
+    """Return all answers to the questions that have choices; `given` answers stay as they are.
 
-    What a question without choices is not given, it answers by its default. Of more than `most`
-    combinations only so many are taken as hold every pair of choices.
+    Other questions get their default. Of more than `most` combinations, only as many are returned
+    as have every pair of choices.
     """
     fixed = {**_needed(template), **given}
     open_ = _open(template, given)
@@ -38,7 +38,7 @@ def combinations(
 
 
 def possible(template: SourceTree, given: Mapping[str, Any]) -> int:
-    """Count all combinations of choices."""
+    """Return the number of all combinations of choices."""
     return math.prod(map(len, _open(template, given).values()))
 
 
@@ -51,7 +51,7 @@ def _open(template: SourceTree, given: Mapping[str, Any]) -> dict[str, list[Any]
 
 
 def varied(template: SourceTree, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the answers that are the same in all combinations."""
+    """Return the answers that differ between combinations."""
     return {
         name: answer
         for name, answer in answers.items()
@@ -60,12 +60,12 @@ def varied(template: SourceTree, answers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def calls_nobody(answers: Mapping[str, Any]) -> bool:
-    """Tell whether these answers are the first of those that differ by what is called."""
+    """Report whether these answers are the first of those that differ only by `calls`."""
     return not answers.get("calls")
 
 
 def free_texts(template: SourceTree, given: Mapping[str, Any]) -> list[str]:
-    """Name the questions that take any text, unless their validator says otherwise."""
+    """Return the questions that accept any text, missing from their validators."""
     return [
         name
         for name, question in template.asked.items()
@@ -77,13 +77,8 @@ def free_texts(template: SourceTree, given: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def sample(number: int) -> str:
-    """Make a text that is easy to find again in what was rendered with it."""
-    return f"Sample Text{number}"
-
-
 def _needed(template: SourceTree) -> dict[str, Any]:
-    """Answer the questions that have no default: by the placeholder, else by any word or number."""
+    """Return answers for questions without a default: the placeholder, else a word or number."""
     needed = {
         name: question.get("placeholder") or _WORDS.get(str(question.get("type", "str")), NAME)
         for name, question in template.asked.items()
@@ -98,7 +93,7 @@ def _values(name: str, question: Mapping[str, Any]) -> list[Any]:
     if question.get("type") == "bool":
         return [False, True]
     choices = question.get("choices") or ()
-    if isinstance(choices, str):  # a text that renders to choices: only the default is known
+    if isinstance(choices, str):  # choices rendered from a text: only the default is known
         return []
     pairs = choices.items() if isinstance(choices, dict) else map(_pair, choices)
     values = [value["value"] if isinstance(value, dict) else value for _label, value in pairs]
@@ -115,29 +110,29 @@ Choice = tuple[int, int]  # which question, and which of its choices
 
 
 def covering(sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    """Combine choices so that any two of different questions meet; `sizes` counts each one's.
+    """Return combinations that have every pair of choices; `sizes` are the questions' choices.
 
-    Greedy: each combination begins with a pair that has not met, and takes of every other question
-    the choice that brings most such pairs. The same sizes give the same combinations.
+    Greedy: each combination starts with a missing pair, and takes of every other question the
+    choice that adds the most missing pairs. The same sizes give the same combinations.
     """
     questions = [[(at, choice) for choice in range(size)] for at, size in enumerate(sizes)]
-    apart = {
+    missing = {
         pair
-        for one, other in itertools.combinations(questions, 2)
-        for pair in itertools.product(one, other)
+        for left, right in itertools.combinations(questions, 2)
+        for pair in itertools.product(left, right)
     }
     found = []
-    while apart:
-        row = dict(min(apart))
+    while missing:
+        row = dict(min(missing))
         for question in questions:
             if question[0][0] not in row:
-                best = max(question, key=lambda choice: _gain(choice, row, apart))
+                best = max(question, key=lambda choice: _gain(choice, row, missing))
                 row[best[0]] = best[1]
-        apart -= set(itertools.combinations(sorted(row.items()), 2))
+        missing -= set(itertools.combinations(sorted(row.items()), 2))
         found.append(tuple(choice for _at, choice in sorted(row.items())))
     return found
 
 
-def _gain(choice: Choice, row: Mapping[int, int], apart: set[tuple[Choice, Choice]]) -> int:
+def _gain(choice: Choice, row: Mapping[int, int], missing: set[tuple[Choice, Choice]]) -> int:
     pairs = (sorted((choice, other)) for other in row.items())
-    return sum((one, other) in apart for one, other in pairs)
+    return sum((left, right) in missing for left, right in pairs)

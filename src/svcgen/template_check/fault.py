@@ -1,4 +1,4 @@
-"""What a rule found, and what it looked at."""
+"""What a rule finds, and what it checks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from svcgen.template_check.source_tree import SourceTree, below
 
 @dataclass(frozen=True, order=True)
 class TemplateFault:
-    """One rule that one file does not keep.
+    """A file that breaks a rule.
 
-    `path` is the template's own where it is known, else the service's; `answers` says with which
-    answers it shows, and is empty for what is wrong whatever is answered.
+    `path` is the template's where it is known, else the service's; `answers` are those that show
+    the fault, empty when it does not depend on answers.
     """
 
     path: str
@@ -25,8 +25,8 @@ class TemplateFault:
 
 
 @dataclass(frozen=True)
-class Written:
-    """A service that was rendered, and which path of the template wrote which of its own."""
+class RenderedService:
+    """A rendered service, and which path of the template wrote which of its paths."""
 
     folder: Path
     template: SourceTree
@@ -38,12 +38,12 @@ class Written:
         return below(self.folder)
 
     def source(self, path: str) -> str:
-        """Name the template path that wrote a path, where that is known."""
+        """Return the template path that wrote a path; without one, the path itself."""
         return self.sources.get(path, path)
 
 
 def spelled(answers: Mapping[str, Any]) -> str:
-    """Write answers as one would type them: `stack=go database=none calls=[]`."""
+    """Return answers as one would type them: `stack=go database=none calls=[]`."""
     return " ".join(f"{name}={_plain(answer)}" for name, answer in answers.items())
 
 
@@ -56,7 +56,7 @@ def _plain(answer: Any) -> str:
 
 
 def merged(faults: Iterable[TemplateFault]) -> tuple[TemplateFault, ...]:
-    """Name a fault once that shows with many answers, with the first of them, sorted by path."""
+    """Return each fault once, with the first answers that show it, sorted by path."""
     first: dict[tuple[str, str, str], TemplateFault] = {}
     for fault in faults:
         first.setdefault((fault.path, fault.rule, fault.problem), fault)

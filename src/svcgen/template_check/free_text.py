@@ -1,4 +1,4 @@
-"""The rule for free text: whatever is answered stays the text that it was."""
+"""The rule for free text: any answer stays the text that it is."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from svcgen.template_check.fault import TemplateFault, Written
+from svcgen.template_check.fault import RenderedService, TemplateFault
 from svcgen.template_check.output_rules import parse
 
 _WHEN = "when an answer has quotes, braces and 👋: write {{ … | to_json(ensure_ascii=false) }}"
 
-Texts = Mapping[str, str]  # a sample answer -> the hostile one that was given in its place
+Texts = Mapping[str, str]  # sample answer -> the hostile answer that replaces it
 
 
-def text_stays(sampled: Written, hostile: Written, texts: Texts) -> Iterator[TemplateFault]:
-    """Want data and Python to hold the hostile text exactly where they held the sample.
+def text_stays(
+    sampled: RenderedService, hostile: RenderedService, texts: Texts
+) -> Iterator[TemplateFault]:
+    """Find data and Python in which the hostile text does not replace the sample exactly.
 
-    Files of other kinds are only looked at by the rules for all files: a comment in a shell script
-    may hold any text.
+    Other files are only checked by the rules for all files: a comment in a shell script may have
+    any text.
     """
     for name, path in sampled.files.items():
         if path.is_symlink() or (before := _data(name, path.read_bytes())) is None:
@@ -45,12 +47,12 @@ def _difference(name: str, before: Any, after: bytes, texts: Texts) -> str:
 def _data(name: str, content: bytes) -> Any:
     try:
         return parse(name, content.decode("utf-8"))
-    except ValueError:  # told by another rule
+    except ValueError:  # another rule reports it
         return None
 
 
 def _plain(data: Any) -> Any:
-    """Write Python's syntax tree as lists and maps; data is so already."""
+    """Return Python's syntax tree as lists and maps; data stays as it is."""
     if isinstance(data, ast.AST):
         return {type(data).__name__: {name: _plain(part) for name, part in ast.iter_fields(data)}}
     if isinstance(data, list):
@@ -59,7 +61,7 @@ def _plain(data: Any) -> Any:
 
 
 def _same(before: Any, after: Any, texts: Texts) -> bool:
-    """Compare data with the samples replaced; a text that a filter made of one may differ."""
+    """Compare data after replacing samples; a text that a filter changed may differ."""
     if isinstance(before, str) and isinstance(after, str):
         return after == _replaced(before, texts) or not any(text in before for text in texts)
     if isinstance(before, dict) and isinstance(after, dict):

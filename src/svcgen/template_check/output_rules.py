@@ -1,4 +1,4 @@
-"""The rules for what a template wrote: each looks at one rendered service, or at two of them."""
+"""The rules for rendered services; each rule checks one service, or compares two."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.service import ANSWERS_FILE
-from svcgen.template_check.fault import TemplateFault, Written
+from svcgen.template_check.fault import RenderedService, TemplateFault
 from svcgen.yaml_files import parse_documents
 
-# What a program other than Copier fills in: braces in such a file are its own.
+# Templates of programs other than Copier: their braces are not Copier's.
 _OWN_BRACES = (".mustache", ".hbs", ".j2", ".jinja", ".jinja2", ".tmpl", ".gotmpl", ".tpl")
-# `${{ … }}` is what the CI fills in.
+# `${{ … }}` is an expression of CI workflows.
 _LEFT = re.compile(r"(?<!\$)\{\{|\{%|\{#|\bUndefined\b")
 _STATEMENT = r"\{%[-+]? *(if|elif|else|endif|for|endfor|set|raw|endraw|yield|include|macro)\b"
 _MEANT = re.compile(r"\{%[-+]? *raw\b|['\"]\{[{%#]")  # how a template writes braces on purpose
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.I)
 
-Rule = Callable[[str, str], str]  # the service's path and its text -> what is wrong, or ""
+Rule = Callable[[str, str], str]  # the service's path and its text -> the problem, or ""
 
 
-def file_faults(written: Written) -> Iterator[TemplateFault]:
-    """Apply each rule for a file by itself to all files of a service."""
-    for name, path in written.files.items():
+def file_faults(service: RenderedService) -> Iterator[TemplateFault]:
+    """Apply each rule for single files to all files of a service."""
+    for name, path in service.files.items():
         if reason := windows_refuses(name):
-            yield TemplateFault(written.source(name), "windows-name", reason)
+            yield TemplateFault(service.source(name), "windows-name", reason)
         text = _text(path)
         if text is None:
             continue
         for rule, look in FILE_RULES.items():
             if problem := look(name, text):
-                yield TemplateFault(written.source(name), rule, problem)
+                yield TemplateFault(service.source(name), rule, problem)
 
 
 def parses(path: str, text: str) -> str:
-    """Say what keeps YAML, JSON, TOML or Python from being read as what the file's name says."""
+    """Return why YAML, JSON, TOML or Python cannot be parsed; empty when it can."""
     try:
         parse(path, text)
     except ValueError as error:
@@ -48,26 +48,26 @@ def parses(path: str, text: str) -> str:
     return ""
 
 
-def rendered(written: Written) -> Iterator[TemplateFault]:
-    """Find what is left of the template's own language, and what was written out undefined."""
-    for name, path in written.files.items():
+def rendered(service: RenderedService) -> Iterator[TemplateFault]:
+    """Find remains of the template's language, and undefined values in the output."""
+    for name, path in service.files.items():
         text = _text(path)
         if text is None or is_helm(name) or name.endswith(_OWN_BRACES):
             continue
-        left = _left_over(written, name)
+        left = _left_over(service, name)
         for number, line in enumerate(text.splitlines(), start=1):
             if found := left.search(line):
                 problem = f"line {number} still has {found[0].strip()}"
-                yield TemplateFault(written.source(name), "rendered", problem)
+                yield TemplateFault(service.source(name), "rendered", problem)
                 break
 
 
-def _left_over(written: Written, name: str) -> re.Pattern[str]:
-    """Any brace in what was rendered; where braces are meant, only those that name a question.
+def _left_over(service: RenderedService, name: str) -> re.Pattern[str]:
+    """Return the pattern of remains: braces, or in files with intended braces, names of questions.
 
-    A file that is copied as it is may be Go or TypeScript, where two braces are nothing special.
+    A copied file may be Go or TypeScript, where two braces are common.
     """
-    template, source = written.template, written.source(name)
+    template, source = service.template, service.source(name)
     text = _text(template.folder / source)
     if text is None or not source.endswith(template.suffix) or _MEANT.search(text):
         words = "|".join(map(re.escape, sorted(template.questions))) or "(?!)"
@@ -76,12 +76,12 @@ def _left_over(written: Written, name: str) -> re.Pattern[str]:
 
 
 def newline(_path: str, text: str) -> str:
-    """Want a newline at a text's end: else a line added later changes the one before it."""
+    """Return whether a text lacks its last newline: a line added later changes the one before."""
     return "" if not text or text.endswith("\n") else "does not end with a newline"
 
 
 def windows_refuses(path: str) -> str:
-    """Say which part of a path is a name that a checkout on Windows fails at."""
+    """Return which part of a path fails in a checkout on Windows; empty when none does."""
     for part in path.split("/"):
         if re.search(r'["<>:|?*\\]', part) or part != part.rstrip(". "):
             return f"{part} has a character that no file on Windows can have there"
@@ -93,8 +93,8 @@ def windows_refuses(path: str) -> str:
 FILE_RULES: dict[str, Rule] = {"parses": parses, "newline": newline}
 
 
-def same_bytes(once: Written, again: Written) -> Iterator[TemplateFault]:
-    """Want the same bytes for the same answers: an update compares what is rendered twice."""
+def same_bytes(once: RenderedService, again: RenderedService) -> Iterator[TemplateFault]:
+    """Find files that differ when rendered again: an update compares two renders."""
     first, second = once.files, again.files
     for name in sorted(first.keys() | second.keys()):
         if name in first and name in second and _content(first[name]) == _content(second[name]):
@@ -102,45 +102,45 @@ def same_bytes(once: Written, again: Written) -> Iterator[TemplateFault]:
         yield TemplateFault(once.source(name), "again", "is another file when it is rendered again")
 
 
-def executable_bits(written: Written) -> Iterator[TemplateFault]:
-    """Want what can be run in the template to run in the service, and every script to run."""
-    for name, path in written.files.items():
+def executable_bits(service: RenderedService) -> Iterator[TemplateFault]:
+    """Find executable bits that the service lost or got, and scripts that are not executable."""
+    for name, path in service.files.items():
         if path.is_symlink():
             continue
-        source = written.template.folder / written.source(name)
+        source = service.template.folder / service.source(name)
         if not source.exists():
             continue
         if _runs(source) != _runs(path):
             state = "lost" if _runs(source) else "got"
-            yield TemplateFault(written.source(name), "executable", f"{state} its executable bit")
+            yield TemplateFault(service.source(name), "executable", f"{state} its executable bit")
         elif not _runs(path) and path.read_bytes().startswith(b"#!/"):
             yield TemplateFault(
-                written.source(name), "executable", "begins with #! and cannot be run"
+                service.source(name), "executable", "begins with #! and cannot be run"
             )
 
 
-def one_case(written: Written) -> Iterator[TemplateFault]:
-    """Find paths that differ by capitals alone: on Windows and macOS they are one file."""
+def one_case(service: RenderedService) -> Iterator[TemplateFault]:
+    """Find paths that differ only by case: on Windows and macOS they are one file."""
     seen: dict[str, str] = {}
-    for name in written.files:
+    for name in service.files:
         other = seen.setdefault(name.lower(), name)
         if other != name:
             problem = f"is the same file as {other} on Windows and macOS"
-            yield TemplateFault(written.source(name), "windows-name", problem)
+            yield TemplateFault(service.source(name), "windows-name", problem)
 
 
-def answers_file(written: Written) -> Iterator[TemplateFault]:
-    """Want the service to remember its answers: without them there is no update."""
-    if ANSWERS_FILE not in written.files:
+def answers_file(service: RenderedService) -> Iterator[TemplateFault]:
+    """Find services without an answers file: they cannot be updated."""
+    if ANSWERS_FILE not in service.files:
         yield TemplateFault(
-            f"{written.template.root}/{{{{_copier_conf.answers_file}}}}{written.template.suffix}",
+            f"{service.template.root}/{{{{_copier_conf.answers_file}}}}{service.template.suffix}",
             "answers-file",
             "is missing: without it no service can be updated."
             " Its text: {{ _copier_answers|to_nice_yaml -}}",
         )
 
 
-SERVICE_RULES: tuple[Callable[[Written], Iterator[TemplateFault]], ...] = (
+SERVICE_RULES: tuple[Callable[[RenderedService], Iterator[TemplateFault]], ...] = (
     file_faults,
     rendered,
     executable_bits,
@@ -166,15 +166,15 @@ def _runs(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o111)
 
 
-# These have suffixes of data, and another language: Helm's templates, and JSON with comments.
+# Their suffixes are those of data, but they are Helm templates, or JSON with comments.
 _HELM = re.compile(r"(^|/)charts?(/[^/]+)?/templates/")
 _COMMENTED = re.compile(r"(^|/)\.(vscode|devcontainer)/|(^|/)tsconfig[^/]*\.json$")
 
 
 def parse(path: str, text: str) -> Any:
-    """Return what a text holds: data, Python's syntax tree, or None for other kinds of files.
+    """Return a parsed text: data, Python's syntax tree, or None for other kinds of files.
 
-    Raises ValueError with the place when the text is not what the path's suffix says.
+    Raises ValueError with the place when the text does not fit the path's suffix.
     """
     if is_helm(path) or _COMMENTED.search(path):
         return None
@@ -194,5 +194,5 @@ def parse(path: str, text: str) -> Any:
 
 
 def is_helm(path: str) -> bool:
-    """Tell whether a path is one of a chart's own templates."""
+    """Report whether a path is a template of a Helm chart."""
     return _HELM.search(path) is not None

@@ -1,4 +1,4 @@
-"""Which path of a template writes which path of a service, and which two write the same one."""
+"""The rule that each path of a service has one path of the template that writes it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _NUMBER = re.compile(r"(.*)\.svcgen-(\d+)", re.DOTALL)
 
 
 def write_probe(template: SourceTree, folder: Path) -> None:
-    """Write a template with the same names and no texts, each name with a number behind it.
+    """Write a template with the same paths and empty files, each with a number as suffix.
 
-    So no two of its paths can meet in a service, and the number tells where each came from.
+    So no two of its paths write the same one in a service, and the number identifies the source.
     """
     left_out = ("_exclude", "_skip_if_exists", "_tasks", "_migrations")
-    said = {**template.settings, **template.questions}
-    kept = {name: value for name, value in said.items() if name not in left_out}
+    configuration = {**template.settings, **template.questions}
+    kept = {name: value for name, value in configuration.items() if name not in left_out}
     (folder / template.root).mkdir(parents=True, exist_ok=True)
     text = as_yaml({**kept, "_exclude": []}, sort=False)
     (folder / QUESTIONS).write_text(text, encoding="utf-8")
@@ -33,7 +33,7 @@ def write_probe(template: SourceTree, folder: Path) -> None:
 
 
 def read_probe(template: SourceTree, service: Path) -> dict[str, list[str]]:
-    """Return, for each path of a service, the template's paths that write it."""
+    """Return the template's paths that write each path of a service."""
     paths = list(template.files)
     found: dict[str, list[str]] = defaultdict(list)
     for name in below(service):
@@ -44,7 +44,7 @@ def read_probe(template: SourceTree, service: Path) -> dict[str, list[str]]:
 
 
 def one_owner(writers: Mapping[str, list[str]]) -> Iterator[TemplateFault]:
-    """Find paths of a service that two of the template write: which one wins is chance."""
+    """Find paths of a service that two of the template write: which one wins is undefined."""
     for name, paths in sorted(writers.items()):
         if len(paths) > 1:
             others = ", ".join(paths[1:])

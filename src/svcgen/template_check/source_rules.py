@@ -1,4 +1,4 @@
-"""The rules for a template as it stands: nothing has to be rendered to see what breaks them."""
+"""The rules for a template's source, for which nothing is rendered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from svcgen.templates.base import Version
 from svcgen.templates.declaration import read_declaration
 from svcgen.templates.patterns import matcher
 
-# Names of languages and of their tools. Go is left out, which is also a verb.
+# Names of languages and of their tools, without Go, which is also a verb.
 _LANGUAGES = (
     *("python", "pip", "uvicorn", "fastapi", "golang", "npm", "java", "maven", "cargo"),
     *("django", "flask", "gradle", "kotlin", "ruby", "rust", "scala", "typescript"),
@@ -27,11 +27,11 @@ _LOCKS = (
     "poetry.lock",
     "Cargo.lock",
 )
-_SHORTEST = 3  # letters of a stack that is looked for as a word
+_SHORTEST = 3  # letters of a stack's name that the rule looks for
 
 
-def standing_faults(template: SourceTree) -> Iterator[TemplateFault]:
-    """Apply each rule for a template as it stands."""
+def source_faults(template: SourceTree) -> Iterator[TemplateFault]:
+    """Apply each rule for a template's source."""
     for rule in (windows_names, layers_declared, shared_names_no_language, locks_name_no_registry):
         yield from rule(template)
 
@@ -44,7 +44,7 @@ def windows_names(template: SourceTree) -> Iterator[TemplateFault]:
 
 
 def layers_declared(template: SourceTree) -> Iterator[TemplateFault]:
-    """Want a question for each layer's folder, which says when it is chosen, and the folder."""
+    """Find layers without a question that chooses them, and such questions without a folder."""
     for name, path in template.layers.items():
         if name not in template.questions:
             problem = f"{QUESTIONS} has no question {name}, which says when the layer is chosen"
@@ -63,15 +63,15 @@ def _is_layer(question: object) -> bool:
 
 
 def layers_used(template: SourceTree, written: Iterable[str]) -> Iterator[TemplateFault]:
-    """Find layers that no answers choose; `written` are all paths that wrote anything."""
+    """Find layers that no answers choose; `written` are all paths that wrote a file."""
     paths = set(written)
     for path in template.layers.values():
-        if not any(one.startswith(f"{path}/") for one in paths):
+        if not any(name.startswith(f"{path}/") for name in paths):
             yield TemplateFault(path, "layer", "no answers choose this layer")
 
 
 def shared_names_no_language(template: SourceTree) -> Iterator[TemplateFault]:
-    """Find languages named where all stacks share a file: it knows the contract alone."""
+    """Find names of languages in files that all stacks share: these must fit every language."""
     stacks = _choices(template)
     if not template.layers or not stacks:
         return
@@ -93,17 +93,17 @@ def _choices(template: SourceTree) -> set[str]:
 
 
 def locks_name_no_registry(template: SourceTree) -> Iterator[TemplateFault]:
-    """Find addresses in locks, which serve also those who have packages from a mirror."""
+    """Find addresses in lock files: users of a package mirror cannot reach them."""
     for path, file in template.files.items():
         if any(PurePosixPath(path).match(name) for name in lock_names(template)):
-            # npm repeats where a package asks for money.
+            # npm also records the funding pages of packages.
             text = re.sub(r'"url": ".*"', "", _text(file))
             if address := re.search(r"\w+://[^\s\"',]+", text):
                 yield TemplateFault(path, "registry", f"names {address[0]}: lock without addresses")
 
 
 def lock_names(template: SourceTree) -> tuple[str, ...]:
-    """Name the locks that everybody knows, and those that the template declares."""
+    """Return the names of well-known lock files, and those that the template declares."""
     manifests = template.own.get("manifests")
     declared = manifests.values() if isinstance(manifests, dict) else ()
     more = (str(lock) for locks in declared if isinstance(locks, list) for lock in locks)
@@ -115,7 +115,7 @@ def _text(path: Path) -> str:
 
 
 def patterns_match(patterns: Iterable[str], paths: Iterable[str]) -> Iterator[TemplateFault]:
-    """Find seeded patterns that name no path which some answers write: a typo protects nothing."""
+    """Find seeded patterns that match no path of any answers: a typo protects nothing."""
     names = sorted(set(paths))
     for pattern in dict.fromkeys(patterns):
         if not any(map(matcher([pattern.removeprefix("!")]), names)):
@@ -123,7 +123,7 @@ def patterns_match(patterns: Iterable[str], paths: Iterable[str]) -> Iterator[Te
 
 
 def declared_fits(version: Version, paths: Iterable[str]) -> Iterator[TemplateFault]:
-    """Want what a template declares to svcgen to name questions and paths that are there."""
+    """Find questions and paths that a template declares to svcgen and does not have."""
     try:
         declared = read_declaration(version)
     except SvcgenError as error:

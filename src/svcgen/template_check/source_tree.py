@@ -1,4 +1,4 @@
-"""A template as it lies in a folder, and the rules for it as it stands: nothing is rendered."""
+"""A template's files and its copier.yml, before anything is rendered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUESTIONS = "copier.yml"
 
 @dataclass(frozen=True)
 class SourceTree:
-    """A template's folder with what its copier.yml says, hidden questions included."""
+    """A template's folder with its copier.yml, hidden questions included."""
 
     folder: Path
     questions: Mapping[str, Mapping[str, Any]]
@@ -26,7 +26,7 @@ class SourceTree:
 
     @property
     def suffix(self) -> str:
-        """What the name of a file ends in whose text is rendered; empty: all texts are."""
+        """The suffix of files whose text is rendered; empty: all texts are."""
         return str(self.settings.get("_templates_suffix", ".jinja"))
 
     @property
@@ -36,21 +36,18 @@ class SourceTree:
 
     @property
     def root(self) -> str:
-        """The folder, below the template's, that holds what is rendered.
-
-        Empty: all of it, or a folder that answers choose.
-        """
+        """The subfolder that is rendered; empty: all of it, or a folder that answers choose."""
         root = str(self.settings.get("_subdirectory", "")).strip("/")
         return "" if "{" in root else root
 
     @cached_property
     def files(self) -> dict[str, Path]:
-        """What the template consists of, by path below its folder."""
+        """The files of the template, by path below its folder."""
         return below(self.folder / self.root, self.folder)
 
     @property
     def layers(self) -> dict[str, str]:
-        """The folders that fall into a service or vanish as a whole: question -> path."""
+        """The folders that become part of a service only as a whole: question -> path."""
         top = {path.removeprefix(f"{self.root}/").partition("/")[0] for path in self.files}
         found = {name: re.fullmatch(r"\{\{ *(\w+) *\}\}", name) for name in sorted(top)}
         prefix = f"{self.root}/" if self.root else ""
@@ -58,7 +55,7 @@ class SourceTree:
 
     @property
     def own(self) -> Mapping[str, Any]:
-        """What copier.yml declares for svcgen alone."""
+        """The declaration for svcgen, `_svcgen`."""
         own = self.settings.get("_svcgen") or {}
         return own if isinstance(own, Mapping) else {}
 
@@ -66,25 +63,25 @@ class SourceTree:
 def read_template(folder: Path) -> SourceTree:
     """Read the template in a folder.
 
-    Raises SvcgenError when there is none, or its copier.yml is no map of settings and questions.
+    Raises SvcgenError when there is none, or its copier.yml is not a map.
     """
     if not has_template(folder):
         raise SvcgenError(
             f"{folder} holds no template: it has no {QUESTIONS}.",
             "Go to a template's folder, or start one: svcgen template init DIR",
         )
-    said = read_configuration(folder)
-    settings = {name: value for name, value in said.items() if name.startswith("_")}
+    configuration = read_configuration(folder)
+    settings = {name: value for name, value in configuration.items() if name.startswith("_")}
     questions = {
         name: value if isinstance(value, dict) else {"default": value}
-        for name, value in said.items()
+        for name, value in configuration.items()
         if name not in settings
     }
     return SourceTree(folder, questions, settings)
 
 
 def below(folder: Path, base: Path | None = None) -> dict[str, Path]:
-    """List all files and links below a folder by POSIX path; not what git keeps for itself."""
+    """Return all files and links below a folder by POSIX path, without `.git`."""
     base = base or folder
     return {
         path.relative_to(base).as_posix(): path

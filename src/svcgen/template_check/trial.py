@@ -1,4 +1,4 @@
-"""One set of answers tried out: rendered in several ways, each held to its rules."""
+"""One set of answers: rendered several times, and checked against the rules."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from traceback import extract_tb
-from types import TracebackType
 from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.template_check import output_rules as rules
 from svcgen.template_check.cases import calls_nobody, varied
-from svcgen.template_check.fault import TemplateFault, Written, spelled
+from svcgen.template_check.fault import RenderedService, TemplateFault, spelled
 from svcgen.template_check.free_text import text_stays
 from svcgen.template_check.ownership import one_owner, read_probe
 from svcgen.template_check.source_tree import QUESTIONS, SourceTree, below
@@ -26,9 +25,9 @@ Answers = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Trial:
-    """A template ready to be tried: itself, and its names without texts.
+    """A template to try: itself (`whole`), and its paths with empty files (`names`).
 
-    `texts` are the questions that take any text, each with a sample and with a hostile answer.
+    `texts` are the questions that accept any text, each with a sample and a hostile answer.
     """
 
     template: SourceTree
@@ -40,9 +39,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of one set of answers; `refused` says why the template's validators do not take it.
+    """The outcome of one set of answers; `refused` is why the template's validators refuse it.
 
-    `paths` are the service's, `sources` the template's that wrote any, `patterns` the seeded ones.
+    `paths` are those of the service, `sources` the template paths that wrote one, `patterns` the
+    seeded ones.
     """
 
     faults: tuple[TemplateFault, ...] = ()
@@ -53,11 +53,11 @@ class Attempt:
 
 
 def attempt(trial: Trial, answers: Answers) -> Attempt:
-    """Render a template with these answers and hold what it writes to every rule."""
+    """Render a template with these answers and check the service against every rule."""
     try:
         patterns = seeded_patterns(trial.whole, answers, trusted=trial.trusted)
     except SvcgenError as error:
-        if error.problem.startswith("The answer to `"):  # a validator's word, not a broken template
+        if error.problem.startswith("The answer to `"):  # from a validator: not a fault
             return Attempt(refused=str(error))
         return Attempt((_unrendered(error, trial, answers),))
     with TemporaryDirectory(prefix="svcgen-") as folder:
@@ -65,7 +65,7 @@ def attempt(trial: Trial, answers: Answers) -> Attempt:
 
 
 def written_paths(trial: Trial, answers: Answers) -> frozenset[str]:
-    """Name the paths that a service with these answers has, excluded ones with them."""
+    """Return the paths of a service with these answers, excluded ones included."""
     with TemporaryDirectory(prefix="svcgen-") as folder:
         return frozenset(
             read_probe(trial.template, _render(trial, trial.names, Path(folder), answers))
@@ -75,25 +75,22 @@ def written_paths(trial: Trial, answers: Answers) -> frozenset[str]:
 def _unrendered(error: SvcgenError, trial: Trial, answers: Answers) -> TemplateFault:
     problem = " ".join(error.problem.replace(f"{trial.whole.source} ", "").split())
     path, line = _place(error.__cause__, trial.template)
-    said = f"line {line} {problem}" if line else problem
-    return TemplateFault(path, "renders", said, spelled(varied(trial.template, answers)))
+    problem = f"line {line} {problem}" if line else problem
+    return TemplateFault(path, "renders", problem, spelled(varied(trial.template, answers)))
 
 
 def _place(error: BaseException | None, template: SourceTree) -> tuple[str, int]:
-    """Find the file and line of a template at which Jinja failed; else its questions, line 0."""
-    places = [(frame.filename, frame.lineno or 0) for frame in extract_tb(_traceback(error))]
+    """Return the file and line at which Jinja failed; without one, copier.yml and 0."""
+    frames = extract_tb(error.__traceback__ if error else None)
+    places = [(frame.filename, frame.lineno or 0) for frame in frames]
     places.append((str(getattr(error, "filename", "")), getattr(error, "lineno", None) or 0))
     start = f"{template.folder}{os.sep}"
     found = [(name.removeprefix(start), line) for name, line in places if name.startswith(start)]
     return found[-1] if found else (QUESTIONS, 0)
 
 
-def _traceback(error: BaseException | None) -> TracebackType | None:
-    return error.__traceback__ if error else None
-
-
 def _attempt(trial: Trial, answers: Answers, folder: Path) -> Attempt:
-    said = spelled(varied(trial.template, answers))
+    shown_with = spelled(varied(trial.template, answers))
     names = _render(trial, trial.names, folder / "names", answers)
     writers = read_probe(trial.template, names)
     sources = frozenset(path for paths in writers.values() for path in paths)
@@ -103,31 +100,39 @@ def _attempt(trial: Trial, answers: Answers, folder: Path) -> Attempt:
         first = {name: paths[0] for name, paths in writers.items()}
         try:
             service = _render(trial, trial.whole, folder / "once", answers)
-            faults += _found(trial, answers, Written(service, trial.template, first), folder)
+            faults += _found(
+                trial, answers, RenderedService(service, trial.template, first), folder
+            )
         except SvcgenError as error:
             faults.append(_unrendered(error, trial, answers))
     return Attempt(
-        faults=tuple(TemplateFault(one.path, one.rule, one.problem, said) for one in faults),
+        faults=tuple(replace(fault, answers=shown_with) for fault in faults),
         paths=frozenset(below(service)) if service.name else frozenset(),
         sources=sources,
     )
 
 
-def _found(trial: Trial, answers: Answers, once: Written, folder: Path) -> Iterator[TemplateFault]:
+def _found(
+    trial: Trial, answers: Answers, once: RenderedService, folder: Path
+) -> Iterator[TemplateFault]:
     for rule in rules.SERVICE_RULES:
         yield from rule(once)
-    yield from rules.same_bytes(once, _written(trial, folder / "again", answers, once))
+    yield from rules.same_bytes(once, _render_service(trial, folder / "again", answers, once))
     if trial.texts and calls_nobody(answers):
         texts = [{name: pair[at] for name, pair in trial.texts.items()} for at in (0, 1)]
-        sampled = _written(trial, folder / "sampled", {**answers, **texts[0]}, once)
+        sampled = _render_service(trial, folder / "sampled", {**answers, **texts[0]}, once)
         if sampled.files.keys() != once.files.keys():
-            return  # a text is in a path with these answers: a validator's matter
-        hostile = _written(trial, folder / "hostile", {**answers, **texts[1]}, once)
+            return  # a text is part of a path: the validator restricts it
+        hostile = _render_service(trial, folder / "hostile", {**answers, **texts[1]}, once)
         yield from text_stays(sampled, hostile, dict(trial.texts.values()))
 
 
-def _written(trial: Trial, folder: Path, answers: Answers, like: Written) -> Written:
-    return Written(_render(trial, trial.whole, folder, answers), trial.template, like.sources)
+def _render_service(
+    trial: Trial, folder: Path, answers: Answers, like: RenderedService
+) -> RenderedService:
+    return RenderedService(
+        _render(trial, trial.whole, folder, answers), trial.template, like.sources
+    )
 
 
 def _render(trial: Trial, version: Version, folder: Path, answers: Answers) -> Path:

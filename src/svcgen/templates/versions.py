@@ -21,15 +21,15 @@ RELEASE = re.compile(r"v(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}")
 _DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<commits>\d+)-g(?P<hash>[0-9a-f]{4,64})")
 
 
-def compare(one: str, other: str) -> int:
+def compare(version: str, other: str) -> int:
     """Return -1, 0 or 1: whether a version comes before, is, or comes after another (PEP 440).
 
     An unreleased one as `git describe` names it, `v1.2.0-3-gabc`, comes after v1.2.0. Raises
     SvcgenError for a version without an order, such as an abbreviated commit.
     """
-    if one == other:
+    if version == other:
         return 0
-    left, right = _sort_key(one), _sort_key(other)
+    left, right = _sort_key(version), _sort_key(other)
     return (left > right) - (left < right)
 
 

@@ -1,12 +1,12 @@
-"""`svcgen template init`: a company's own template, begun from ours."""
+"""`svcgen template init`: start a company's template from svcgen's."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcgen.files import staged
+from svcgen.commands.new import is_empty_folder
+from svcgen.files import move_into_place, staged
 from svcgen.update.repository import require_git_identity
 from svcgen.errors import SvcgenError
 from svcgen.git import git
@@ -15,27 +15,27 @@ from svcgen.templates.upstream import BRANCH, add_releases, release_commit
 from svcgen.templates.versions import newest
 
 README = """\
-# A template of our own
+# Our template
 
-It began as svcgen's template {version} and lives on by itself. `copier.yml` asks the questions,
-`template/` holds what becomes of the answers.
+It started as svcgen's template {version}. `copier.yml` asks the questions, `template/` has the
+files that the answers fill in.
 
 | type | to |
 | --- | --- |
-| `svcgen template check` | render it with every choice and hold the result to all rules |
+| `svcgen template check` | render it with every choice and check all rules |
 | `svcgen template release v1.0.0` | tag a version, once CHANGELOG.md has a section `## v1.0.0` |
-| `git push origin main v1.0.0` | give it to everybody |
-| `svcgen new orders --template ADDRESS-OF-THIS-REPOSITORY` | make a service from it |
+| `git push origin main v1.0.0` | publish it |
+| `svcgen new orders --template ADDRESS-OF-THIS-REPOSITORY` | create a service from it |
 | `svcgen template upgrade vX.Y.Z` | merge a newer release of svcgen's template |
 
 The branch `upstream` holds svcgen's releases, tagged `upstream/vX.Y.Z`, and nothing else: do not
-commit on it. UPSTREAM.md says what they change; CHANGELOG.md is for what our versions do.
+commit on it. UPSTREAM.md lists their changes, CHANGELOG.md those of our versions.
 """
 
 
 @dataclass(frozen=True)
 class InitResult:
-    """What was begun: the folder, the release of ours it holds, and the name of our branch."""
+    """The new template: its folder, svcgen's release in it, and the branch of the releases."""
 
     folder: Path
     version: str
@@ -43,35 +43,27 @@ class InitResult:
 
 
 def init(folder: Path, ref: str = "") -> InitResult:
-    """Make a repository with our releases up to `ref`, the newest by default, ready for changes.
+    """Make a repository with svcgen's releases up to `ref`, the newest by default.
 
-    Raises SvcgenError, with nothing written, when the folder is there and not empty, when there is
-    no such release, or when git does not know whose commits these are.
+    Raises SvcgenError, with nothing written, when the folder exists and is not empty, for an unknown
+    release, and when git has no user.name and user.email.
     """
     folder = folder.absolute()
-    _refuse_taken(folder)
+    if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
+        raise SvcgenError(
+            f"{folder} already exists.", "Choose another folder: svcgen template init OTHER"
+        )
     version = ref or newest(releases(releases_file()))
     if not version:
-        raise SvcgenError("No version of svcgen's template was released yet.")
+        raise SvcgenError("svcgen's template has no released version yet.")
     try:
-        with staged(folder.parent) as place:
-            made = place / folder.name
+        with staged(folder.parent) as staging:
+            made = staging / folder.name
             _write(made, version)
-            os.rename(made, folder)  # noqa: PTH104 (over an empty folder, or not at all)
+            move_into_place(made, folder)
     except OSError as error:
         raise SvcgenError(f"{folder} cannot be made: {error.strerror}.") from error
     return InitResult(folder, version, BRANCH)
-
-
-def _refuse_taken(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and not _is_empty(folder)):
-        raise SvcgenError(
-            f"{folder} is there already.", "Choose another folder: svcgen template init OTHER"
-        )
-
-
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _write(made: Path, version: str) -> None:
@@ -81,5 +73,5 @@ def _write(made: Path, version: str) -> None:
     git("reset", "--quiet", "--hard", release_commit(version), within=made)
     (made / "README.md").write_text(README.format(version=version), encoding="utf-8")
     git("add", "README.md", within=made)
-    title = f"Begin a template of our own from svcgen's {version}"
+    title = f"Start from svcgen's template {version}"
     git("commit", "--quiet", "--message", title, within=made)

@@ -1,4 +1,4 @@
-"""`svcgen template release`: a version of a company's template, tagged once it keeps all rules."""
+"""`svcgen template release`: check a company's template, and tag it as a version."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TAGS = "refs/tags/"
 
 @dataclass(frozen=True)
 class ReleaseResult:
-    """The version, and what was checked; it is tagged when no fault was found."""
+    """The version and its check; it is tagged when the check found no faults."""
 
     version: str
     checked: CheckResult
@@ -39,9 +39,8 @@ def release(
 ) -> ReleaseResult:
     """Tag the commit that is checked out as a version, with its changelog's section as message.
 
-    Raises SvcgenError when something is not committed, when the version is not higher than those
-    released, or when CHANGELOG.md does not say what it changes, or `_svcgen` what became of a
-    question that is gone.
+    Raises SvcgenError when something is not committed, the version is not higher than the released
+    ones, CHANGELOG.md has no section for it, or `_svcgen` does not declare a removed question.
     """
     root = require_committed_template(folder)
     last = _refuse_not_higher(root, version)
@@ -57,15 +56,15 @@ def release(
 
 def _refuse_not_higher(root: Path, version: str) -> str:
     if not RELEASE.fullmatch(version):
-        raise SvcgenError(f"{version} is no version.", "Write vX.Y.Z, for example v1.0.0.")
+        raise SvcgenError(f"{version} is not a version.", "Write vX.Y.Z, for example v1.0.0.")
     listed = git("for-each-ref", "--format=%(refname)", _TAGS, within=root).splitlines()
-    there = ordered(line.removeprefix(_TAGS) for line in listed)
-    if there and compare(version, there[-1]) <= 0:
+    released = ordered(line.removeprefix(_TAGS) for line in listed)
+    if released and compare(version, released[-1]) <= 0:
         raise SvcgenError(
-            f"{version} is not higher than {there[-1]}, which is released.",
-            f"Take a higher one; these are there: {', '.join(there[-20:])}.",
+            f"{version} is not higher than {released[-1]}, the newest release.",
+            f"Choose a higher one; released are: {', '.join(released[-20:])}.",
         )
-    return there[-1] if there else ""
+    return released[-1] if released else ""
 
 
 def _section(root: Path, version: str, last: str) -> str:
@@ -74,6 +73,6 @@ def _section(root: Path, version: str, last: str) -> str:
     if not texts:
         raise SvcgenError(
             f"CHANGELOG.md does not say what {version} changes.",
-            f"Write a section `## {version}`: whoever updates a service reads it. Then commit it.",
+            f"Write a section `## {version}`: `svcgen update` shows it. Then commit it.",
         )
     return texts[0]

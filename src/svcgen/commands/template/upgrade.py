@@ -1,4 +1,4 @@
-"""`svcgen template upgrade`: a newer release of ours, merged into a company's template by git."""
+"""`svcgen template upgrade`: merge a newer svcgen release into a company's template."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from svcgen.git import git, run
 from svcgen.templates.upstream import BRANCH, add_releases, known_releases, release_commit
 from svcgen.templates.versions import unknown
 
-# Whatever a user has set for merges in general: git's rerere would hide the files to look at, and
-# the commits of a release are svcgen's own, which nobody has signed.
+# Whatever the user's settings for merges: git's rerere would hide conflicts, and the commits of a
+# release have no signature.
 _MERGE = (
     *("-c", "rerere.autoUpdate=false", "merge", "--quiet", "--no-ff", "--commit", "--no-squash"),
     "--no-verify-signatures",
@@ -22,7 +22,7 @@ _MERGE = (
 
 @dataclass(frozen=True)
 class UpgradeResult:
-    """What was merged into which branch, and the files in which git wants a person to decide."""
+    """The release and the branch that it was merged into, and the files in conflict."""
 
     version: str
     branch: str
@@ -30,10 +30,10 @@ class UpgradeResult:
 
 
 def upgrade(folder: Path, version: str) -> UpgradeResult:
-    """Merge a release of ours into the branch that is checked out; a clean merge is committed.
+    """Merge a svcgen release into the branch that is checked out; commit a clean merge.
 
-    Raises SvcgenError, with nothing merged, when the folder is no template begun by `init`, has
-    uncommitted changes or no branch, or when the version is unknown or merged already.
+    Raises SvcgenError, with nothing merged, when `init` did not start the template, when there are
+    uncommitted changes or no branch, and when the version is unknown or already merged.
     """
     root = require_committed_template(folder)
     branch = _branch(root)
@@ -47,15 +47,15 @@ def upgrade(folder: Path, version: str) -> UpgradeResult:
 def _branch(root: Path) -> str:
     branch = current_branch(root)
     if not branch:
-        raise SvcgenError("No branch is checked out.", "Type: git switch main")
+        raise SvcgenError("No branch is checked out.", "Switch to one: git switch main")
     if branch == BRANCH:
         raise SvcgenError(
-            f"The branch {BRANCH} is for svcgen's releases alone.", "Type: git switch main"
+            f"The branch {BRANCH} is only for svcgen's releases.", "Switch to yours: git switch main"
         )
     if run("rev-parse", "--quiet", "--verify", f"refs/heads/{BRANCH}", within=root).returncode:
         raise SvcgenError(
-            f"There is no branch {BRANCH}, which svcgen's releases stand on.",
-            f"Take it from where you have cloned: git branch {BRANCH} origin/{BRANCH}",
+            f"There is no branch {BRANCH} with svcgen's releases.",
+            f"Take it from the remote: git branch {BRANCH} origin/{BRANCH}",
         )
     return branch
 
@@ -64,8 +64,8 @@ def _refuse_merged(root: Path, version: str, branch: str) -> None:
     words = ("merge-base", "--is-ancestor", release_commit(version), "HEAD")
     if not run(*words, within=root).returncode:
         raise SvcgenError(
-            f"{branch} has svcgen's {version} already.",
-            f"There are: {', '.join(known_releases(root)[-20:])}.",
+            f"{branch} already has svcgen's {version}.",
+            f"Known releases: {', '.join(known_releases(root)[-20:])}.",
         )
 
 
@@ -79,5 +79,5 @@ def _merge(root: Path, version: str) -> tuple[str, ...]:
     if conflicts := tuple(filter(None, listed.split("\0"))):
         return conflicts
     run("merge", "--abort", within=root)
-    said = (done.stderr or done.stdout).decode(errors="replace").strip()
-    raise SvcgenError(f"git merge failed: {said}")
+    output = (done.stderr or done.stdout).decode(errors="replace").strip()
+    raise SvcgenError(f"git merge failed: {output}")
