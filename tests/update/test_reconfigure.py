@@ -71,8 +71,8 @@ def test_other_answers_change_what_was_made_from_them(orders: Path) -> None:
     assert "sql==1.0" in text(orders, "requirements.txt")
     assert (orders / "migrations/1.sql").is_file()
     assert text(orders, "Dockerfile") == "FROM scratch\n", "the version stays"
-    said = yaml.safe_load(text(orders, ".copier-answers.yml"))
-    assert (said["_commit"], said["database"], said["motto"]) == ("v1.0.0", "postgres", "so")
+    stored = yaml.safe_load(text(orders, ".copier-answers.yml"))
+    assert (stored["_commit"], stored["database"], stored["motto"]) == ("v1.0.0", "postgres", "so")
     assert f"make -C {orders} generate" in done.stderr
     assert "svcgen compose" in done.stderr
 
@@ -132,8 +132,8 @@ def test_answers_may_come_from_a_file(orders: Path, tmp_path: Path) -> None:
     write(tmp_path, {"answers.yml": "database: postgres\nmotto: from a file\n"})
     words = ("orders", "--data-file", tmp_path / "answers.yml", "-d", "motto=from a pair")
     assert svcgen("reconfigure", *words, within=orders).returncode == 0
-    said = yaml.safe_load(text(orders, ".copier-answers.yml"))
-    assert (said["database"], said["motto"]) == ("postgres", "from a pair")
+    stored = yaml.safe_load(text(orders, ".copier-answers.yml"))
+    assert (stored["database"], stored["motto"]) == ("postgres", "from a pair")
 
 
 REFUSED = [
