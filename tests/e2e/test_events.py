@@ -71,6 +71,6 @@ def test_no_get_is_lost(
         time.sleep(AFTER - BETWEEN)
     with capsys.disabled():
         print(f"\n{shop.engine}: up in {took:.0f} s, {len(outcomes)} requests")
-        print(under_load.tell(shop, events, outcomes))
-    under_load.refuse_losses(events, outcomes)
+        print(under_load.summary(shop, events, outcomes))
+    under_load.require_no_losses(events, outcomes)
     assert under_load.status(shop.port, "/v1/baskets/summary?depth=2") == 200

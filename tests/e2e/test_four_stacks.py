@@ -78,8 +78,8 @@ def test_four_languages_are_one_system(
         time.sleep(BETWEEN)
     with capsys.disabled():
         print(f"\n{shop.engine}: up in {took:.0f} s, {len(outcomes)} requests")
-        print(under_load.tell(shop, events, outcomes))
-    under_load.refuse_losses(events, outcomes)
+        print(under_load.summary(shop, events, outcomes))
+    under_load.require_no_losses(events, outcomes)
 
 
 def scale(name: str) -> under_load.Act:

@@ -69,7 +69,9 @@ class ContainerRollout:
     def _new(self, seen: Observed) -> list[Container]:
         if self._before is None:  # `start` failed before it started anything
             return []
-        return [each for each in seen.of(self._service) if each.id not in self._before]
+        return [
+            container for container in seen.of(self._service) if container.id not in self._before
+        ]
 
 
 def _run(work: Coroutine[None, None, None]) -> None:
