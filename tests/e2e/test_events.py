@@ -96,8 +96,8 @@ def test_four_stacks_are_one_system_and_no_get_is_lost(
         time.sleep(AFTER - BETWEEN)
     with capsys.disabled():
         print(f"\n{shop.engine}: up in {took:.0f} s, {len(outcomes)} requests")
-        print(under_load.tell(shop, events, outcomes))
-    under_load.refuse_losses(events, outcomes)
+        print(under_load.summary(shop, events, outcomes))
+    under_load.require_no_losses(events, outcomes)
     assert under_load.status(shop.port, f"/v1/{ADDED}/summary?depth=4") == 200
 
 

@@ -42,9 +42,9 @@ class DockerWorkspace:
         """Return the containers of services, or of all but migrations."""
         found: dict[str, list[str]] = {}
         form = '{{.Label "com.docker.compose.service"}} {{.ID}}'
-        for line in docker("ps", "--format", form, "--filter", self._mine).splitlines():
-            service, one = line.split()
-            found.setdefault(service, []).append(one)
+        for line in docker("ps", "--format", form, "--filter", self._filter).splitlines():
+            service, container = line.split()
+            found.setdefault(service, []).append(container)
         return {name: sorted(found[name]) for name in sorted(services or found)}
 
     def get(self, path: str) -> Any:
@@ -52,14 +52,14 @@ class DockerWorkspace:
             return json.load(answer)
 
     def left(self) -> str:
-        """Say which containers and networks of this workspace there are."""
+        """Return the containers and networks that this workspace has."""
         network = f"label=com.docker.compose.project={self.root.name}"
-        return docker("ps", "-aq", "--filter", self._mine) + docker(
+        return docker("ps", "-aq", "--filter", self._filter) + docker(
             "network", "ls", "-q", "--filter", network
         )
 
     @property
-    def _mine(self) -> str:
+    def _filter(self) -> str:
         return f"label=com.docker.compose.project.working_dir={self.root}"
 
 
@@ -75,7 +75,7 @@ def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] 
     shutil.copytree(TINY, folder)
     (folder / "chart").mkdir()
     image = f"{root.name}-{name}:${{VERSION:-dev}}"
-    # The same files make the same image, though BuildKit forgets what it built and builds it anew.
+    # The same files make the same image, also when BuildKit has lost its cache and builds again.
     built = {"context": ".", "args": {"SOURCE_DATE_EPOCH": "0"}}
     urls = {f"{called.upper()}_URL": f"http://{called}:8080" for called in calls}
     service = {

@@ -92,7 +92,7 @@ class LocalWorkspace:
 
 
 def workspace(root: Path) -> Iterator[LocalWorkspace]:
-    """Yield a workspace for a fixture; whatever the test did, it must end whole."""
+    """Yield a workspace for a fixture; after the test nothing of its fleet is left."""
     shop = LocalWorkspace(root)
     yield shop
     shop.down()
@@ -112,7 +112,7 @@ def get(port: int, path: str) -> tuple[int, Any]:
 def until(holds: Callable[[], bool], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "did not come about"
+        assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.1)
 
 
@@ -144,9 +144,9 @@ def load(port: int, path: str, rate: int = 150) -> Iterator[Counter[int]]:
 
 
 def psql(url: str, statement: str) -> str:
-    """Run one statement as a service would; return what is said, also when it is refused."""
+    """Run a statement as a service does; return the output, also of an error."""
     from svcgen.run.local.supervisor.postgres import find_postgres
 
     command = [str(find_postgres() / "psql"), "-At", url, "-c", statement]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (said.stdout + said.stderr).strip()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip()

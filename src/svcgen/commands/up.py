@@ -56,8 +56,8 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     require_services(workspace)
     choice = choose_engine(workspace.root, engine)
     running = choice.state.services if choice.state.running else frozenset[str]()
-    known = {service.name for service in workspace.services}
-    staying = sorted(running & known) if names else []
+    found = {service.name for service in workspace.services}
+    staying = sorted(running & found) if names else []
     inspected = inspect_fleet(workspace, [*names, *staying])
     if inspected.faults:
         raise FaultsError(inspected.faults)

@@ -40,10 +40,10 @@ def test_without_docker_it_is_local_and_says_why(
 
 @pytest.mark.usefixtures("no_engine")
 @pytest.mark.parametrize(
-    ("wanted", "said"), [("docker", "no Docker|PATH"), ("podman", "docker or")]
+    ("wanted", "problem"), [("docker", "no Docker|PATH"), ("podman", "docker or")]
 )
-def test_an_engine_that_is_not_there_is_refused(tmp_path: Path, wanted: str, said: str) -> None:
-    with pytest.raises(SvcgenError, match=said):
+def test_an_engine_that_is_not_there_is_refused(tmp_path: Path, wanted: str, problem: str) -> None:
+    with pytest.raises(SvcgenError, match=problem):
         choose_engine(tmp_path, wanted)
 
 

@@ -1,4 +1,4 @@
-"""The local engine with real Envoy and PostgreSQL, as a user meets it."""
+"""The local engine with real Envoy and PostgreSQL, as a user runs it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_scale_up_and_down_under_load(shop: LocalWorkspace) -> None:
     assert list(statuses) == [200]
 
 
-def test_a_killed_replica_is_replaced_and_nobody_notices(shop: LocalWorkspace) -> None:
+def test_a_killed_replica_is_replaced_and_no_request_is_lost(shop: LocalWorkspace) -> None:
     tiny(shop.root, "orders")
     (shop.root / "orders" / "parent").touch()
     shop.up(orders=2)
@@ -99,7 +99,9 @@ def test_a_killed_replica_is_replaced_and_nobody_notices(shop: LocalWorkspace) -
         until(lambda: shop.rows("orders")[0].state == "ready")
     assert list(statuses) == [200]
     assert shop.rows("orders")[0].pid not in {0, killed.pid}
-    grandchildren = [one for one in shop.left() if one.replica == f"orders-{killed.number}"]
+    grandchildren = [
+        process for process in shop.left() if process.replica == f"orders-{killed.number}"
+    ]
     assert len(grandchildren) == 3, "make, the server and its child; nothing of the killed one"
 
 
@@ -127,22 +129,22 @@ def test_an_up_that_fails_leaves_nothing(shop: LocalWorkspace) -> None:
     assert not shop.left()
 
 
-def test_a_taken_port_is_named_with_who_has_it(shop: LocalWorkspace) -> None:
+def test_a_taken_port_is_named_with_its_program(shop: LocalWorkspace) -> None:
     tiny(shop.root, "orders")
     with socket.create_server(("127.0.0.1", shop.port)), pytest.raises(SvcgenError) as error:
         shop.up()
     assert f"Port {shop.port} is in use by " in error.value.problem
     assert f"(pid {os.getpid()})" in error.value.problem
-    assert "`svcgen up --port " in error.value.advice
+    assert "svcgen up --port " in error.value.advice
 
 
 def test_two_workspaces_run_side_by_side(
     shop: LocalWorkspace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = LocalWorkspace(tmp_path_factory.mktemp("other"))
-    for each in (shop, other):
-        tiny(each.root, "orders", calls=["catalog"])
-        tiny(each.root, "catalog")
+    for fleet in (shop, other):
+        tiny(fleet.root, "orders", calls=["catalog"])
+        tiny(fleet.root, "catalog")
     try:
         shop.up()
         other.up()
@@ -156,18 +158,20 @@ def test_two_workspaces_run_side_by_side(
 def test_each_service_has_a_database_of_its_own(shop: LocalWorkspace) -> None:
     folders = [tiny(shop.root, name, database="postgres") for name in ("orders", "order-items")]
     shop.up()
-    one, other = ((folder / "migrated").read_text() for folder in folders)
-    assert psql(one, "CREATE TABLE t AS SELECT 7 AS seven") == "SELECT 1"
-    assert "permission denied" in psql(one[:-6] + "order-items", "SELECT 1")
-    assert "password authentication failed" in psql(one.replace("orders:", "orders:x"), "SELECT 1")
+    first, second = ((folder / "migrated").read_text() for folder in folders)
+    assert psql(first, "CREATE TABLE t AS SELECT 7 AS seven") == "SELECT 1"
+    assert "permission denied" in psql(first[:-6] + "order-items", "SELECT 1")
+    assert "password authentication failed" in psql(
+        first.replace("orders:", "orders:x"), "SELECT 1"
+    )
     assert shop.rows("database")[0].state == "ready"
     secret = shop.root / ".svcgen" / "postgres.json"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     shop.down()
     shop.up()
     again = (folders[0] / "migrated").read_text()
-    assert psql(again, "SELECT seven FROM t") == "7", "data stay"
-    assert other.startswith("postgresql://order-items:")
+    assert psql(again, "SELECT seven FROM t") == "7", "the data stays"
+    assert second.startswith("postgresql://order-items:")
     shop.engine.down(shop.report, volumes=True)
     assert not (shop.root / ".svcgen" / "postgres").exists()
 

@@ -1,4 +1,4 @@
-"""Whatever is killed, and whenever: `down` ends all of it, and the next `up` works."""
+"""After any process is killed at any time, `down` ends the fleet and the next `up` works."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LocalEngine(root).up(request, lambda *text: print(*text, flush=True))
 
 
 def supervisor(shop: LocalWorkspace) -> int:
-    return next(one.pid for one in shop.left() if not one.replica)
+    return next(process.pid for process in shop.left() if not process.replica)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -73,11 +73,11 @@ def test_a_supervisor_that_is_asked_to_end_ends_everything(shop: LocalWorkspace)
 def test_up_cleans_up_after_a_killed_supervisor(shop: LocalWorkspace) -> None:
     tiny(shop.root, "orders", database="postgres")
     shop.up()
-    before = {one.pid for one in shop.left()}
+    before = {process.pid for process in shop.left()}
     os.kill(supervisor(shop), signal.SIGKILL)
     shop.up()
     assert shop.get("/v1/orders")[0] == 200
-    assert not before & {one.pid for one in shop.left()}
+    assert not before & {process.pid for process in shop.left()}
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 1.2])
@@ -99,7 +99,7 @@ def test_down_comes_between_an_up_that_waits(shop: LocalWorkspace) -> None:
     (tiny(shop.root, "orders") / "stuck").touch()
     command = [sys.executable, "-c", UP, str(shop.root), str(shop.port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as up:
-        until(lambda: any(one.replica == "orders-1" for one in shop.left()))
+        until(lambda: any(process.replica == "orders-1" for process in shop.left()))
         shop.down()
         assert b"svcgen down has cancelled this command" in up.communicate()[1]
     assert not shop.left()

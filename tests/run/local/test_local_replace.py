@@ -1,4 +1,4 @@
-"""Independent deployment: one service is replaced under load, and nobody notices."""
+"""Independent deployment: one service is replaced under load without a lost request."""
 
 from __future__ import annotations
 

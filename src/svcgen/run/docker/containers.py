@@ -87,6 +87,11 @@ class Observed:
         return next((container.project for container in self.containers), "")
 
     @property
+    def services(self) -> frozenset[str]:
+        """The services that have a container, running or not."""
+        return frozenset(container.service for container in self.containers)
+
+    @property
     def running(self) -> frozenset[str]:
         """The services of which a container runs."""
         return frozenset(container.service for container in self.containers if container.runs)
@@ -99,14 +104,19 @@ class Observed:
     @property
     def port(self) -> int | None:
         """The gateway's published port."""
-        published = [each.published for each in self.of(GATEWAY) if each.published]
+        published = [container.published for container in self.of(GATEWAY) if container.published]
         return int(published[0].rpartition(":")[2]) if published else None
 
     @property
     def state(self) -> FleetState:
         """The same in the terms of both engines, without migrations that have succeeded."""
-        shown = [each.replica for each in self.containers if not (each.migration and each.ready)]
-        return FleetState(bool(self.running), self.port, tuple(shown))
+        shown = [
+            container
+            for container in self.containers
+            if not (container.migration and container.ready)
+        ]
+        replicas = tuple(container.replica for container in shown)
+        return FleetState(bool(self.running), self.port, replicas)
 
     def of(self, *services: str) -> list[Container]:
         """Return the containers of services."""

@@ -47,8 +47,10 @@ def read_plan(compose: Compose) -> ComposePlan:
     digests = dict(line.split() for line in compose.run("config", "--hash", "*").splitlines())
     services: Mapping[str, Any] = config["services"]
     definitions = {
-        name: Definition(name, str(each.get("image", "")), digests.get(name, ""), "build" in each)
-        for name, each in services.items()
+        name: Definition(
+            name, str(service.get("image", "")), digests.get(name, ""), "build" in service
+        )
+        for name, service in services.items()
     }
     images = sorted({definition.image for definition in definitions.values()} - {""})
     return ComposePlan(definitions, _image_digests(images))

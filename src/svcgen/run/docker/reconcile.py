@@ -35,7 +35,7 @@ def reconcile(
     seen = observe(compose.root)
     if not request.only:
         recreate_changed(compose, plan, seen, report)
-        drain([each for each in seen.containers if each.service not in plan.definitions], report)
+        drain(seen.of(*(seen.services - plan.definitions.keys())), report)
     started = start_missing(compose, plan, counts, seen, report)
     for name in [name for name in counts if name not in started]:
         replicas = seen.of(name)
@@ -137,8 +137,8 @@ def take_down(root: Path, project: str, report: Report) -> None:
     Databases go last, so that services can finish their requests.
     """
     seen = observe(root).containers
-    databases = [each.id for each in seen if each.service.endswith(DATABASE)]
-    stop([each.id for each in seen if each.id not in databases])
+    databases = [container.id for container in seen if container.service.endswith(DATABASE)]
+    stop([container.id for container in seen if container.id not in databases])
     stop(databases)
     for service in sorted({container.service for container in seen}):
         report(service, "stopped")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 
-from svcgen.run.docker.containers import Container, observe
+from svcgen.run.docker.containers import Container, Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.gateway import wait_routable
 from svcgen.run.docker.wait import wait_ready
@@ -37,7 +37,7 @@ class ContainerRollout:
         self._compose = compose
         self._service = service
         self._report = report
-        self._before: set[str] = set()
+        self._before: set[str] | None = None
 
     async def start(self, count: int) -> None:
         """Start `count` containers next to those that exist."""
@@ -49,13 +49,14 @@ class ContainerRollout:
 
     async def wait_ready(self) -> None:
         """Wait until Docker reports the new containers as healthy."""
-        wait_ready(self._new, self._report, self._starting)
+        root = self._compose.root
+        wait_ready(lambda: self._new(observe(root)), self._report, self._starting)
 
     async def wait_routable(self) -> None:
         """Wait until the gateway sends requests to the new containers."""
         seen = observe(self._compose.root)
-        new = [each.host for each in seen.of(self._service) if each.id not in self._before]
-        wait_routable(seen.gateway, {self._service: new})
+        hosts = [container.host for container in self._new(seen)]
+        wait_routable(seen.gateway, {self._service: hosts})
 
     async def drain(self, replicas: Sequence[Container]) -> None:
         """Stop containers and remove them."""
@@ -63,11 +64,14 @@ class ContainerRollout:
 
     async def roll_back(self) -> None:
         """Remove the new containers."""
-        remove(self._new())
+        remove(self._new(observe(self._compose.root)))
 
-    def _new(self) -> list[Container]:
-        seen = observe(self._compose.root).of(self._service)
-        return [container for container in seen if container.id not in self._before]
+    def _new(self, seen: Observed) -> list[Container]:
+        if self._before is None:  # `start` failed before it started anything
+            return []
+        return [
+            container for container in seen.of(self._service) if container.id not in self._before
+        ]
 
 
 def _run(work: Coroutine[None, None, None]) -> None:

@@ -77,9 +77,9 @@ def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | Non
 
 def _states(seen: Sequence[Container]) -> dict[str, str]:
     """Return the state of each service; `1 of 2 ready` while its replicas differ."""
-    count, ready = Counter(each.service for each in seen), Counter[str]()
-    ready.update(each.service for each in seen if each.ready)
-    migrations = {each.service for each in seen if each.migration}
+    count, ready = Counter(container.service for container in seen), Counter[str]()
+    ready.update(container.service for container in seen if container.ready)
+    migrations = {container.service for container in seen if container.migration}
     states = {}
     for service, total in count.items():
         if ready[service] == total:
@@ -123,7 +123,10 @@ def _could_not_start(
     seen: Sequence[Container], starting: subprocess.Popen[str] | None
 ) -> SvcgenError:
     output = last_lines(read_rest(starting.stderr if starting else None))
-    named = next((each for each in seen if each.service in output and not each.ready), None)
+    named = next(
+        (container for container in seen if container.service in output and not container.ready),
+        None,
+    )
     if named is not None and not named.runs:
         return failure(named)
     return SvcgenError(f"docker compose could not start the fleet:\n{output}")

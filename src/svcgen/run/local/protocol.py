@@ -51,12 +51,12 @@ def ask(path: Path, request: dict[str, Any], report: Report, seconds: float | No
 
     Raises RefusedError, AbsentError or LostError.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with connection, connection.makefile("rb") as lines:
         try:
             connection.settimeout(ACCEPT_SECONDS)
             connection.connect(str(path))
             connection.sendall(encode(request))
-            lines = connection.makefile("rb")
             if not lines.readline():
                 raise AbsentError("The supervisor is ending.")
         except OSError as error:

@@ -17,7 +17,7 @@ from svcgen.gateway.apply import write_in_order
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.paths import Paths
-from svcgen.run.local.probe import is_ready
+from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import Program, SupervisedProcess
 

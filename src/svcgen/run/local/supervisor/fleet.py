@@ -40,9 +40,9 @@ class Supervisor:
 
     async def status(self) -> dict[str, Any]:
         """Return the gateway's port, the ports between services, and every replica."""
-        replicas = [each for service in self._services.values() for each in service.replicas]
+        replicas = [replica for service in self._services.values() for replica in service.replicas]
         rows = await asyncio.gather(*(replica.row() for replica in replicas))
-        others = [each.row() for each in (self._database, self._gateway) if each]
+        others = [program.row() for program in (self._database, self._gateway) if program]
         ordered = sorted([*rows, *others], key=lambda row: (row.service, row.number))
         return {
             "port": self._gateway.port if self._gateway else None,
@@ -195,9 +195,11 @@ class Supervisor:
 
     async def _remove_since(self, before: Iterable[SupervisedReplica]) -> None:
         """Remove the replicas that were started since, and services without any."""
-        kept = set(before)
+        earlier = set(before)
         for name, service in list(self._services.items()):
-            await service.remove([each for each in service.replicas if each not in kept])
+            await service.remove(
+                [replica for replica in service.replicas if replica not in earlier]
+            )
             if not service.replicas:
                 del self._services[name]
 

@@ -14,8 +14,8 @@ from svcgen.run.engine import Replica
 from svcgen.run.local import processes
 from svcgen.run.local.logs import last_lines
 from svcgen.run.local.paths import Paths
-from svcgen.run.local.probe import is_ready
 from svcgen.run.local.protocol import ServicePlan
+from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, run_to_end, start_child
 from svcgen.run.local.supervisor.restart import SHOWN_LINES, Program, SupervisedProcess, not_ready
 

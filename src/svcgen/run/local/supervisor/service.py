@@ -23,7 +23,7 @@ NOTICE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Starting:
-    """How replicas are started: progress, seconds for each, and how many start at once."""
+    """How replicas are started: progress, seconds for replica, and how many start at once."""
 
     report: Report
     seconds: float
@@ -121,7 +121,7 @@ class ProcessRollout:
 
     async def wait_ready(self) -> None:
         """Wait until the new replicas are ready; SvcgenError after their `seconds`."""
-        await asyncio.gather(*(each.process.wait_ready(self._seconds) for each in self._new))
+        await asyncio.gather(*(replica.process.wait_ready(self._seconds) for replica in self._new))
 
     async def wait_routable(self) -> None:
         """Wait until the gateway sends requests to the new replicas."""
