@@ -35,7 +35,8 @@ lock: .venv/developing ## pin the newest versions that pyproject.toml allows
 	$(COMPILE) --extra local --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
 docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json anew
-	$(BIN)/typer svcgen.cli.app utils docs --name svcgen > docs/cli.md
+	$(BIN)/python scripts/cli_reference.py > docs/cli.md
+	$(BIN)/python scripts/json_reference.py > docs/reference/json.md
 	$(BIN)/python scripts/registration_schema.py > docs/registration.schema.json
 
 bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk), a fleet, updates

@@ -43,7 +43,7 @@ def workspace(made: Path, tmp_path: Path) -> Path:
 
 
 def outdated(folder: Path, code: int = 3) -> dict[str, dict[str, Any]]:
-    rows = answered(svcgen("list", "--outdated", "--json", within=folder), code)
+    rows = answered(svcgen("list", "--outdated", "--json", within=folder), code)["services"]
     return {row["name"]: row for row in rows}
 
 
@@ -54,12 +54,12 @@ def record(folder: Path, old: str, new: str) -> None:
 
 def test_services_that_are_behind_are_listed_with_the_changelog_between(workspace: Path) -> None:
     rows = outdated(workspace)
-    assert {name: (row["version"], row["newest"]) for name, row in rows.items()} == {
+    assert {name: (row["template_version"], row["newest"]) for name, row in rows.items()} == {
         "of-1-0": ("v1.0.0", "v1.1.1"),
         "of-1-1": ("v1.1.0", "v1.1.1"),
     }
-    assert rows["of-1-0"]["entries"] == [{"version": "v1.1.0", "text": "- A newer command."}]
-    assert rows["of-1-1"]["entries"] == []
+    assert rows["of-1-0"]["changelog"] == [{"version": "v1.1.0", "text": "- A newer command."}]
+    assert rows["of-1-1"]["changelog"] == []
     assert {row["folder"] for row in rows.values()} == {"of-1-0", "of-1-1"}
     done = svcgen("list", "--outdated", within=workspace)
     assert done.returncode == 3

@@ -75,8 +75,8 @@ def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
         (["orders", "-d", "databse=postgres"], "no question `databse`", 'Did you mean "database"?'),
         (["orders", "-d", "python=."], "no question `python`", "There are: name"),
         (["orders", "-d", "owner"], '"owner" is no answer', "QUESTION=ANSWER"),
-        (["orders", "--database", "oracle"], "`database`", ""),
-        (["orders", "--stack", "cobol"], "`stack`", "'typescript', 'java'"),
+        (["orders", "--database", "oracle"], "`database`", "Choose none or postgres."),
+        (["orders", "--stack", "cobol"], "`stack`", "Choose python, go, typescript or java."),
         (["orders", "--data-file", "none.yml"], "no file none.yml", ""),
         (["orders", "taken"], "taken is there already", "Choose another folder"),
         (["used"], 'The name "used" is used by', "choose another one"),
@@ -176,5 +176,5 @@ def test_list_shows_what_is_there(tmp_path: Path) -> None:
         ("catalog", "none", "shop/catalog"),
         ("orders", "postgres", "orders"),
     ]
-    assert len(json.loads(svcgen("list", "--json", within=tmp_path).stdout)) == 2
+    assert len(json.loads(svcgen("list", "--json", within=tmp_path).stdout)["services"]) == 2
     assert "catalog --> orders" in svcgen("list", "--graph", within=tmp_path).stdout

@@ -105,7 +105,7 @@ def test_a_platform_team_goes_all_the_way(place: Path, acme: Path) -> None:
     commit(acme, {MAKEFILE: TARGETS + "\naudit:\n\t./audit\n", "CHANGELOG.md": changes})
     assert "no faults" in svcgen("template", "check", within=acme).stdout
     said = svcgen("template", "release", "v1.0.0", within=acme).stdout
-    assert said.endswith("v1.0.0 is tagged.\nNext: git push origin v1.0.0\n")
+    assert said.endswith("Tagged v1.0.0.\nNext: git push origin v1.0.0\n")
     assert "security team" in git("tag", "-l", "--format=%(contents)", "v1.0.0", within=acme)
     # Somebody makes a service from it.
     svcgen("new", "orders", "--template", str(acme), within=place)
@@ -118,7 +118,7 @@ def test_a_platform_team_goes_all_the_way(place: Path, acme: Path) -> None:
     )
     git("config", "merge.verifySignatures", "true", within=acme)  # a company's rule for its own
     said = svcgen("template", "upgrade", "v1.1.0", within=acme).stdout
-    assert said == "main has svcgen's v1.1.0 now.\nNext: svcgen template check\n"
+    assert said == "Merged svcgen's v1.1.0 into main.\nNext: svcgen template check\n"
     merged = (acme / MAKEFILE).read_text()
     assert "./run --fast" in merged
     assert "./audit" in merged
@@ -130,7 +130,7 @@ def test_a_platform_team_goes_all_the_way(place: Path, acme: Path) -> None:
     commit(acme, {"CHANGELOG.md": f"## v1.1.0\n\n- svcgen's v1.1.0.\n\n{changes}"})
     svcgen("template", "release", "v1.1.0", within=acme)
     said = svcgen("template", "versions", "--template", str(acme), "--json", within=acme).stdout
-    assert json.loads(said) == ["v1.0.0", "v1.1.0"]
+    assert json.loads(said)["template_versions"] == ["v1.0.0", "v1.1.0"]
     # Their service follows, with a line of its own developers in the same file.
     makefile = place / "orders" / "Makefile"
     makefile.write_text(makefile.read_text().replace("./lint", "./lint --all"))
@@ -181,7 +181,12 @@ def test_a_conflict_is_gits_own_and_can_be_taken_back(place: Path, acme: Path) -
     git("merge", "--abort", within=acme)
     assert git("rev-parse", "HEAD", within=acme) == before
     said = svcgen("template", "upgrade", "v1.1.0", "--json", within=acme, code=3).stdout
-    assert json.loads(said) == {"version": "v1.1.0", "branch": "main", "conflicts": [MAKEFILE]}
+    assert json.loads(said) == {
+        "version": 1,
+        "template_version": "v1.1.0",
+        "branch": "main",
+        "conflicts": [MAKEFILE],
+    }
     write(acme, {MAKEFILE: TARGETS})
     typed("git", "add", ".", within=acme)
     typed("git", "commit", "-q", "--no-edit", within=acme)
@@ -347,7 +352,12 @@ def test_an_existing_empty_folder_is_filled(place: Path) -> None:
     (place / "empty").mkdir()
     said = svcgen("template", "init", "empty", "--json", within=place).stdout
     folder = str(place / "empty")
-    assert json.loads(said) == {"folder": folder, "version": "v1.0.0", "upstream": "upstream"}
+    assert json.loads(said) == {
+        "version": 1,
+        "folder": folder,
+        "template_version": "v1.0.0",
+        "upstream": "upstream",
+    }
     assert not list(place.glob(".svcgen*"))
 
 

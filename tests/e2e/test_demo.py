@@ -57,15 +57,13 @@ def test_the_wheel_has_the_versions_of_what_it_was_built_from(
         )
         return json.loads(subprocess.check_output(command, cwd=tmp_path, env=environment | cache))
 
-    assert said("new", "orders")["version"] == open_source().obtain().name
-    released = said("template", "versions")
+    assert said("new", "orders")["template_version"] == open_source().obtain().name
+    released = said("template", "versions")["template_versions"]
     assert released == list(open_source().versions())
     for version in released:
-        assert (
-            said("new", f"o{version.replace('.', '-')}", version, "--ref", version)["version"]
-            == version
-        )
-    (updated,) = said("update", f"o{released[0].replace('.', '-')}", "--force")
+        made = said("new", f"o{version.replace('.', '-')}", version, "--ref", version)
+        assert made["template_version"] == version
+    (updated,) = said("update", f"o{released[0].replace('.', '-')}", "--force")["services"]
     assert (updated["old"], updated["new"]) == (released[0], open_source().obtain().name)
 
 

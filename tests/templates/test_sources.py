@@ -177,12 +177,12 @@ def test_offline_the_versions_last_seen_are_used_with_a_warning(template: Path) 
     assert made.returncode == 0, made.stderr
     assert made.stderr.startswith(f"{url} cannot be fetched (fatal: ")
     updated = svcgen("update", "--force", "--json", within=Path("orders").absolute())
-    assert [one["new"] for one in answered(updated)] == ["v1.1.0"]
+    assert [one["new"] for one in answered(updated)["services"]] == ["v1.1.0"]
     assert updated.stderr.startswith(f"{url} cannot be fetched (fatal: ")
     listed = svcgen("template", "versions", "--template", template, "--json", within=Path())
     assert (listed.returncode, listed.stdout) == (1, "")  # by this path it was never fetched
     listed = svcgen("template", "versions", "--template", url, "--json", within=Path())
-    assert answered(listed) == ["v1.0.0", "v1.1.0"]
+    assert answered(listed)["template_versions"] == ["v1.0.0", "v1.1.0"]
 
 
 def test_a_command_fetches_once(template: Path, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_mirror_that_was_harmed_heals(template: Path, harm: Callable[[Path], N
 def test_many_commands_at_once_share_one_mirror(template: Path) -> None:
     def list_versions(_number: int) -> list[str]:
         words = ("template", "versions", "--json", "--template", template)
-        return list(answered(svcgen_process(*words, within=template.parent)))
+        return list(answered(svcgen_process(*words, within=template.parent))["template_versions"])
 
     with ThreadPoolExecutor(4) as pool:
         assert all(found == ["v1.0.0", "v1.1.0"] for found in pool.map(list_versions, range(4)))

@@ -84,7 +84,7 @@ def test_tags_that_are_no_versions_are_left_out() -> None:
 def test_new_takes_any_released_version_without_a_network(carried: Path, tmp_path: Path) -> None:
     assert carried.is_file()
     listed = svcgen("template", "versions", "--json", within=tmp_path, **NO_NETWORK)
-    assert answered(listed) == ["v1.0.0", "v1.1.0"]
+    assert answered(listed)["template_versions"] == ["v1.0.0", "v1.1.0"]
     for version, lines in (("v1.0.0", 0), ("v1.1.0", 1)):
         made = svcgen(
             "new", f"orders{lines}", version, "--ref", version, within=tmp_path, **NO_NETWORK

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,7 +40,7 @@ def orders(workspace: Path, tmp_path: Path) -> Path:
 
 def drifted(folder: Path, *words: str, code: int = 3) -> dict[str, str]:
     """Return the state of each file that differs."""
-    (looked,) = answered(svcgen("drift", *words, "--json", within=folder), code)
+    (looked,) = answered(svcgen("drift", *words, "--json", within=folder), code)["services"]
     assert not looked["error"]
     return {file["path"]: file["state"] for file in looked["files"]}
 
@@ -99,7 +98,7 @@ def test_a_managed_file_that_differs_is_found(orders: Path) -> None:
     """All in one run, a service each."""
     for number, (name, edit, _state) in enumerate(EDITS):
         edit(shutil.copytree(orders, orders.parent / f"edited-{number:02}") / name)
-    rows = answered(svcgen("drift", "--json", within=orders.parent), 3)
+    rows = answered(svcgen("drift", "--json", within=orders.parent), 3)["services"]
     found = {Path(row["folder"]).name: row["files"] for row in rows}
     states = [
         [(file["path"], file["state"]) for file in found[f"edited-{number:02}"]]
@@ -204,7 +203,7 @@ def test_svcgen_yaml_allows_files_to_differ(orders: Path, allowed: str, left: se
     write(orders.parent, {"svcgen.yaml": f"drift: {allowed}\n"})
     append(orders / "Dockerfile")
     append(orders / "src/health.py")
-    (looked,) = answered(svcgen("drift", "--json", within=orders), 3 if left else 0)
+    (looked,) = answered(svcgen("drift", "--json", within=orders), 3 if left else 0)["services"]
     assert {file["path"] for file in looked["files"]} == left
     assert set(looked["allowed"]) == {"Dockerfile", "src/health.py"} - left
     commit(orders.parent)
@@ -265,8 +264,8 @@ def test_a_service_that_cannot_be_compared_does_not_end_the_rest(
     answers = orders.parent / "broken/.copier-answers.yml"
     answers.write_text(answers.read_text().replace("name: orders", "name: broken"))
     spoil(orders.parent / "broken")
-    rows: list[dict[str, Any]] = answered(svcgen("drift", "--json", within=orders.parent), 1)
-    errors = {row["service"]: row["error"] for row in rows}
+    document = answered(svcgen("drift", "--json", within=orders.parent), 1)
+    errors: dict[str, str] = {row["service"]: row["error"] for row in document["services"]}
     assert problem in errors.pop("broken")
     assert errors == {"orders": ""}
     append(orders / "Dockerfile")

@@ -240,7 +240,7 @@ def test_where_git_keeps_no_modes_they_are_no_edit(shop: Path) -> None:
     for path in (shop / "orders").rglob("*"):
         path.chmod(0o755)
     assert "No drift" in svcgen("drift", "orders", within=shop).stdout
-    (outcome,) = answered(svcgen("update", "orders", "--json", within=shop))
+    (outcome,) = answered(svcgen("update", "orders", "--json", within=shop))["services"]
     assert not outcome["lock_needed"]
     assert (shop / "orders/Dockerfile").stat().st_mode & 0o111
 

@@ -94,7 +94,7 @@ def test_a_seeded_file_that_the_user_has_changed_is_a_conflict(orders: Path) -> 
     write(orders, {"src/store.py": "STORE = MINE\n"})
     commit(orders)
     done = svcgen("reconfigure", "orders", "-d", "database=postgres", "--json", within=orders)
-    (outcome,) = answered(done, 3)
+    (outcome,) = answered(done, 3)["services"]
     assert [conflict["path"] for conflict in outcome["conflicts"]] == ["src/store.py"]
     marked = text(orders, "src/store.py")
     for line in ("STORE = MINE", "STORE = 'none'", "STORE = 'postgres'", "the former answers"):

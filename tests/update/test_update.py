@@ -55,7 +55,7 @@ def test_an_update_takes_the_newer_and_keeps_each_edit(orders: Path) -> None:
     write(orders, {"Dockerfile": text(orders, "Dockerfile").replace("scratch", "debian")})
     write(orders, {"src/store.py": "MINE = {}\n", "src/own.py": "own = 1\n"})
     commit(orders)
-    (outcome,) = answered(svcgen("update", "--json", within=orders))
+    (outcome,) = answered(svcgen("update", "--json", within=orders))["services"]
     assert (outcome["old"], outcome["new"], outcome["state"]) == ("v1.0.0", "v1.1.0", "updated")
     assert text(orders, "Dockerfile") == "FROM debian\n\nUSER 65532\n\nCOPY . /\n\nCMD two\n"
     assert text(orders, "src/store.py") == "MINE = {}\n"
@@ -69,7 +69,7 @@ def test_what_is_current_stays_as_it_is(orders: Path) -> None:
     svcgen("update", within=orders)
     commit(orders)
     before = state(orders)
-    (outcome,) = answered(svcgen("update", "--json", within=orders))
+    (outcome,) = answered(svcgen("update", "--json", within=orders))["services"]
     assert outcome["state"] == "current"
     assert state(orders) == before
 
@@ -81,7 +81,7 @@ def test_a_lock_is_taken_with_its_manifest_and_left_without(made: Make, tmp_path
         {"pyproject.toml": text(left, "pyproject.toml").replace('"log', '"own==1.0",\n    "log')},
     )
     in_git(tmp_path)
-    outcomes = answered(svcgen("update", "--all", "--json", within=tmp_path))
+    outcomes = answered(svcgen("update", "--all", "--json", within=tmp_path))["services"]
     needed = {outcome["service"]: outcome["lock_needed"] for outcome in outcomes}
     assert needed == {"left": True, "taken": False}
     assert text(taken, "requirements.txt") == "web==2.0\nlog==1.0\n"
@@ -96,7 +96,7 @@ def conflicted(orders: Path) -> Path:
     write(orders, {"Dockerfile": text(orders, "Dockerfile").replace("CMD one", "CMD mine")})
     commit(orders)
     done = svcgen("update", "--json", within=orders)
-    (outcome,) = answered(done, 3)
+    (outcome,) = answered(done, 3)["services"]
     assert [conflict["path"] for conflict in outcome["conflicts"]] == ["Dockerfile"]
     return orders
 
@@ -288,7 +288,7 @@ def test_a_patch_has_the_bytes_of_a_file_that_is_no_utf_8(orders: Path) -> None:
     subprocess.run(["git", "apply", "-"], cwd=orders, input=patch, check=True)
     assert (orders / "Dockerfile").read_bytes() == latin.replace(b"one", b"two")
     git("stash", "--quiet", "--include-untracked", within=orders)
-    (outcome,) = answered(svcgen("update", "--dry-run", "--json", within=orders))
+    (outcome,) = answered(svcgen("update", "--dry-run", "--json", within=orders))["services"]
     assert "# caf\ufffd" in outcome["diff"]
 
 
@@ -449,4 +449,4 @@ def test_what_the_user_deleted_stays_deleted_and_is_told(orders: Path) -> None:
     done = svcgen("update", within=orders)
     assert done.returncode == 0, done.stderr
     assert not (orders / "Dockerfile").exists()
-    assert "stays deleted, though the template changed it: Dockerfile" in done.stderr
+    assert "you deleted these files, so they stay deleted: Dockerfile" in done.stderr

@@ -33,7 +33,7 @@ def three(made: Make, tmp_path: Path) -> Path:
 
 
 def states(done: subprocess.CompletedProcess[str], code: int) -> dict[str, str]:
-    outcomes: list[dict[str, Any]] = answered(done, code)
+    outcomes: list[dict[str, Any]] = answered(done, code)["services"]
     return {outcome["service"]: outcome["state"] for outcome in outcomes}
 
 
@@ -96,7 +96,8 @@ def test_a_service_whose_tests_fail_is_put_back(three: Path) -> None:
     write(three / "stock", {"Makefile": broken})
     commit(three / "stock")
     words = ("update", "catalog", "stock", "--test", "--json")
-    outcomes = {one["service"]: one for one in answered(svcgen(*words, within=three), 3)}
+    services = answered(svcgen(*words, within=three), 3)["services"]
+    outcomes = {service["service"]: service for service in services}
     assert outcomes["catalog"]["state"] == "updated"
     assert outcomes["stock"]["state"] == "reverted"
     assert "it is broken" in outcomes["stock"]["problem"]
@@ -117,7 +118,8 @@ def test_locks_that_cannot_be_made_leave_all_as_it_was(three: Path) -> None:
     failing = f"lock generate:\n\t@{half}; echo no registry; false\n"
     write(three / "stock", {"Makefile": failing})
     commit(three / "stock")
-    (outcome,) = answered(svcgen("update", "stock", "--lock", "--json", within=three), 3)
+    done = svcgen("update", "stock", "--lock", "--json", within=three)
+    (outcome,) = answered(done, 3)["services"]
     assert (outcome["state"], "no registry" in outcome["problem"]) == ("reverted", True)
     assert git("status", "--porcelain", within=three / "stock") == ""
 
@@ -139,7 +141,7 @@ def test_a_hook_that_refuses_the_commit_leaves_all_as_it_was(three: Path) -> Non
     hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
     hook.chmod(0o755)
     words = ("update", "stock", "--branch", "newer", "--json")
-    (outcome,) = answered(svcgen(*words, within=three), 1)
+    (outcome,) = answered(svcgen(*words, within=three), 1)["services"]
     assert "not today" in outcome["problem"]
     assert git("status", "--porcelain", within=three / "stock") == ""
     assert git("branch", "--format=%(refname:short)", within=three / "stock") == "main\n"

@@ -2,51 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from svcgen.cli import fleet, services, updates
+from svcgen.cli import completion, fleet, services, updates
+from svcgen.cli.help_format import Command, Group
 from svcgen.cli.system import denied, open_streams
 from svcgen.cli.template import templates
 from svcgen.errors import SvcgenError
 
 
-class _Commands(TyperGroup):
-    """Shows a SvcgenError on stderr and exits with 1; anything else is a bug, with its trace."""
+class _Program(Group):
+    """Shows a SvcgenError on stderr and exits with 1; any other error is a bug, with its trace."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _errors_shown():
+            return super().parse_args(ctx, completion.with_shell(args))
 
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _errors_shown():
             return super().invoke(ctx)
-        except SvcgenError as error:
-            _complain(error)
-            raise typer.Exit(1) from error
-        except OSError as error:
-            known = denied(error)
-            if known is None:
-                raise
-            _complain(known)
-            raise typer.Exit(1) from error
 
 
-def _complain(error: SvcgenError) -> None:
+@contextmanager
+def _errors_shown() -> Iterator[None]:
+    try:
+        yield
+    except SvcgenError as error:
+        _show(error)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        denial = denied(error)
+        if denial is None:
+            raise
+        _show(denial)
+        raise typer.Exit(1) from error
+
+
+def _show(error: SvcgenError) -> None:
     typer.secho(f"Error: {error.problem}", fg=typer.colors.RED, err=True)
     if error.advice:
         typer.echo(error.advice, err=True)
 
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=_Program,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Writes small, complete microservices and stitches them behind one gateway.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Create small, complete microservices and run them behind one gateway.",
 )
 
 PANELS: dict[str, dict[str, Callable[..., None]]] = {
-    "Create": {"new": services.new, "demo": services.demo},
+    "Create": {"new": services.new, "questions": services.questions, "demo": services.demo},
     "Run": {
         "compose": fleet.compose,
         "up": fleet.up,
@@ -60,17 +72,18 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
 }
 for panel, commands in PANELS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=panel)(command)
+        app.command(name, cls=Command, rich_help_panel=panel)(command)
 app.add_typer(templates, name="template", rich_help_panel="Template")
 
 
 def main() -> None:
     """Run the command line."""
     open_streams()
-    app()
+    completion.load_completion()
+    app(prog_name=completion.PROGRAM)
 
 
-def _version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
@@ -81,7 +94,28 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def svcgen(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
+    install: Annotated[
+        str | None,
+        typer.Option(
+            "--install-completion",
+            metavar="[SHELL]",
+            callback=completion.install_completion,
+            is_eager=True,
+            help="Install completion for bash, zsh or fish; default: the current shell.",
+        ),
+    ] = None,
+    show: Annotated[
+        str | None,
+        typer.Option(
+            "--show-completion",
+            metavar="[SHELL]",
+            callback=completion.show_completion,
+            is_eager=True,
+            help="Print the completion script; default: for the current shell.",
+        ),
+    ] = None,
 ) -> None:
-    """Declare what stands before a command."""
+    """Declare the options that come before a command."""

@@ -8,88 +8,98 @@ from typing import Annotated
 import typer
 
 from svcgen.cli import output
+from svcgen.cli.completion import complete_services
+from svcgen.cli.documents import fleet as documents
 from svcgen.cli.options import (
     FOUND_SOMETHING,
     Engine,
     Json,
+    Name,
     Names,
     Port,
     current_workspace,
-    report_progress,
 )
+from svcgen.cli.output import emit, report_progress
 
 
 def compose(
     only: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="This one, and what it calls.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Include only this service and those it calls; can be repeated.",
+            autocompletion=complete_services,
+        ),
     ] = None,
     no_deps: Annotated[
-        bool, typer.Option("--no-deps", help="Refuse what --only would pull in.")
+        bool, typer.Option("--no-deps", help="Fail if --only needs further services.")
     ] = False,
     check: Annotated[
         bool,
         typer.Option(
-            help="Write nothing; exit with 3 if a file differs or something does not fit."
+            "--check", help="Write nothing; exit with 3 if a file differs or services do not fit."
         ),
     ] = False,
     refresh: Annotated[
         bool,
         typer.Option(
-            "--refresh", help="Give callers the newest OpenAPI documents of their callees."
+            "--refresh", help="Copy the OpenAPI documents of called services to their callers."
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check that all services fit together; write compose.yaml and gateway/."""
+    """Check that all services fit together, and write compose.yaml and gateway/."""
     from svcgen.commands.compose import check as inspect
     from svcgen.commands.compose import compose as stitch
 
     if check and refresh:
-        raise typer.BadParameter("--check writes nothing, --refresh writes: take one of them.")
+        raise typer.BadParameter("--check and --refresh exclude each other: --refresh writes.")
     found = (current_workspace(), only or [])
     deps = not no_deps
     composed = inspect(*found, deps=deps) if check else stitch(*found, deps=deps, refresh=refresh)
-    if json:
-        typer.echo(output.document(composed))
-    else:
-        typer.echo(output.checked(composed) if check else output.composed(composed))
-        typer.echo(output.complaints(composed), err=True, nl=False)
+    text = output.checked(composed) if check else output.composed(composed)
+    emit(documents.compose_document(composed), text, output.fleet_faults(composed), json=json)
     if check and (composed.differences or composed.faults or composed.broken):
         raise typer.Exit(FOUND_SOMETHING)
 
 
 def routes(
-    path: Annotated[str | None, typer.Argument(help="Explain what becomes of this path.")] = None,
-    method: Annotated[str, typer.Option("--method", "-X", help="Of the request.")] = "GET",
+    path: Annotated[
+        str | None, typer.Argument(metavar="PATH", help="Explain the route of this path.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option("--method", "-X", metavar="METHOD", help="Method of the request.")
+    ] = "GET",
     json: Json = False,
 ) -> None:
-    """Show the gateway's routes; with a path: which one wins, and what happens then."""
+    """List the routes at the gateway, or explain which route a request takes."""
     from svcgen.commands.routes import explain_route, list_routes
 
     if path is None:
         table = list_routes(current_workspace())
-        typer.echo(output.document(table) if json else output.routes(table))
-        return
-    explanation = explain_route(current_workspace(), path, method)
-    typer.echo(output.document(explanation) if json else output.explanation(explanation))
+        emit(documents.routes_document(table), output.routes(table), json=json)
+    else:
+        explained = explain_route(current_workspace(), path, method)
+        emit(documents.route_document(explained), output.explanation(explained), json=json)
 
 
 def up(
     names: Names = None,
     engine: Engine = None,
     scale: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=N", help="Replicas; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME=N", help="Run N replicas of a service; can be repeated."),
     ] = None,
     port: Port = None,
     attach: Annotated[
-        bool, typer.Option("--attach", help="Follow the logs; Ctrl-C is `down`.")
+        bool, typer.Option("--attach", help="Follow the logs; Ctrl-C stops the fleet.")
     ] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Sync or rebuild on every save (Docker).")
+        bool, typer.Option("--watch", help="Update containers when a file changes (Docker only).")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Start the fleet behind the gateway, or replace the named services in a running one."""
+    """Start all services behind the gateway, or replace the named ones if the fleet runs."""
     from svcgen.commands.up import attach as follow
     from svcgen.commands.up import read_scale
     from svcgen.commands.up import up as start
@@ -99,65 +109,61 @@ def up(
     fleet = start(
         workspace, names or [], engine=engine, scale=counts, port=port, report=report_progress
     )
-    if json:
-        typer.echo(output.document(fleet))
-    else:
-        typer.echo(f"\n{fleet.url} ({fleet.engine}: {fleet.why})\n")
-        typer.echo(output.routes(fleet.routes))
+    emit(documents.up_document(fleet), output.fleet(fleet), json=json)
     if watch:
         sync(workspace, report_progress)
     elif attach:
-        follow(workspace, lambda line: typer.echo(output.log_line(line)), report_progress)
+        # With --json, standard output holds the document alone.
+        follow(workspace, lambda line: typer.echo(output.log_line(line), err=json), report_progress)
 
 
 def down(
     volumes: Annotated[
-        bool, typer.Option("--volumes", help="Forget the databases' data too.")
+        bool, typer.Option("--volumes", help="Also remove the database volumes.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """End the fleet; the databases' data stay."""
-    from svcgen.commands.down import down as end
+    """Stop the fleet and keep the database volumes."""
+    from svcgen.commands.down import down as stop
 
-    ended = end(current_workspace(), volumes=volumes, report=report_progress)
-    if json:
-        typer.echo(output.document(ended))
+    ended = stop(current_workspace(), volumes=volumes, report=report_progress)
+    emit(documents.down_document(ended), "", json=json)
 
 
 def ps(json: Json = False) -> None:
-    """Show what runs."""
-    from svcgen.commands.ps import ps as look
+    """List the replicas of the running services."""
+    from svcgen.commands.ps import ps as running_replicas
 
-    running = look(current_workspace())
-    if json:
-        typer.echo(output.document(running))
-    elif running.replicas:
-        typer.echo(f"{running.url} ({running.engine})\n\n{output.replicas(running.replicas)}")
-    else:
-        typer.echo("Nothing runs. Start it: svcgen up", err=True)
+    running = running_replicas(current_workspace())
+    hint = "" if running.replicas else "Nothing runs. Start the fleet: svcgen up"
+    emit(documents.ps_document(running), output.running(running), hint, json=json)
 
 
 def logs(
     names: Names = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
-    tail: Annotated[int, typer.Option(min=0, help="Lines of each replica to begin with.")] = 100,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Continue with new lines until Ctrl-C.")
+    ] = False,
+    tail: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Begin with the last N lines of each replica.")
+    ] = 100,
     json: Json = False,
 ) -> None:
-    """Show what the services write."""
+    """Show the logs of services."""
     from svcgen.commands.logs import logs as read
 
     lines = read(current_workspace(), names or [], follow=follow and not json, tail=tail)
     if json:
-        typer.echo(output.document(list(lines)))
+        emit(documents.logs_document(lines), "", json=True)
         return
     with contextlib.suppress(KeyboardInterrupt):
         for line in lines:
             typer.echo(output.log_line(line))
 
 
-def restart(name: Annotated[str, typer.Argument(help="A service.")], json: Json = False) -> None:
-    """Put fresh replicas of one service in the place of the running ones."""
-    from svcgen.commands.restart import restart as renew
+def restart(name: Name, json: Json = False) -> None:
+    """Replace the replicas of a service by new ones, without a lost request."""
+    from svcgen.commands.restart import restart as replace
 
-    replicas = renew(current_workspace(), name, report=report_progress)
-    typer.echo(output.document(replicas) if json else output.replicas(replicas))
+    replicas = replace(current_workspace(), name, report=report_progress)
+    emit(documents.restart_document(replicas), output.replicas(replicas), json=json)

@@ -1,44 +1,65 @@
-"""What the parts of the command line share: options, exit codes, and who may allow what."""
+"""What the commands share: options, exit codes, the workspace, and questions to the user."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from svcgen.cli import output_updates
+from svcgen.cli.completion import complete_from, complete_services
 
 if TYPE_CHECKING:
     from svcgen.workspace import Workspace
 
-FOUND_SOMETHING = 3  # done, and the user is needed
+FOUND_SOMETHING = 3  # the command succeeded, and the user has to act
 
-Trust = Annotated[bool, typer.Option("--trust", help="Let the template run programs of its own.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
-
+Trust = Annotated[bool, typer.Option("--trust", help="Allow the template to run its programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 Engine = Annotated[
     str | None,
-    typer.Option(metavar="docker|local", help="Default: Docker where an engine answers."),
+    typer.Option(
+        metavar="docker|local",
+        help="Where the services run; default: docker if its engine runs, else local.",
+        autocompletion=complete_from("docker", "local"),
+    ),
 ]
 Port = Annotated[
-    int | None, typer.Option(min=1, max=65535, help="The gateway's, on 127.0.0.1; default 8000.")
+    int | None,
+    typer.Option(metavar="PORT", min=1, max=65535, help="Gateway's port; default: 8000."),
 ]
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Services.")]
-
-
-def terminal() -> bool:
-    """Tell whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def allows(trust: bool, *, asked: bool = False) -> Callable[[str], bool]:
-    """Return what says whether a template may do what it wishes: an option, or a person."""
-    return lambda wish: (
-        trust or (asked and terminal() and typer.confirm(f"{wish}. Do you trust it?"))
-    )
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Name of a service.", autocompletion=complete_services),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Names of services.", autocompletion=complete_services),
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", "-d", metavar="QUESTION=ANSWER", help="Answer a question; can be repeated."
+    ),
+]
+DataFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Read answers from a YAML file.")
+]
+TemplateSource = Annotated[
+    str,
+    typer.Option(
+        "--template", metavar="SOURCE", help="URL or folder of a template; default: svcgen's own."
+    ),
+]
+Ref = Annotated[
+    str, typer.Option(metavar="VERSION", help="Version of the template; default: the newest.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the changes as a diff only.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Also overwrite changes that are in no commit.")
+]
 
 
 def current_workspace() -> Workspace:
@@ -48,16 +69,13 @@ def current_workspace() -> Workspace:
     return open_workspace(Path.cwd())
 
 
-def report_progress(service: str, what: str) -> None:
-    """Say on stderr what happens, so that stdout holds the result alone."""
-    typer.echo(f"{service:<15} {what}", err=True)
+def terminal() -> bool:
+    """Return whether the user can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def report_errors(results: Sequence[Any], *, found: bool, json: bool) -> None:
-    """Say what could not be looked at; exit with 3 when something was found, else as that says."""
-    if not json:
-        typer.echo(output_updates.errors(results), err=True, nl=False)
-    if found:
-        raise typer.Exit(FOUND_SOMETHING)
-    if any(one.error for one in results):
-        raise typer.Exit(1)
+def allows(trust: bool, *, asked: bool = False) -> Callable[[str], bool]:
+    """Return the function that decides about a template's programs: an option, or the user."""
+    return lambda wish: (
+        trust or (asked and terminal() and typer.confirm(f"{wish}. Do you trust it?"))
+    )

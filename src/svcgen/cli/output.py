@@ -1,33 +1,53 @@
-"""Values as text: tables and trees for people, one JSON document for programs."""
+"""Results as text for people, and `emit`, with which every command ends."""
 
 from __future__ import annotations
 
-import json
+import json as json_
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from svcgen.cli.documents import as_json
 from svcgen.errors import counted
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from svcgen.commands.compose import ComposeResult
     from svcgen.commands.demo import DemoResult
+    from svcgen.commands.list import CallGraph, ListedService
+    from svcgen.commands.new import NewResult
+    from svcgen.commands.ps import PsResult
+    from svcgen.commands.questions import Question, QuestionsResult
     from svcgen.commands.template.init import InitResult
     from svcgen.commands.template.release import ReleaseResult
     from svcgen.commands.template.upgrade import UpgradeResult
+    from svcgen.commands.up import UpResult
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import LogLine, Replica
     from svcgen.template_check.check import CheckResult
 
 
-def document(value: Any) -> str:
-    """Write a result as one JSON document; paths are strings, data classes are objects.
+def emit(document: DataclassInstance, text: str, notes: str = "", *, json: bool) -> None:
+    """Print the result of a command: with `--json` the document, else the text.
 
-    JSON is UTF-8: a byte of a file or a name that is not becomes U+FFFD.
+    `notes` are problems and next steps. They go to standard error, and only with the text. Lines
+    of files keep their bytes, also those that are not UTF-8.
     """
-    text = json.dumps(_plain(value), indent=2, ensure_ascii=False)
-    return text.encode(errors="surrogateescape").decode(errors="replace")
+    if json:
+        typer.echo(as_json(document))
+        return
+    for stream_text, err in ((text, False), (notes, True)):
+        if stream_text:
+            ended = stream_text if stream_text.endswith("\n") else f"{stream_text}\n"
+            typer.echo(ended.encode(errors="surrogateescape"), err=err, nl=False)
+
+
+def report_progress(service: str, what: str) -> None:
+    """Print progress to standard error, so that standard output holds only the result."""
+    typer.echo(f"{service:<15} {what}", err=True)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
@@ -40,24 +60,71 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     return "\n".join(_padded(line, widths) for line in lines)
 
 
+def new_service(made: NewResult) -> str:
+    """Draw the files of a new service."""
+    files = tree(made.folder.name, made.files)
+    return f"{files}\n\n{len(made.files)} files. Next: svcgen up"
+
+
+def services(listed: Sequence[ListedService]) -> str:
+    """Show one service a line."""
+    return table(
+        [
+            {
+                "name": service.name,
+                "stack": service.stack,
+                "kind": service.kind,
+                "database": service.database,
+                "template": service.version,
+                "folder": service.folder,
+            }
+            for service in listed
+        ]
+    )
+
+
+def call_graph(graph: CallGraph) -> str:
+    """Draw which services call each other, in Mermaid: a README shows it as a picture."""
+    lines = ["flowchart LR"]
+    for name in graph.services:
+        if name in graph.exposed:
+            lines.append(f"    gateway([gateway]) --> {name}")
+        lines += [f"    {name} --> {callee}" for caller, callee in graph.calls if caller == name]
+    return "\n".join(lines)
+
+
+def questions(result: QuestionsResult) -> str:
+    """Show each question with its choices and its default."""
+    return "\n\n".join(map(_question, result.questions))
+
+
+def _question(question: Question) -> str:
+    width = max(map(len, question.choices), default=0)
+    lines = [f"{question.name} ({question.type})", f"  {question.help}"]
+    lines += [f"    {answer:<{width}}  {label}" for answer, label in question.choices.items()]
+    default = json_.dumps(question.default, ensure_ascii=False).strip('"')
+    lines.append("  required" if question.default is None else f"  default: {default}")
+    return "\n".join(filter(str.strip, lines))
+
+
 def composed(done: ComposeResult) -> str:
-    """Say what was stitched, which files were written, and what is to be made of them."""
+    """Count services and routes, and list the files that were written."""
     lines = [f"{len(done.services)} services, {done.routes} routes at the gateway"]
-    lines += [f"  wrote {file}" for file in done.written] or ["  all was current"]
+    lines += [f"  wrote {file}" for file in done.written] or ["  all files are current"]
     if done.refreshed:
         lines.append(f"Next: make generate, in {', '.join(done.refreshed)}")
     return "\n".join(lines)
 
 
 def checked(done: ComposeResult) -> str:
-    """Show how the files differ from what would be written, if that can be said."""
+    """Show how the files differ from what would be written, if the services fit together."""
     if done.faults:
         return "Nothing to compare: the services do not fit together."
     return "".join(done.differences.values()) or "compose.yaml and gateway/ are current"
 
 
-def complaints(done: ComposeResult) -> str:
-    """List what does not fit, a line each; empty when all does."""
+def fleet_faults(done: ComposeResult) -> str:
+    """List what does not fit together, a line each; empty without a fault."""
     found = [*done.faults, *done.broken]
     if not found:
         return ""
@@ -84,19 +151,18 @@ def routes(table_: Sequence[Route]) -> str:
     return table(rows)
 
 
-def explanation(said: Explanation) -> str:
-    """Say what becomes of one request: who gets it and why, or how the gateway answers."""
-    head = f"{said.method} {said.path}"
-    if said.route is None:
-        allow = f"Allow: {', '.join(said.allow)}" if said.allow else ""
-        return "\n".join(
-            filter(None, [f"{head} -> {said.status} from the gateway", said.reason, allow])
-        )
-    route = said.route
+def explanation(explained: Explanation) -> str:
+    """Show which service gets a request and why, or how the gateway replies itself."""
+    head = f"{explained.method} {explained.path}"
+    if explained.route is None:
+        allow = f"Allow: {', '.join(explained.allow)}" if explained.allow else ""
+        status = f"{head} -> {explained.status} from the gateway"
+        return "\n".join(filter(None, [status, explained.reason, allow]))
+    route = explained.route
     lines = [
         f"{head} -> {route.service} (route {route.name})",
-        f"won by: {said.reason}",
-        *(f"passed over: {other}" for other in said.passed_over),
+        f"won by: {explained.reason}",
+        *(f"passed over: {other}" for other in explained.passed_over),
         f"authentication: {route.auth}",
         f"timeout: {seconds(route.timeout_ms)}, tried up to {route.attempts} times",
     ]
@@ -104,7 +170,7 @@ def explanation(said: Explanation) -> str:
 
 
 def replicas(running: Iterable[Replica]) -> str:
-    """Show what runs, one replica a line."""
+    """Show one replica a line."""
     rows = [
         {
             "service": replica.service,
@@ -119,28 +185,39 @@ def replicas(running: Iterable[Replica]) -> str:
     return table(rows)
 
 
+def fleet(result: UpResult) -> str:
+    """Show where a fleet runs, and its routes."""
+    return f"\n{result.url} ({result.engine}: {result.why})\n\n{routes(result.routes)}"
+
+
+def running(result: PsResult) -> str:
+    """Show where a fleet runs, and its replicas; empty if nothing runs."""
+    if not result.replicas:
+        return ""
+    return f"{result.url} ({result.engine})\n\n{replicas(result.replicas)}"
+
+
 def demo(shown: DemoResult) -> str:
-    """Show what was made and what it answered, as a person would have typed it."""
-    fleet = shown.fleet
-    lines = [f"\n{fleet.url} ({fleet.engine}: {fleet.why})", "", routes(fleet.routes)]
+    """Show the fleet of a demonstration, and each request with its response."""
+    lines = [fleet(shown.fleet)]
     for answer in shown.answers:
-        body = json.dumps(answer.body, ensure_ascii=False)
+        body = json_.dumps(answer.body, ensure_ascii=False)
         lines += ["", f"{answer.method} {answer.path}", f"{answer.status} {body}"]
     return "\n".join(lines)
 
 
 def log_line(line: LogLine) -> str:
-    """Put the replica's name before what it wrote."""
+    """Show a line of a log after the name of its replica."""
     return f"{line.service}-{line.number} | {line.text}"
 
 
 def seconds(milliseconds: int) -> str:
-    """Write a duration as a person does: 1500 is `1.5s`."""
+    """Format a duration: 1500 is `1.5s`."""
     return f"{milliseconds / 1000:g}s"
 
 
 def tree(name: str, files: Iterable[str]) -> str:
-    """Draw files, given as relative paths, below the folder that holds them."""
+    """Draw files, given as relative paths, below their folder."""
     branches: dict[str, Any] = {}
     for file in files:
         branch = branches
@@ -150,7 +227,7 @@ def tree(name: str, files: Iterable[str]) -> str:
 
 
 def _branches(branches: dict[str, Any], indent: str) -> Iterable[str]:
-    # Folders stand after the files beside them, so that a file's folder is the line above.
+    # Files come before folders, so that the line above a file is its folder or a sibling.
     names = sorted(branches, key=lambda name: (bool(branches[name]), name))
     for name in names:
         last = name == names[-1]
@@ -159,7 +236,7 @@ def _branches(branches: dict[str, Any], indent: str) -> Iterable[str]:
 
 
 def template_faults(checked: CheckResult) -> str:
-    """List what breaks a rule, a line each, with the answers that show it."""
+    """List the broken rules, a line each, with the answers that show them."""
     lines = [
         f"{fault.path}: {fault.rule}: {fault.problem}"
         + (f" ({fault.answers})" if fault.answers else "")
@@ -173,46 +250,38 @@ def template_faults(checked: CheckResult) -> str:
     return "\n".join([*lines, f"{tried}{refused}: {count}"])
 
 
-def template_begun(made: InitResult, folder: str) -> str:
-    """Say what was begun, and what to type next."""
+def template_created(made: InitResult, folder: str) -> str:
+    """Name the new template and the next commands."""
     return (
-        f"{folder} holds svcgen's template {made.version}, on main and on {made.upstream}.\n"
-        f"Next: cd {folder}, change it, and svcgen template check"
+        f"Created {folder} with svcgen's template {made.version}, "
+        f"on the branches main and {made.upstream}.\n"
+        f"Next: cd {folder}, edit the template, then: svcgen template check"
     )
 
 
 def template_upgraded(done: UpgradeResult) -> str:
-    """Say that a release was merged, or what there is to decide."""
+    """Report the merge of a release, or its conflicts."""
     if not done.conflicts:
-        return f"{done.branch} has svcgen's {done.version} now.\nNext: svcgen template check"
+        merged = f"Merged svcgen's {done.version} into {done.branch}."
+        return f"{merged}\nNext: svcgen template check"
     return "\n".join(
         [
             f"{done.version} and {done.branch} both changed:",
             *(f"  {path}" for path in done.conflicts),
-            "Edit each to what it should be, then: git add . && git commit",
-            "Or go back to where you were: git merge --abort",
+            "Resolve each conflict, then: git add . && git commit",
+            "Or undo the merge: git merge --abort",
         ]
     )
 
 
 def template_released(done: ReleaseResult) -> str:
-    """Say that a version was tagged, or why it was not."""
-    said = template_faults(done.checked)
+    """Report the tag of a version, or the faults that prevented it."""
+    checked_ = template_faults(done.checked)
     if done.checked.faults:
-        return f"{said}\n{done.version} was not tagged."
-    return f"{said}\n{done.version} is tagged.\nNext: git push origin {done.version}"
+        return f"{checked_}\n{done.version} was not tagged."
+    return f"{checked_}\nTagged {done.version}.\nNext: git push origin {done.version}"
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return "  ".join(padded).rstrip()
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, PurePath) else value

@@ -1,4 +1,4 @@
-"""What `update`, `list --outdated`, `drift` and `reconfigure` say to people."""
+"""Results of update, list --outdated, drift and reconfigure as text, and update's progress."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from svcgen.cli.output import table
+import typer
 
-if TYPE_CHECKING:
-    from svcgen.commands.drift import DriftResult
-    from svcgen.commands.list import OutdatedService
-    from svcgen.update.model import UpdateJob, UpdateResult
+from svcgen.cli.options import FOUND_SOMETHING
+from svcgen.cli.output import table
+from svcgen.errors import counted
+
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from svcgen.commands.drift import DriftResult
+    from svcgen.commands.list import OutdatedService
     from svcgen.run.engine import Report
-    from svcgen.update.model import Finished
+    from svcgen.update.model import Finished, UpdateJob, UpdateResult
 
 
 def outcome_row(outcome: UpdateResult) -> dict[str, object]:
-    """Show what became of one service as a row of a table."""
+    """Return the result for one service as a row of a table."""
     return {
         "service": outcome.service,
         "from": outcome.old or "-",
@@ -33,23 +35,23 @@ def outcome_row(outcome: UpdateResult) -> dict[str, object]:
 
 
 def outcomes(ended: Sequence[UpdateResult]) -> str:
-    """Show what became of each service."""
+    """Show the result for each service."""
     return table([outcome_row(outcome) for outcome in ended])
 
 
 def plan(begun: Sequence[UpdateJob], ended: Sequence[UpdateResult]) -> str:
-    """Show the way that each service has before it."""
+    """Show which version each service would get."""
     rows = [job.result("to be updated") for job in begun]
     return outcomes(sorted([*rows, *ended], key=lambda outcome: outcome.service))
 
 
 def diffs(ended: Sequence[UpdateResult]) -> str:
-    """Show what would change; paths begin with the service's folder, so one patch holds all."""
+    """Return one patch for all services: its paths begin with the service's folder."""
     return "".join(outcome.diff for outcome in ended)
 
 
 def needs(ended: Sequence[UpdateResult], *, dry_run: bool = False) -> str:
-    """List what the user has to do, service by service; empty when there is nothing."""
+    """List what the user has to do, service by service; empty without a task."""
     lines = [line for outcome in ended for line in _needs(outcome, dry_run=dry_run)]
     return "\n".join([*lines, ""]) if lines else ""
 
@@ -66,15 +68,17 @@ def _needs(outcome: UpdateResult, *, dry_run: bool) -> list[str]:
         lines.append(f"Or undo the update: svcgen update {outcome.service} --abort")
     if outcome.kept_deleted:
         gone = ", ".join(outcome.kept_deleted)
-        lines.append(f"{outcome.service}: stays deleted, though the template changed it: {gone}")
+        lines.append(
+            f"{outcome.service}: you deleted these files, so their changes were ignored: {gone}"
+        )
     if outcome.lock_needed:
         lines.append(f"{outcome.service}: its dependencies changed. Next: make lock generate")
     return list(filter(None, lines))
 
 
 def outdated(behind: Sequence[OutdatedService]) -> str:
-    """Show which services are behind, and what their templates changed since the oldest of them."""
-    known = [one for one in behind if not one.error]
+    """Show which services are behind, and the changes since the oldest of them."""
+    known = [service for service in behind if not service.error]
     if not known:
         return "" if behind else "Every service has the newest version of its template."
     rows = [{"service": o.name, "version": o.version, "newest": o.newest} for o in known]
@@ -83,70 +87,75 @@ def outdated(behind: Sequence[OutdatedService]) -> str:
 
 def _changelogs(behind: Iterable[OutdatedService]) -> Iterable[str]:
     longest: dict[str, OutdatedService] = {}
-    for one in behind:
-        if one.template not in longest or len(one.entries) > len(longest[one.template].entries):
-            longest[one.template] = one
-    for template, one in longest.items():
+    for service in behind:
+        best = longest.get(service.template)
+        if best is None or len(service.entries) > len(best.entries):
+            longest[service.template] = service
+    for template, service in longest.items():
         title = f" of {template}" if len(longest) > 1 else ""
-        yield from (f"\n{entry.version}{title}\n\n{entry.text}" for entry in one.entries)
+        yield from (f"\n{entry.version}{title}\n\n{entry.text}" for entry in service.entries)
 
 
-def drift(looked: Sequence[DriftResult]) -> str:
-    """Show the files that differ, and with what was asked for, how."""
+def drift(results: Sequence[DriftResult]) -> str:
+    """Show the files that differ, and with `--diff` how."""
     rows = [
         {
-            "service": one.service,
-            "version": one.version,
+            "service": result.service,
+            "version": result.version,
             "file": file.path,
-            "state": "restored" if file.path in one.fixed else file.state,
+            "state": "restored" if file.path in result.fixed else file.state,
         }
-        for one in looked
-        for file in one.files
+        for result in results
+        for file in result.files
     ]
-    diffs = [file.diff for one in looked for file in one.files if file.diff]
-    if not rows and not any(one.error for one in looked):
-        return f"No drift in {_count(looked)}."
+    diffs = [file.diff for result in results for file in result.files if file.diff]
+    if not rows and not any(result.error for result in results):
+        return f"No drift in {counted(len(results), 'service')}."
     return "\n".join([table(rows), *diffs]).rstrip()
 
 
 def errors(results: Iterable[DriftResult] | Iterable[OutdatedService]) -> str:
-    """Say what could not be looked at, a line each; empty when there is nothing."""
-    return "".join(f"{one.folder}: {one.error}\n" for one in results if one.error)
+    """List the services that could not be compared, a line each; empty without one."""
+    return "".join(f"{result.folder}: {result.error}\n" for result in results if result.error)
 
 
 def next_steps(outcome: UpdateResult) -> str:
-    """Say what other answers leave to do: what is generated from them is no template's to write."""
+    """List the commands that generate files from the new answers."""
     if outcome.state == "current":
-        return f"Nothing to change: {outcome.service} answers so already.\n"
+        return f"Nothing to change: {outcome.service} already has these answers.\n"
     if outcome.state != "updated":
         return ""
     generate = "" if outcome.lock_needed else f"Next: make -C {outcome.folder} generate\n"
     return f"{generate}Then: svcgen compose\n"
 
 
-def _count(looked: Sequence[DriftResult]) -> str:
-    return "1 service" if len(looked) == 1 else f"{len(looked)} services"
+def exit_with(*, found: bool, results: Iterable[DriftResult] | Iterable[OutdatedService]) -> None:
+    """Exit with 3 when something was found, else with 1 when a service could not be compared."""
+    if found:
+        raise typer.Exit(FOUND_SOMETHING)
+    if any(result.error for result in results):
+        raise typer.Exit(1)
 
 
 @contextmanager
 def updates(
     begun: Sequence[UpdateJob], ended: Sequence[UpdateResult], report: Report, *, shown: bool
 ) -> Iterator[Finished]:
-    """Yield a function that is told of each service as it is done; off a terminal it reports."""
+    """Yield a function that shows each finished service, in a table or off a terminal in a line."""
     try:
-        with _shown(begun, ended, report, shown=shown) as finished:
+        with _progress(begun, ended, report, shown=shown) as finished:
             yield finished
     except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted: the next `svcgen update` undoes what is half-done.\n")
+        sys.stderr.write("\nInterrupted: the next `svcgen update` undoes the unfinished changes.\n")
         raise
 
 
 @contextmanager
-def _shown(
+def _progress(
     begun: Sequence[UpdateJob], ended: Sequence[UpdateResult], report: Report, *, shown: bool
 ) -> Iterator[Finished]:
-    alone = [*begun, *ended][1:] == []
-    if alone or not shown:
+    several = len(begun) + len(ended) > 1
+    if not (several and shown):
         yield lambda _outcome: None
     elif sys.stderr.isatty():
         with _live(begun, ended) as finished:
@@ -160,7 +169,7 @@ def _live(begun: Sequence[UpdateJob], ended: Sequence[UpdateResult]) -> Iterator
     from rich.console import Console
     from rich.live import Live
 
-    rows = {one.folder: one for one in (*ended, *(job.result("…") for job in begun))}
+    rows = {row.folder: row for row in (*ended, *(job.result("…") for job in begun))}
     with Live(_table(rows.values()), console=Console(stderr=True), transient=True) as live:
 
         def finished(outcome: UpdateResult) -> None:
@@ -175,7 +184,7 @@ def _table(outcomes: Iterable[UpdateResult]) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE)
-    rows = [outcome_row(one) for one in sorted(outcomes, key=lambda one: one.service)]
+    rows = [outcome_row(row) for row in sorted(outcomes, key=lambda row: row.service)]
     for name in rows[0]:
         table.add_column(name)
     for row in rows:

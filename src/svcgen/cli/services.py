@@ -1,4 +1,4 @@
-"""The commands that create and list services: new, list and demo."""
+"""The commands that create and list services: new, list, questions and demo."""
 
 from __future__ import annotations
 
@@ -9,39 +9,62 @@ from typing import Annotated
 import typer
 
 from svcgen.cli import output, output_updates
+from svcgen.cli.completion import complete_from
+from svcgen.cli.documents import services as documents
 from svcgen.cli.options import (
+    Data,
+    DataFile,
     Engine,
     Json,
     Port,
+    Ref,
+    TemplateSource,
     Trust,
     allows,
     current_workspace,
-    report_errors,
-    report_progress,
     terminal,
 )
+from svcgen.cli.output import emit, report_progress
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="The service's name, as in URLs and DNS.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the service, in URLs and in DNS.")
+    ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Where to write it; default: ./NAME.")
+        Path | None, typer.Argument(metavar="DIR", help="Folder to create; default: ./NAME.")
     ] = None,
-    stack: Annotated[str, typer.Option(help="python, go, java or typescript.")] = "python",
-    database: Annotated[str | None, typer.Option(help="none or postgres.")] = None,
-    calls: Annotated[list[str] | None, typer.Option(help="A service it calls; repeatable.")] = None,
-    data: Annotated[
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STACK",
+            help="python, go, java or typescript; default: python.",
+            autocompletion=complete_from("python", "go", "java", "typescript"),
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATABASE",
+            help="none or postgres; default: none.",
+            autocompletion=complete_from("none", "postgres"),
+        ),
+    ] = None,
+    calls: Annotated[
         list[str] | None,
-        typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="Any answer; repeatable."),
+        typer.Option(metavar="NAME", help="Name of a service that it calls; can be repeated."),
     ] = None,
-    data_file: Annotated[Path | None, typer.Option(help="A YAML file of answers.")] = None,
-    template: Annotated[str, typer.Option(help="Another template: a git URL or a folder.")] = "",
-    ref: Annotated[str, typer.Option(help="The template's version; default: newest.")] = "",
+    data: Data = None,
+    data_file: DataFile = None,
+    template: TemplateSource = "",
+    ref: Ref = "",
     trust: Trust = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take defaults.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask no questions; use the defaults.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Write one new service."""
+    """Create a service."""
     from svcgen.commands.new import Template, new_service, read_answers
 
     answers = read_answers(data or [], data_file)
@@ -50,39 +73,31 @@ def new(
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))
     made = new_service(folder or Path(name), answers, chosen, ask=ask)
-    if json:
-        typer.echo(output.document(made))
-        return
-    typer.echo(output.tree(made.folder.name, made.files))
-    typer.echo(f"\n{len(made.files)} files. Next: svcgen up")
+    emit(documents.new_document(made), output.new_service(made), json=json)
 
 
 def list_(
     graph: Annotated[
-        bool, typer.Option("--graph", help="Draw who calls whom, as Mermaid.")
+        bool, typer.Option("--graph", help="Draw which services call each other, in Mermaid.")
     ] = False,
     outdated: Annotated[
-        bool, typer.Option("--outdated", help="Only those behind their template, and what is new.")
+        bool,
+        typer.Option("--outdated", help="List services behind their template, and what is new."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show the services found from here down."""
-    from svcgen.commands.list import call_graph, services
+    """List the services in this directory and below."""
+    from svcgen.commands.list import call_graph, list_services
 
     if outdated:
         _list_outdated(json=json)
-        return
-    workspace = current_workspace()
-    if graph:
-        typer.echo(call_graph(workspace))
-        return
-    found = services(workspace)
-    if json:
-        typer.echo(output.document(found))
-    elif found:
-        typer.echo(output.table(found))
+    elif graph:
+        calls = call_graph(current_workspace())
+        emit(documents.graph_document(calls), output.call_graph(calls), json=json)
     else:
-        typer.echo("No services here. Make one: svcgen new orders", err=True)
+        found = list_services(current_workspace())
+        hint = "" if found else "No services found. Create one: svcgen new orders"
+        emit(documents.list_document(found), output.services(found), hint, json=json)
 
 
 def _list_outdated(*, json: bool) -> None:
@@ -90,19 +105,31 @@ def _list_outdated(*, json: bool) -> None:
     from svcgen.workspace import survey
 
     behind = outdated(*survey(Path.cwd()))
-    typer.echo(output.document(behind) if json else output_updates.outdated(behind))
-    report_errors(behind, found=any(not one.error for one in behind), json=json)
+    problems = output_updates.errors(behind)
+    emit(documents.outdated_document(behind), output_updates.outdated(behind), problems, json=json)
+    output_updates.exit_with(found=any(not service.error for service in behind), results=behind)
+
+
+def questions(template: TemplateSource = "", ref: Ref = "", json: Json = False) -> None:
+    """List the questions of a template, with their choices and defaults."""
+    from svcgen.commands.questions import list_questions
+
+    found = list_questions(template, ref)
+    emit(documents.questions_document(found), output.questions(found), json=json)
 
 
 def demo(engine: Engine = None, port: Port = None, json: Json = False) -> None:
-    """Write services in each language that is here, start and call them; Ctrl-C ends all."""
+    """Create services, start them and send requests; stop and remove all on Ctrl-C.
+
+    There is one service for each language whose tools are installed.
+    """
     import threading
 
     from svcgen.commands.demo import demonstrate, stays
 
     with demonstrate(engine, port, report_progress) as shown:
-        typer.echo(output.document(shown) if json else output.demo(shown))
+        emit(documents.demo_document(shown), output.demo(shown), json=json)
         if stays() and not json:
             with contextlib.suppress(KeyboardInterrupt):
-                typer.echo("\nCtrl-C ends it.", err=True)
+                typer.echo("\nPress Ctrl-C to stop.", err=True)
                 threading.Event().wait()

@@ -1,4 +1,4 @@
-"""What a machine may lack or deny: an open stream, the folder one stands in, room on the disk."""
+"""What the machine may lack or deny: an open stream, the current directory, space on the disk."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _DENIED = frozenset(
 
 
 def open_streams() -> None:
-    """Open nothing in the place of a stream that was closed (`<&-`), as cron and some CI do.
+    """Open the null device for each standard stream that is closed (`<&-`), as in cron.
 
-    Else the next file that is opened would stand there, and Python has None for it.
+    Without it, the next opened file gets the number of that stream, and Python has None for it.
     """
     handle = os.open(os.devnull, os.O_RDWR)
     while handle <= 2:  # noqa: PLR2004 (standard error)
@@ -33,7 +33,7 @@ def open_streams() -> None:
 
 
 def denied(error: OSError) -> SvcgenError | None:
-    """Put what the machine has denied into words; None when the error may be a bug of ours."""
+    """Return the message for what the machine denied; None when the error may be a bug."""
     if error.errno in _DENIED:
         where = (
             f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
@@ -42,5 +42,5 @@ def denied(error: OSError) -> SvcgenError | None:
     try:
         Path.cwd()
     except FileNotFoundError:
-        return SvcgenError("The folder that you stand in is gone.", "Go to another one: cd")
+        return SvcgenError("The current directory no longer exists.", "Change to another one: cd")
     return None

@@ -1,4 +1,4 @@
-"""The command line's `template …`: versions of ours, and a company's own template."""
+"""The commands `svcgen template ...`: versions of a template, and a company's own template."""
 
 from __future__ import annotations
 
@@ -10,107 +10,110 @@ from typing import Annotated
 
 import typer
 
-from svcgen.cli.options import FOUND_SOMETHING, Json, Trust, allows
+from svcgen.cli import output
+from svcgen.cli.documents import template as documents
+from svcgen.cli.help_format import Command, Group
+from svcgen.cli.options import FOUND_SOMETHING, Data, Json, TemplateSource, Trust, allows
+from svcgen.cli.output import emit
 
-templates = typer.Typer(no_args_is_help=True, help="Versions of the template, and your own.")
-Source = Annotated[
-    str, typer.Option("--template", metavar="SOURCE", help="Another than svcgen's: URL or folder.")
-]
+templates = typer.Typer(
+    cls=Group, no_args_is_help=True, help="List versions of a template, or maintain your own."
+)
 
 
-@templates.command("versions")
-def versions_(template: Source = "", json: Json = False) -> None:
-    """List the versions that `new --ref` and `update --ref` take, the oldest first."""
-    from svcgen.cli import output
+@templates.command("versions", cls=Command)
+def versions_(template: TemplateSource = "", json: Json = False) -> None:
+    """List the versions of a template, the oldest first."""
     from svcgen.templates.sources import open_source
 
     found = open_source(template).versions()
-    if json:
-        typer.echo(output.document(found))
-    elif found:
-        typer.echo("\n".join(found))
-    else:
-        typer.echo("No version was released yet.", err=True)
+    hint = "" if found else "No version is released yet."
+    emit(documents.versions_document(found), "\n".join(found), hint, json=json)
 
 
-Data = Annotated[
-    list[str] | None,
-    typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="For questions without default."),
-]
-
-
-@templates.command("check")
+@templates.command("check", cls=Command)
 def check_(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The template's.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of the template.", show_default=False)
+    ] = Path(),
     data: Data = None,
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Render every combination of answers; exit with 3 if the result breaks a rule."""
-    from svcgen.cli import output
+    """Check your template with all combinations of answers; exit with 3 if it breaks a rule.
+
+    Questions that have neither choices nor a default need an answer with -d.
+    """
     from svcgen.commands.new import read_answers
     from svcgen.template_check.check import check_template
 
     given = read_answers(data or [], None)
-    with _counted("Rendering") as progress:
+    with _progress_bar("Rendering") as progress:
         checked = check_template(folder.absolute(), given, allows=allows(trust), progress=progress)
-    typer.echo(output.document(checked) if json else output.template_faults(checked))
+    emit(documents.check_document(checked), output.template_faults(checked), json=json)
     if checked.faults:
         raise typer.Exit(FOUND_SOMETHING)
 
 
-@templates.command("init")
+@templates.command("init", cls=Command)
 def init_(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")],
-    ref: Annotated[str, typer.Option(help="The release to begin with; default: newest.")] = "",
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
+    ref: Annotated[
+        str,
+        typer.Option(metavar="VERSION", help="Release of svcgen's template; default: the newest."),
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Start a template of your own from svcgen's: a git repository that can follow it."""
-    from svcgen.cli import output
+    """Create a git repository with your own template, based on svcgen's."""
     from svcgen.commands.template.init import init
 
     made = init(folder, ref)
-    typer.echo(output.document(made) if json else output.template_begun(made, str(folder)))
+    emit(documents.init_document(made), output.template_created(made, str(folder)), json=json)
 
 
-@templates.command("upgrade")
+@templates.command("upgrade", cls=Command)
 def upgrade_(
-    version: Annotated[str, typer.Argument(help="A release of svcgen's template.")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Release of svcgen's template.")
+    ],
     json: Json = False,
 ) -> None:
-    """Merge a newer release of svcgen's into your template; exit with 3 if there are conflicts."""
-    from svcgen.cli import output
+    """Merge a newer release of svcgen's template into yours; exit with 3 on conflicts."""
     from svcgen.commands.template.upgrade import upgrade
 
     done = upgrade(Path.cwd(), version)
-    typer.echo(output.document(done) if json else output.template_upgraded(done))
+    emit(documents.upgrade_document(done), output.template_upgraded(done), json=json)
     if done.conflicts:
         raise typer.Exit(FOUND_SOMETHING)
 
 
-@templates.command("release")
+@templates.command("release", cls=Command)
 def release_(
-    version: Annotated[str, typer.Argument(help="A version higher than the last: vX.Y.Z.")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="vX.Y.Z, higher than all released versions.")
+    ],
     data: Data = None,
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Check your template and tag this commit as a version; exit with 3 if it breaks a rule."""
-    from svcgen.cli import output
+    """Check your template and tag the current commit; exit with 3 if it breaks a rule."""
     from svcgen.commands.new import read_answers
     from svcgen.commands.template.release import release
 
     given = read_answers(data or [], None)
-    with _counted("Rendering") as progress:
+    with _progress_bar("Rendering") as progress:
         done = release(Path.cwd(), version, given, allows=allows(trust), progress=progress)
-    typer.echo(output.document(done) if json else output.template_released(done))
+    emit(documents.release_document(done), output.template_released(done), json=json)
     if done.checked.faults:
         raise typer.Exit(FOUND_SOMETHING)
 
 
 @contextlib.contextmanager
-def _counted(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that is told how much is done; a bar on stderr shows it on a terminal."""
+def _progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that takes the number of finished steps and of all steps.
+
+    On a terminal, a bar on standard error shows them.
+    """
     if not sys.stderr.isatty():
         yield lambda _done, _whole: None
         return

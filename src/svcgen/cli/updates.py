@@ -8,65 +8,68 @@ from typing import Annotated, Any
 
 import typer
 
-from svcgen.cli import output, output_updates
+from svcgen.cli import output_updates
+from svcgen.cli.documents import updates as documents
 from svcgen.cli.options import (
     FOUND_SOMETHING,
+    Data,
+    DataFile,
+    DryRun,
+    Force,
     Json,
+    Name,
     Names,
+    Ref,
     Trust,
     allows,
-    report_errors,
-    report_progress,
     terminal,
 )
+from svcgen.cli.output import emit, report_progress
 from svcgen.errors import SvcgenError
-
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would change, as a diff.")]
-Force = Annotated[bool, typer.Option("--force", help="Also where no git could bring edits back.")]
 
 
 def update(
     names: Names = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Every service from here down.")
+        bool, typer.Option("--all", help="Update all services in this directory and below.")
     ] = False,
-    ref: Annotated[str, typer.Option(help="The template's version; default: newest.")] = "",
-    data: Annotated[
-        list[str] | None,
-        typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="An answer given anew."),
-    ] = None,
+    ref: Ref = "",
+    data: Data = None,
     dry_run: DryRun = False,
     branch: Annotated[
-        str, typer.Option(metavar="NAME", help="Commit on a new branch of each repository.")
+        str,
+        typer.Option(metavar="BRANCH", help="Commit to a new branch in each repository."),
     ] = "",
-    commit: Annotated[
-        bool, typer.Option("--commit", help="Commit on the branch that is checked out.")
-    ] = False,
+    commit: Annotated[bool, typer.Option("--commit", help="Commit to the current branch.")] = False,
     test: Annotated[
         bool,
         typer.Option(
-            "--test", help="Run each service's `make lint test`; put it back if they fail."
+            "--test", help="Run `make lint test` in each service; undo its update on failure."
         ),
     ] = False,
     lock: Annotated[
-        bool, typer.Option("--lock", help="Run each service's `make lock generate`.")
+        bool, typer.Option("--lock", help="Run `make lock generate` in each service.")
     ] = False,
     canary: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Update N first; go on if all went well.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Update N services first; continue only if all succeed."
+        ),
     ] = 0,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Services at a time; default: one a core.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Update N services at once; default: one a core."),
     ] = None,
     force: Force = False,
     trust: Trust = False,
     go_on: Annotated[
-        bool, typer.Option("--continue", help="The conflicts are resolved: end the update.")
+        bool, typer.Option("--continue", help="Finish an update after you resolved its conflicts.")
     ] = False,
     abort: Annotated[bool, typer.Option("--abort", help="Undo an update in progress.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")] = False,
     json: Json = False,
 ) -> None:
-    """Bring services to a newer template, and keep every edit."""
+    """Update services to a newer version of their template, and keep your edits."""
     from svcgen.commands.new import read_answers
     from svcgen.commands.update import UpdateOptions, abort_updates, continue_updates
     from svcgen.commands.update import update as update_services
@@ -79,7 +82,7 @@ def update(
     selection = select(Path.cwd(), names or [], everything=everything, recovering=not abort)
     if go_on or abort:
         results = abort_updates(selection) if abort else continue_updates(selection)
-        _finish(results, json=json)
+        _emit_results(results, json=json)
         return
     options = UpdateOptions(
         ref, read_answers(data or [], None), dry_run, force, lock, test, branch, commit
@@ -97,7 +100,7 @@ def update(
         workers=jobs,
         canary=canary,
     )
-    _finish(results, json=json, dry_run=dry_run)
+    _emit_results(results, json=json, dry_run=dry_run)
 
 
 def _confirm(pending: Sequence[Any], done: Sequence[Any], *, asked: bool) -> None:
@@ -117,40 +120,38 @@ def _confirm(pending: Sequence[Any], done: Sequence[Any], *, asked: bool) -> Non
 def drift(
     names: Names = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how each file differs.")] = False,
-    fix: Annotated[bool, typer.Option("--fix", help="Restore them as they were rendered.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also what is in no commit.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Restore the files from the template.")
+    ] = False,
+    force: Force = False,
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Find managed files that are not as their template version rendered them."""
+    """Find managed files that differ from the template."""
     from svcgen.commands.drift import DriftOptions
-    from svcgen.commands.drift import drift as look
+    from svcgen.commands.drift import drift as compare
     from svcgen.update.selection import select
 
     selection = select(Path.cwd(), names or [], everything=False, reading=not fix)
-    looked = look(
-        selection,
-        DriftOptions(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json)),
-    )
-    typer.echo(output.document(looked) if json else encoded(output_updates.drift(looked)))
-    report_errors(looked, found=any(one.left for one in looked), json=json)
+    options = DriftOptions(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json))
+    results = compare(selection, options)
+    problems = output_updates.errors(results)
+    emit(documents.drift_document(results), output_updates.drift(results), problems, json=json)
+    output_updates.exit_with(found=any(result.left for result in results), results=results)
 
 
 def reconfigure(
-    name: Annotated[str, typer.Argument(help="A service.")],
-    data: Annotated[
-        list[str] | None,
-        typer.Option("--data", "-d", metavar="QUESTION=ANSWER", help="An answer; repeatable."),
-    ] = None,
-    data_file: Annotated[Path | None, typer.Option(help="A YAML file of answers.")] = None,
+    name: Name,
+    data: Data = None,
+    data_file: DataFile = None,
     dry_run: DryRun = False,
     force: Force = False,
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Give a service other answers, at the template version that it has."""
+    """Change the answers of a service, at the template version that it has."""
     from svcgen.commands.new import read_answers
-    from svcgen.commands.reconfigure import reconfigure as answer
+    from svcgen.commands.reconfigure import reconfigure as change
     from svcgen.update.model import UpdateOptions
     from svcgen.update.selection import select
 
@@ -159,27 +160,19 @@ def reconfigure(
         raise typer.BadParameter("Give an answer, for example -d database=postgres.")
     selection = select(Path.cwd(), [name], everything=False)
     options = UpdateOptions(data=answers, dry_run=dry_run, force=force)
-    outcome = answer(selection, options, allows(trust, asked=not json))
-    _finish([outcome], json=json, dry_run=dry_run)
+    result = change(selection, options, allows(trust, asked=not json))
+    _emit_results([result], json=json, dry_run=dry_run)
     if not (json or dry_run):
-        typer.echo(output_updates.next_steps(outcome), err=True, nl=False)
+        typer.echo(output_updates.next_steps(result), err=True, nl=False)
 
 
-def encoded(told: str) -> bytes:
-    """Write what holds lines of files: they are as they are, also where they are no UTF-8."""
-    return told.encode(errors="surrogateescape")
-
-
-def _finish(outcomes: list[Any], *, json: bool, dry_run: bool = False) -> None:
-    """Print what became of each service, and end with the exit code that says it."""
-    outcomes = sorted(outcomes, key=lambda outcome: outcome.service)
-    if json:
-        typer.echo(output.document(outcomes))
-    else:
-        told = output_updates.diffs(outcomes) if dry_run else output_updates.outcomes(outcomes)
-        typer.echo(encoded(told), nl=not dry_run)
-        typer.echo(output_updates.needs(outcomes, dry_run=dry_run), err=True, nl=False)
-    states = {outcome.state for outcome in outcomes}
+def _emit_results(results: Sequence[Any], *, json: bool, dry_run: bool = False) -> None:
+    """Print the result for each service, and exit with the code that it requires."""
+    results = sorted(results, key=lambda result: result.service)
+    text = output_updates.diffs(results) if dry_run else output_updates.outcomes(results)
+    needs = output_updates.needs(results, dry_run=dry_run)
+    emit(documents.update_document(results), text, needs, json=json)
+    states = {result.state for result in results}
     if "failed" in states:
         raise typer.Exit(1)
     if states & {"conflicts", "reverted", "skipped"}:

@@ -17,35 +17,65 @@ from svcgen.templates.versions import compare
 from svcgen.workspace import Unreadable, Workspace
 
 
-def services(workspace: Workspace) -> list[dict[str, str]]:
-    """Return one row a service; folders are relative to the workspace."""
-    return [
-        {
-            "name": service.name,
-            "stack": service.stack,
-            "kind": service.kind,
-            "database": service.database,
-            "template": service.version,
-            "folder": str(service.folder.relative_to(workspace.root)),
-        }
+@dataclass(frozen=True)
+class ListedService:
+    """A service of the workspace; `folder` is relative to the workspace's root."""
+
+    name: str
+    stack: str
+    kind: str
+    database: str
+    version: str
+    folder: str
+
+
+def list_services(workspace: Workspace) -> tuple[ListedService, ...]:
+    """Return what `svcgen list` shows, one entry a service."""
+    return tuple(
+        ListedService(
+            name=service.name,
+            stack=service.stack,
+            kind=service.kind,
+            database=service.database,
+            version=service.version,
+            folder=str(service.folder.relative_to(workspace.root)),
+        )
         for service in workspace.services
-    ]
+    )
 
 
-def call_graph(workspace: Workspace) -> str:
-    """Draw who calls whom, in Mermaid's language: a README shows it as a picture.
+@dataclass(frozen=True)
+class CallGraph:
+    """Who calls whom: each call is a caller and a callee; the gateway calls those exposed."""
+
+    services: tuple[str, ...]
+    exposed: frozenset[str]
+    calls: tuple[tuple[str, str], ...]
+
+
+def call_graph(workspace: Workspace) -> CallGraph:
+    """Read which services call each other.
 
     Raises SvcgenError when a registration cannot be read.
     """
     from svcgen.gateway.registration import read_registration
 
-    lines = ["flowchart LR"]
-    for service in workspace.services:
-        registration = read_registration(service.registration)
-        if any(route.expose == "gateway" for route in registration.routes.values()):
-            lines.append(f"    gateway([gateway]) --> {service.name}")
-        lines += [f"    {service.name} --> {callee}" for callee in registration.calls]
-    return "\n".join(lines)
+    found = {
+        service.name: read_registration(service.registration) for service in workspace.services
+    }
+    return CallGraph(
+        services=tuple(found),
+        exposed=frozenset(
+            name
+            for name, registration in found.items()
+            if any(route.expose == "gateway" for route in registration.routes.values())
+        ),
+        calls=tuple(
+            (caller, callee)
+            for caller, registration in found.items()
+            for callee in registration.calls
+        ),
+    )
 
 
 _PLAIN = "It was made from a folder without versions, so nothing can be newer."

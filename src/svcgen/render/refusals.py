@@ -12,6 +12,7 @@ from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.render import check_answers, questions, render_version
 from svcgen.service import ANSWERS_FILE
 from svcgen.templates.base import Version
+from svcgen.templates.copier_yml import choices
 from svcgen.yaml_files import read_yaml
 
 # svcgen's own errors, and Copier's for an answer with the wrong type, or without one.
@@ -83,16 +84,6 @@ def require_immutable_answers(stored: Mapping[str, Any], data: Mapping[str, Any]
             )
 
 
-def accepted(question: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the answers that a question offers; none for free text, or when Jinja decides."""
-    choices = question.get("choices") or ()
-    if isinstance(choices, str):
-        return ()
-    labelled = choices.items() if isinstance(choices, Mapping) else ((None, c) for c in choices)
-    values = (value[1] if isinstance(value, list) else value for _label, value in labelled)
-    return tuple(str(v.get("value") if isinstance(v, Mapping) else v) for v in values)
-
-
 def _find(version: Version, answers: Mapping[str, Any]) -> str:
     """Return the answer without which the others are accepted, when Copier does not name it."""
 
@@ -114,7 +105,7 @@ def _refusal(
     version: Version, question: str, answers: Mapping[str, Any], command: str, reason: str
 ) -> SvcgenError:
     template = f"Template {version.name}" if version.name else "The template"
-    offered = accepted(questions(version).get(question, {}))
+    offered = tuple(choices(questions(version).get(question, {})))
     stored = question in answers
     verb = f"does not accept {answers[question]!r} as" if stored else "needs an answer to"
     near = get_close_matches(str(answers.get(question)), offered, n=1) or ["ANSWER"]

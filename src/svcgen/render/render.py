@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -160,12 +161,27 @@ def _settings() -> Any:
 _REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTALL)
 
 
+_INVALID_CHOICE = re.compile(r"('.*') is not in (\[.*\])", re.DOTALL)
+
+
+def _choices_in_words(invalid: re.Match[str]) -> str:
+    """Name the accepted answers in words: Copier shows them as a list of Python."""
+    answer, listed = invalid.groups()
+    try:
+        *others, last = map(str, ast.literal_eval(listed))
+    except (SyntaxError, ValueError):
+        return invalid[0]
+    words = f"{', '.join(others)} or {last}" if others else last
+    return f"{answer} is not a choice. Choose {words}."
+
+
 def _problem_and_advice(error: Exception, template: str) -> tuple[str, str]:
     """Return problem and advice of Copier's `Validation error for question 'name': …`."""
     text = " ".join(str(error).split())
     refusal = _REFUSAL.fullmatch(str(error))
     if refusal:
         question, problem, advice = refusal.groups()
+        problem = _INVALID_CHOICE.sub(_choices_in_words, problem)
         return f"The answer to `{question}` cannot be used: {problem}", advice or ""
     worded = type(error).__module__.startswith("copier") or isinstance(error, ValueError | OSError)
     kind = "" if worded and text else f"{type(error).__name__}: "

@@ -49,6 +49,28 @@ def asked(configuration: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     }
 
 
+def choices(question: Mapping[str, Any]) -> dict[str, str]:
+    """Return the answers that a question offers, with their labels.
+
+    It is empty if any answer is accepted, or if Jinja computes the choices.
+    """
+    offered = question.get("choices") or ()
+    if isinstance(offered, str):
+        return {}
+    pairs = offered.items() if isinstance(offered, Mapping) else map(_labelled, offered)
+    return {str(_value(value)): str(label) for label, value in pairs}
+
+
+def _labelled(choice: Any) -> tuple[Any, Any]:
+    """Return the label and the value of a choice in a list, which may be a pair of both."""
+    return (choice[0], choice[1]) if isinstance(choice, list) else (choice, choice)
+
+
+def _value(value: Any) -> Any:
+    """Return the answer itself: a choice may be a map with `value` and `validator`."""
+    return value.get("value") if isinstance(value, Mapping) else value
+
+
 def trust_wanted(configuration: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what of a template runs its own programs: tasks, migrations, extensions."""
     return tuple(word for setting, word in _TRUST.items() if configuration.get(setting))

@@ -87,7 +87,7 @@ def update_with_svcgen(cases: Sequence[Case], root: Path) -> list[Outcome]:
     command = [sys.executable, "-m", "svcgen", "update", "--all", "--json"]
     done = subprocess.run(command, cwd=root, env=surroundings(), capture_output=True, check=False)
     assert done.returncode in {0, _NEEDED}, done.stderr.decode() + done.stdout.decode()[-2000:]
-    said = {one["service"]: one for one in json.loads(done.stdout)}
+    said = {one["service"]: one for one in json.loads(done.stdout)["services"]}
     assert (done.returncode == _NEEDED) == any(one["conflicts"] for one in said.values())
     return [_outcome(said[case.name], root / case.name) for case in cases]
 

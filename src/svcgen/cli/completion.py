@@ -1,0 +1,94 @@
+"""Completion in a shell: `--install-completion` and `--show-completion`.
+
+Typer's own two options load its completion code whenever svcgen starts, and they do not accept the
+name of a shell. These load it on use; Typer has no public functions for that.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from svcgen.errors import SvcgenError
+
+PROGRAM = "svcgen"
+SHELLS = ("bash", "zsh", "fish")
+OPTIONS = ("--install-completion", "--show-completion")
+_VARIABLE = "_SVCGEN_COMPLETE"
+_DETECT = "detect"
+
+
+def with_shell(words: list[str]) -> list[str]:
+    """Give an option of completion at the end, which has no shell, one that is detected."""
+    return [*words, _DETECT] if words and words[-1] in OPTIONS else words
+
+
+def load_completion() -> None:
+    """Load what completes a command line, if a shell is asking for it."""
+    if _VARIABLE in os.environ:
+        from typer._completion_classes import completion_init
+
+        completion_init()
+
+
+def install_completion(shell: str | None) -> None:
+    """Install completion in the user's start-up files, and exit.
+
+    Raises SvcgenError when the shell is not supported or cannot be detected.
+    """
+    if shell is None:
+        return
+    from typer._completion_shared import install
+
+    name, file = install(_supported(shell, OPTIONS[0]), PROGRAM, _VARIABLE)
+    typer.echo(f"Installed completion for {name} in {file}. Open a new terminal to use it.")
+    raise typer.Exit
+
+
+def show_completion(shell: str | None) -> None:
+    """Print the script of completion, and exit.
+
+    Raises SvcgenError when the shell is not supported or cannot be detected.
+    """
+    if shell is None:
+        return
+    from typer._completion_shared import get_completion_script
+
+    name = _supported(shell, OPTIONS[1])
+    script = get_completion_script(prog_name=PROGRAM, complete_var=_VARIABLE, shell=name)
+    typer.echo(script)
+    raise typer.Exit
+
+
+def complete_services(incomplete: str) -> list[str]:
+    """Return the names of services that begin with what is typed; none if they cannot be read."""
+    from svcgen.workspace import open_workspace
+
+    try:
+        services = open_workspace(Path.cwd()).services
+    except (SvcgenError, OSError):
+        return []
+    return [service.name for service in services if service.name.startswith(incomplete)]
+
+
+def complete_from(*words: str) -> Any:
+    """Return a function that completes one of these words."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
+def _supported(shell: str, option: str) -> str:
+    name = _detected() if shell == _DETECT else shell
+    if name not in SHELLS:
+        problem = f'The shell "{name}" is not supported.' if name else "The shell is unknown."
+        raise SvcgenError(problem, f"Name bash, zsh or fish: svcgen {option} bash")
+    return name
+
+
+def _detected() -> str:
+    """Return the name of the shell that started svcgen, else that of the login shell."""
+    from typer._completion_shared import _get_shell_name
+
+    return _get_shell_name() or Path(os.environ.get("SHELL", "")).name

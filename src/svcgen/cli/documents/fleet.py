@@ -1,0 +1,241 @@
+"""Documents of the commands about a whole fleet: compose, routes, up, down, ps, logs, restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+if TYPE_CHECKING:
+    from svcgen.commands.compose import ComposeResult
+    from svcgen.commands.down import DownResult
+    from svcgen.commands.ps import PsResult
+    from svcgen.commands.up import UpResult
+    from svcgen.compose.fleet import Fault
+    from svcgen.gateway.routes import Explanation, Route
+    from svcgen.run.engine import LogLine, Replica
+
+
+@dataclass(frozen=True)
+class FleetFault:
+    """Something that does not fit together."""
+
+    files: Annotated[tuple[str, ...], "The files to correct, relative to the workspace."]
+    problem: Annotated[str, "What is wrong."]
+
+
+@dataclass(frozen=True)
+class ComposeDocument:
+    """What `svcgen compose` wrote, or with `--check` would write."""
+
+    root: Annotated[str, "Absolute path of the workspace."]
+    services: Annotated[tuple[str, ...], "Names of the services in compose.yaml."]
+    routes: Annotated[int, "Number of routes at the gateway."]
+    written: Annotated[tuple[str, ...], "Files that were written; with `--check`, that differ."]
+    differences: Annotated[
+        Mapping[str, str], "Only with `--check`: a unified diff for each file that differs."
+    ]
+    faults: Annotated[tuple[FleetFault, ...], "Only with `--check`: what does not fit together."]
+    broken: Annotated[
+        tuple[FleetFault, ...], "Client contracts that the called service no longer satisfies."
+    ]
+    refreshed: Annotated[
+        tuple[str, ...], "Only with `--refresh`: services with newer OpenAPI documents."
+    ]
+
+
+def compose_document(result: ComposeResult) -> ComposeDocument:
+    """Build the document of `svcgen compose`."""
+    return ComposeDocument(
+        root=str(result.root),
+        services=result.services,
+        routes=result.routes,
+        written=result.written,
+        differences=dict(result.differences),
+        faults=_faults(result.faults),
+        broken=_faults(result.broken),
+        refreshed=result.refreshed,
+    )
+
+
+def _faults(faults: Iterable[Fault]) -> tuple[FleetFault, ...]:
+    return tuple(FleetFault(fault.files, fault.problem) for fault in faults)
+
+
+@dataclass(frozen=True)
+class GatewayRoute:
+    """A route at the gateway. Times are in milliseconds."""
+
+    service: Annotated[str, "Name of the service."]
+    name: Annotated[str, "Name of the route in the service's registration."]
+    path: Annotated[str, "Path that it matches."]
+    exact: Annotated[bool, "Whether only this path matches, and not the paths below it."]
+    methods: Annotated[tuple[str, ...], "Methods that match; empty for all methods."]
+    auth: Annotated[str, "Authentication that the route requires."]
+    timeout_ms: Annotated[int, "Time limit of a request, with all its attempts."]
+    attempts: Annotated[int, "Largest number of attempts."]
+    per_try_ms: Annotated[int | None, "Time limit of one attempt; `null` for no limit."]
+
+
+@dataclass(frozen=True)
+class RoutesDocument:
+    """The routes at the gateway."""
+
+    routes: Annotated[tuple[GatewayRoute, ...], "In the order in which the gateway tries them."]
+
+
+def routes_document(table: Iterable[Route]) -> RoutesDocument:
+    """Build the document of `svcgen routes`."""
+    return RoutesDocument(_routes(table))
+
+
+@dataclass(frozen=True)
+class RouteDocument:
+    """What the gateway does with one request."""
+
+    method: Annotated[str, "Method of the request."]
+    path: Annotated[str, "Path of the request, normalised as the gateway does it."]
+    status: Annotated[int, "Status code of the gateway's own reply; 0 if a service replies."]
+    route: Annotated[GatewayRoute | None, "The route that matches; `null` if none does."]
+    reason: Annotated[str, "Why this route matches, or why the gateway replies itself."]
+    passed_over: Annotated[tuple[str, ...], "Other routes of this path, and why they lose."]
+    allow: Annotated[tuple[str, ...], "Methods in the `Allow` header of a 405 reply."]
+
+
+def route_document(explanation: Explanation) -> RouteDocument:
+    """Build the document of `svcgen routes PATH`."""
+    return RouteDocument(
+        method=explanation.method,
+        path=explanation.path,
+        status=explanation.status,
+        route=_route(explanation.route) if explanation.route else None,
+        reason=explanation.reason,
+        passed_over=explanation.passed_over,
+        allow=explanation.allow,
+    )
+
+
+def _routes(table: Iterable[Route]) -> tuple[GatewayRoute, ...]:
+    return tuple(_route(route) for route in table)
+
+
+def _route(route: Route) -> GatewayRoute:
+    return GatewayRoute(
+        service=route.service,
+        name=route.name,
+        path=route.path,
+        exact=route.exact,
+        methods=route.methods,
+        auth=route.auth,
+        timeout_ms=route.timeout_ms,
+        attempts=route.attempts,
+        per_try_ms=route.per_try_ms,
+    )
+
+
+@dataclass(frozen=True)
+class RunningReplica:
+    """A replica of a service, of a database or of the gateway."""
+
+    service: Annotated[str, "Name of the service; `gateway` for the gateway."]
+    number: Annotated[int, "Number of the replica, from 1."]
+    state: Annotated[str, "`starting`, `ready`, `unready`, `restarting` or `exited`."]
+    restarts: Annotated[int, "How often it restarted after a failure."]
+    address: Annotated[str, "Address on this machine; empty if it has none."]
+    pid: Annotated[int, "Process on this machine; 0 if none runs."]
+
+
+@dataclass(frozen=True)
+class UpDocument:
+    """The fleet that runs after `svcgen up`."""
+
+    engine: Annotated[str, "`docker` or `local`."]
+    reason: Annotated[str, "Why this engine was chosen."]
+    url: Annotated[str, "Address of the gateway."]
+    routes: Annotated[tuple[GatewayRoute, ...], "In the order in which the gateway tries them."]
+    replicas: Annotated[tuple[RunningReplica, ...], "All replicas, by service and number."]
+
+
+def up_document(result: UpResult) -> UpDocument:
+    """Build the document of `svcgen up`."""
+    return UpDocument(
+        engine=result.engine,
+        reason=result.why,
+        url=result.url,
+        routes=_routes(result.routes),
+        replicas=_replicas(result.replicas),
+    )
+
+
+@dataclass(frozen=True)
+class DownDocument:
+    """What `svcgen down` stopped."""
+
+    engine: Annotated[str, "`docker` or `local`."]
+    stopped: Annotated[tuple[RunningReplica, ...], "As they were before; empty if nothing ran."]
+
+
+def down_document(result: DownResult) -> DownDocument:
+    """Build the document of `svcgen down`."""
+    return DownDocument(result.engine, _replicas(result.ended))
+
+
+@dataclass(frozen=True)
+class PsDocument:
+    """The replicas of the fleet."""
+
+    engine: Annotated[str, "`docker` or `local`."]
+    url: Annotated[str, "Address of the gateway; empty if it does not run."]
+    replicas: Annotated[tuple[RunningReplica, ...], "All replicas; empty if nothing runs."]
+
+
+def ps_document(result: PsResult) -> PsDocument:
+    """Build the document of `svcgen ps`."""
+    return PsDocument(result.engine, result.url, _replicas(result.replicas))
+
+
+@dataclass(frozen=True)
+class RestartDocument:
+    """The new replicas of a service."""
+
+    replicas: Annotated[tuple[RunningReplica, ...], "The replicas that replaced the old ones."]
+
+
+def restart_document(replicas: Iterable[Replica]) -> RestartDocument:
+    """Build the document of `svcgen restart`."""
+    return RestartDocument(_replicas(replicas))
+
+
+def _replicas(replicas: Iterable[Replica]) -> tuple[RunningReplica, ...]:
+    return tuple(
+        RunningReplica(
+            service=replica.service,
+            number=replica.number,
+            state=replica.state,
+            restarts=replica.restarts,
+            address=replica.address,
+            pid=replica.pid,
+        )
+        for replica in replicas
+    )
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A line of a log."""
+
+    service: Annotated[str, "Name of the service."]
+    number: Annotated[int, "Number of the replica."]
+    text: Annotated[str, "The line, without its newline."]
+
+
+@dataclass(frozen=True)
+class LogsDocument:
+    """The last lines of each log. `--follow` has no effect with `--json`."""
+
+    lines: Annotated[tuple[LogEntry, ...], "The lines of each replica, oldest first."]
+
+
+def logs_document(lines: Iterable[LogLine]) -> LogsDocument:
+    """Build the document of `svcgen logs`."""
+    return LogsDocument(tuple(LogEntry(line.service, line.number, line.text) for line in lines))

@@ -1,0 +1,223 @@
+"""Documents of the commands that create and list services: new, list, questions and demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from svcgen.cli.documents.fleet import UpDocument, up_document
+
+if TYPE_CHECKING:
+    from svcgen.commands.demo import DemoResult
+    from svcgen.commands.list import CallGraph, ListedService, OutdatedService
+    from svcgen.commands.new import NewResult
+    from svcgen.commands.questions import QuestionsResult
+
+
+@dataclass(frozen=True)
+class NewDocument:
+    """The service that `svcgen new` created."""
+
+    name: Annotated[str, "Name of the service."]
+    folder: Annotated[str, "Absolute path of the service."]
+    template_version: Annotated[str, "Version of the template; empty for a folder without git."]
+    files: Annotated[tuple[str, ...], "Paths in the service, sorted."]
+
+
+def new_document(result: NewResult) -> NewDocument:
+    """Build the document of `svcgen new`."""
+    return NewDocument(result.name, str(result.folder), result.version, result.files)
+
+
+@dataclass(frozen=True)
+class ListedServiceDocument:
+    """A service of the workspace."""
+
+    name: Annotated[str, "Name of the service."]
+    stack: Annotated[str, "Its language and framework, for example `python`."]
+    kind: Annotated[str, "Its kind, for example `http`."]
+    database: Annotated[str, "`none` or `postgres`."]
+    template_version: Annotated[str, "Version of the template that it has."]
+    folder: Annotated[str, "Its path, relative to the workspace."]
+
+
+@dataclass(frozen=True)
+class ListDocument:
+    """The services of the workspace."""
+
+    services: Annotated[tuple[ListedServiceDocument, ...], "In order of their names."]
+
+
+def list_document(services: Iterable[ListedService]) -> ListDocument:
+    """Build the document of `svcgen list`."""
+    return ListDocument(
+        tuple(
+            ListedServiceDocument(
+                name=service.name,
+                stack=service.stack,
+                kind=service.kind,
+                database=service.database,
+                template_version=service.version,
+                folder=service.folder,
+            )
+            for service in services
+        )
+    )
+
+
+@dataclass(frozen=True)
+class ChangelogEntry:
+    """What one version of a template changes."""
+
+    version: Annotated[str, "Version of the template, or `Unreleased`."]
+    text: Annotated[str, "Its section of CHANGELOG.md, in Markdown."]
+
+
+@dataclass(frozen=True)
+class OutdatedServiceDocument:
+    """A service that is behind its template, or that could not be compared."""
+
+    name: Annotated[str, "Name of the service."]
+    folder: Annotated[str, "Its path, relative to the workspace."]
+    template: Annotated[str, "Address of its template."]
+    template_version: Annotated[str, "Version of the template that it has."]
+    newest: Annotated[str, "Newest version of the template; empty with an error."]
+    changelog: Annotated[tuple[ChangelogEntry, ...], "What changed since its version."]
+    error: Annotated[str, "Why it could not be compared; empty if it was."]
+
+
+@dataclass(frozen=True)
+class OutdatedDocument:
+    """The services that are behind their template."""
+
+    services: Annotated[tuple[OutdatedServiceDocument, ...], "Current services are not listed."]
+
+
+def outdated_document(services: Iterable[OutdatedService]) -> OutdatedDocument:
+    """Build the document of `svcgen list --outdated`."""
+    return OutdatedDocument(
+        tuple(
+            OutdatedServiceDocument(
+                name=service.name,
+                folder=service.folder,
+                template=service.template,
+                template_version=service.version,
+                newest=service.newest,
+                changelog=tuple(
+                    ChangelogEntry(entry.version, entry.text) for entry in service.entries
+                ),
+                error=service.error,
+            )
+            for service in services
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call from one service to another."""
+
+    caller: Annotated[str, "Name of the service that calls."]
+    callee: Annotated[str, "Name of the service that is called."]
+
+
+@dataclass(frozen=True)
+class GraphDocument:
+    """Which services call each other."""
+
+    services: Annotated[tuple[str, ...], "Names of all services."]
+    exposed: Annotated[tuple[str, ...], "Names of the services with routes at the gateway."]
+    calls: Annotated[tuple[Call, ...], "One for each declared call."]
+
+
+def graph_document(graph: CallGraph) -> GraphDocument:
+    """Build the document of `svcgen list --graph`."""
+    return GraphDocument(
+        services=graph.services,
+        exposed=tuple(sorted(graph.exposed)),
+        calls=tuple(Call(caller, callee) for caller, callee in graph.calls),
+    )
+
+
+@dataclass(frozen=True)
+class AnswerChoice:
+    """An answer that a question offers."""
+
+    answer: Annotated[str, "What to type, for example `postgres`."]
+    label: Annotated[str, "What the template calls it, for example `PostgreSQL`."]
+
+
+@dataclass(frozen=True)
+class QuestionDocument:
+    """A question of a template."""
+
+    name: Annotated[str, "Name of the question, as in `-d NAME=ANSWER`."]
+    type: Annotated[str, "Copier's type of the answer, for example `str` or `yaml`."]
+    help: Annotated[str, "What the template asks."]
+    choices: Annotated[tuple[AnswerChoice, ...], "Empty if any answer of the type is accepted."]
+    multiselect: Annotated[bool, "Whether the answer is a list of choices."]
+    default: Annotated[
+        Any, "As copier.yml has it: it may contain Jinja. `null` if an answer is required."
+    ]
+
+
+@dataclass(frozen=True)
+class QuestionsDocument:
+    """The questions of a template."""
+
+    template: Annotated[str, "Address of the template."]
+    template_version: Annotated[str, "Its version."]
+    questions: Annotated[tuple[QuestionDocument, ...], "In the order of copier.yml."]
+
+
+def questions_document(result: QuestionsResult) -> QuestionsDocument:
+    """Build the document of `svcgen questions`."""
+    return QuestionsDocument(
+        result.template,
+        result.version,
+        tuple(
+            QuestionDocument(
+                name=question.name,
+                type=question.type,
+                help=question.help,
+                choices=tuple(
+                    AnswerChoice(answer, label) for answer, label in question.choices.items()
+                ),
+                multiselect=question.multiselect,
+                default=question.default,
+            )
+            for question in result.questions
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class DemoRequest:
+    """A request through the gateway, and its response."""
+
+    method: Annotated[str, "Method of the request."]
+    path: Annotated[str, "Path of the request, with its query."]
+    status: Annotated[int, "Status code of the response."]
+    body: Annotated[Any, "Body of the response."]
+
+
+@dataclass(frozen=True)
+class DemoDocument:
+    """The fleet that `svcgen demo` created, and what it answered."""
+
+    folder: Annotated[str, "Temporary folder of the services; it is removed at the end."]
+    fleet: Annotated[UpDocument, "The fleet, as `svcgen up` describes it."]
+    requests: Annotated[tuple[DemoRequest, ...], "In the order in which they were sent."]
+
+
+def demo_document(result: DemoResult) -> DemoDocument:
+    """Build the document of `svcgen demo`."""
+    return DemoDocument(
+        str(result.folder),
+        up_document(result.fleet),
+        tuple(
+            DemoRequest(answer.method, answer.path, answer.status, answer.body)
+            for answer in result.answers
+        ),
+    )
