@@ -31,13 +31,6 @@ def test_commands_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
     play(page, shop, "svcgen down --volumes")
 
 
-def test_the_reference_is_what_the_program_says() -> None:
-    """`make docs` writes the page anew."""
-    command = [str(BIN / "typer"), "svcgen.cli.app", "utils", "docs", "--name", "svcgen"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert (REPOSITORY / "docs" / "cli.md").read_text().strip() == said.strip()
-
-
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
