@@ -102,7 +102,7 @@ def _question(question: Question) -> str:
     width = max(map(len, question.choices), default=0)
     lines = [f"{question.name} ({question.type})", f"  {question.help}"]
     lines += [f"    {answer:<{width}}  {label}" for answer, label in question.choices.items()]
-    default = json_.dumps(question.default, ensure_ascii=False).strip('"')
+    default = json_.dumps(question.default, ensure_ascii=False, default=str).strip('"')
     lines.append("  required" if question.default is None else f"  default: {default}")
     return "\n".join(filter(str.strip, lines))
 
