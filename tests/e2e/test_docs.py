@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.pages import BIN, BLOCK, play
+from tests.support.pages import BLOCK, play
 from tests.support.repository import REPOSITORY
 
 ELSEWHERE = {
