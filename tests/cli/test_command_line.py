@@ -182,7 +182,7 @@ def test_new_at_a_terminal_asks_for_the_stack_first(tmp_path: Path) -> None:
 
 
 def test_each_command_ends_with_one_result_on_stdout(tmp_path: Path) -> None:
-    """Hints are on stderr without `--json`, and nowhere with it."""
+    """Hints are on stderr without `--json`, and left out with it."""
     plain = svcgen_process("list", within=tmp_path)
     assert (plain.stdout, plain.stderr) == (
         "",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from svcgen.cli.documents import as_json
+from svcgen.errors import counted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from svcgen.commands.template.release import ReleaseResult
     from svcgen.commands.template.upgrade import UpgradeResult
     from svcgen.commands.up import UpResult
-    from svcgen.compose.fleet import Fault
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import LogLine, Replica
     from svcgen.template_check.check import CheckResult
@@ -102,7 +102,7 @@ def _question(question: Question) -> str:
     width = max(map(len, question.choices), default=0)
     lines = [f"{question.name} ({question.type})", f"  {question.help}"]
     lines += [f"    {answer:<{width}}  {label}" for answer, label in question.choices.items()]
-    default = json_.dumps(question.default, ensure_ascii=False).strip('"')
+    default = json_.dumps(question.default, ensure_ascii=False, default=str).strip('"')
     lines.append("  required" if question.default is None else f"  default: {default}")
     return "\n".join(filter(str.strip, lines))
 

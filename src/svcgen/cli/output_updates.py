@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from svcgen.cli.documents.updates import STATES
 from svcgen.cli.options import FOUND_SOMETHING
 from svcgen.cli.output import table
+from svcgen.errors import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,8 +110,7 @@ def drift(results: Sequence[DriftResult]) -> str:
     ]
     diffs = [file.diff for result in results for file in result.files if file.diff]
     if not rows and not any(result.error for result in results):
-        count = "1 service" if len(results) == 1 else f"{len(results)} services"
-        return f"No drift in {count}."
+        return f"No drift in {counted(len(results), 'service')}."
     return "\n".join([table(rows), *diffs]).rstrip()
 
 

@@ -69,7 +69,7 @@ def new(
 
     answers = read_answers(data or [], data_file)
     given = {"name": name, "stack": stack, "database": database, "calls": calls}
-    answers |= {question: answer for question, answer in given.items() if answer}
+    answers |= {question: value for question, value in given.items() if value}
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))
     made = new_service(folder or Path(name), answers, chosen, ask=ask)

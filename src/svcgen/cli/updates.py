@@ -65,9 +65,7 @@ def update(
     go_on: Annotated[
         bool, typer.Option("--continue", help="Finish an update after you resolved its conflicts.")
     ] = False,
-    abort: Annotated[
-        bool, typer.Option("--abort", help="Undo an update that has conflicts.")
-    ] = False,
+    abort: Annotated[bool, typer.Option("--abort", help="Undo an update in progress.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")] = False,
     json: Json = False,
 ) -> None:
@@ -162,20 +160,19 @@ def reconfigure(
         raise typer.BadParameter("Give an answer, for example -d database=postgres.")
     selection = select(Path.cwd(), [name], everything=False)
     options = UpdateOptions(data=answers, dry_run=dry_run, force=force)
-    outcome = change(selection, options, allows(trust, asked=not json))
-    _emit_results([outcome], json=json, dry_run=dry_run)
+    result = change(selection, options, allows(trust, asked=not json))
+    _emit_results([result], json=json, dry_run=dry_run)
     if not (json or dry_run):
-        typer.echo(output_updates.next_steps(outcome), err=True, nl=False)
+        typer.echo(output_updates.next_steps(result), err=True, nl=False)
 
 
-def _emit_results(results: list[Any], *, json: bool, dry_run: bool = False) -> None:
+def _emit_results(results: Sequence[Any], *, json: bool, dry_run: bool = False) -> None:
     """Print the result for each service, and exit with the code that it requires."""
     results = sorted(results, key=lambda result: result.service)
     text = output_updates.diffs(results) if dry_run else output_updates.outcomes(results)
     needs = output_updates.needs(results, dry_run=dry_run)
-    document = documents.update_document(results)
-    emit(document, text, needs, json=json)
-    states = {service.state for service in document.services}
+    emit(documents.update_document(results), text, needs, json=json)
+    states = {result.state for result in results}
     if "failed" in states:
         raise typer.Exit(1)
     if states & {"conflicts", "reverted", "skipped"}:

@@ -20,8 +20,9 @@ VERSION = 1
 def as_json(document: DataclassInstance) -> str:
     """Return a document as JSON, with its version first.
 
-    JSON is UTF-8: a byte of a file or of a name that is not UTF-8 becomes U+FFFD.
+    JSON is UTF-8: a byte of a file or of a name that is not UTF-8 becomes U+FFFD. A value that
+    JSON does not have, such as a date in a template's questions, becomes a string.
     """
     value = {"version": VERSION, **asdict(document)}
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
     return text.encode(errors="surrogateescape").decode(errors="replace")

@@ -75,7 +75,7 @@ class ChangelogEntry:
 
 
 @dataclass(frozen=True)
-class OutdatedEntry:
+class OutdatedServiceDocument:
     """A service that is behind its template, or that could not be compared."""
 
     name: Annotated[str, "Name of the service."]
@@ -91,14 +91,14 @@ class OutdatedEntry:
 class OutdatedDocument:
     """The services that are behind their template."""
 
-    services: Annotated[tuple[OutdatedEntry, ...], "Current services are not listed."]
+    services: Annotated[tuple[OutdatedServiceDocument, ...], "Current services are not listed."]
 
 
 def outdated_document(services: Iterable[OutdatedService]) -> OutdatedDocument:
     """Build the document of `svcgen list --outdated`."""
     return OutdatedDocument(
         tuple(
-            OutdatedEntry(
+            OutdatedServiceDocument(
                 name=service.name,
                 folder=service.folder,
                 template=service.template,

@@ -91,7 +91,7 @@ class ReleaseDocument:
     """The version that `svcgen template release` tagged."""
 
     template_version: Annotated[str, "The version."]
-    tagged: Annotated[bool, "Whether the tag was created; false if the check found faults."]
+    tagged: Annotated[bool, "Whether the tag was created; false if a rule is broken."]
     check: Annotated[CheckDocument, "The result of the check."]
 
 

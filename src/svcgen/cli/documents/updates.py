@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from svcgen.commands.drift import DriftResult
     from svcgen.update.model import UpdateResult
 
-STATES = {"put-back": "reverted", "not-begun": "skipped"}
-
 
 @dataclass(frozen=True)
 class FileConflict:
@@ -62,7 +60,7 @@ def update_document(outcomes: Iterable[UpdateResult]) -> UpdateDocument:
                 folder=str(outcome.folder),
                 old=outcome.old,
                 new=outcome.new,
-                state=STATES.get(outcome.state, outcome.state),
+                state=outcome.state,
                 files=outcome.files,
                 conflicts=tuple(
                     FileConflict(conflict.path, conflict.why) for conflict in outcome.conflicts
