@@ -74,7 +74,7 @@ def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
         (["gateway"], "`name`", "for example gateway-api"),
         (["orders", "-d", "databse=postgres"], "no question `databse`", 'Did you mean "database"?'),
         (["orders", "-d", "python=."], "no question `python`", "There are: name"),
-        (["orders", "-d", "owner"], '"owner" is no answer', "QUESTION=ANSWER"),
+        (["orders", "-d", "owner"], "'owner' is not QUESTION=ANSWER", "-d database=postgres"),
         (["orders", "--database", "oracle"], "`database`", "Choose none or postgres."),
         (["orders", "--stack", "cobol"], "`stack`", "Choose python, go, typescript or java."),
         (["orders", "--data-file", "none.yml"], "no file none.yml", ""),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from svcgen.cli.documents import as_json
-from svcgen.errors import counted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from svcgen.commands.template.release import ReleaseResult
     from svcgen.commands.template.upgrade import UpgradeResult
     from svcgen.commands.up import UpResult
+    from svcgen.compose.fleet import Fault
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import LogLine, Replica
     from svcgen.template_check.check import CheckResult

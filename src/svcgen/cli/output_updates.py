@@ -30,7 +30,7 @@ def outcome_row(outcome: UpdateResult) -> dict[str, object]:
         "to": outcome.new or "-",
         "files": len(outcome.files),
         "conflicts": len(outcome.conflicts),
-        "state": STATES.get(outcome.state, outcome.state),
+        "state": outcome.state,
     }
 
 
@@ -161,7 +161,7 @@ def _progress(
         with _live(begun, ended) as finished:
             yield finished
     else:
-        yield lambda outcome: report(outcome.service, STATES.get(outcome.state, outcome.state))
+        yield lambda outcome: report(outcome.service, outcome.state)
 
 
 @contextmanager
