@@ -31,7 +31,7 @@ STACKS = tuple(yaml.safe_load((REPOSITORY / "copier.yml").read_text())["stack"][
 SECONDS = 5  # of load, after as many to warm up
 ROUNDS = 5  # of the service and the bare server in turn: what else the machine does, hits both
 CONNECTIONS = 16
-PATIENCE = 60  # seconds until a container answers
+TIMEOUT = 60  # seconds until a container answers
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def container(
 def until_answered(url: str) -> float:
     """Wait until a URL answers 200; return the seconds it took."""
     began = time.perf_counter()
-    while time.perf_counter() - began < PATIENCE:
+    while time.perf_counter() - began < TIMEOUT:
         try:
             with urllib.request.urlopen(url, timeout=1):
                 return time.perf_counter() - began

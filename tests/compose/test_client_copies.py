@@ -80,11 +80,11 @@ NEW, SUMMARY = "POST /v1/catalog (createItem)", "GET /v1/catalog/summary (getSum
     [
         (
             lambda now: now["paths"].pop("/v1/catalog/summary"),
-            [f"{SUMMARY}: is gone; no service has it."],
+            [f"{SUMMARY}: was removed; no service has it."],
         ),
         (
             lambda now: now["paths"]["/v1/catalog"].pop("post"),
-            [f"{NEW}: is gone; no service has it."],
+            [f"{NEW}: was removed; no service has it."],
         ),
         (
             lambda now: operation(now, "")["parameters"].pop(0),
@@ -161,7 +161,7 @@ NEW, SUMMARY = "POST /v1/catalog (createItem)", "GET /v1/catalog/summary (getSum
                 schema(now, "Summary")["properties"].pop("items")
                 and schema(now, "Summary")["required"].remove("items")
             ),
-            [f"{SUMMARY}: answer 200: items is gone."],
+            [f"{SUMMARY}: answer 200: items was removed."],
         ),
         (
             lambda now: schema(now, "Summary")["required"].remove("items"),
@@ -339,7 +339,7 @@ def test_an_operation_that_moved_is_found_elsewhere(shop: Path, known: Document)
     make(shop, "parts")
     write(shop / "parts/openapi.json", {**known, "paths": moved})
     registration(shop / "parts", routes={})
-    assert broken(shop) == [f"{SUMMARY}: is gone; parts has it."]
+    assert broken(shop) == [f"{SUMMARY}: was removed; parts has it."]
 
 
 def test_check_names_all_at_once_and_exits_with_3(shop: Path, known: Document) -> None:
@@ -351,8 +351,8 @@ def test_check_names_all_at_once_and_exits_with_3(shop: Path, known: Document) -
         "3 faults:\n"
         "  orders/chart/registration.yaml and orders/openapi.json: routes.lost: no operation for"
         " any method of /lost/here; `make generate` writes openapi.json again.\n"
-        f"  {FILES}{SUMMARY}: is gone; no service has it.\n"
-        f"  {FILES}{ONE}: is gone; no service has it.\n"
+        f"  {FILES}{SUMMARY}: was removed; no service has it.\n"
+        f"  {FILES}{ONE}: was removed; no service has it.\n"
         "Fix the callee, or accept its API: svcgen compose --refresh\n"
     )
     said = json.loads(svcgen("compose", "--check", "--json", within=shop).stdout)
@@ -367,7 +367,7 @@ def test_without_check_a_broken_contract_is_said_and_hinders_nothing(
     done = svcgen("compose", within=shop)
     assert done.returncode == 0
     assert "wrote compose.yaml" in done.stdout
-    assert f"{ONE}: is gone" in done.stderr
+    assert f"{ONE}: was removed" in done.stderr
 
 
 def test_refresh_takes_the_callees_document_over(shop: Path, known: Document) -> None:

@@ -18,7 +18,7 @@ from svcgen.errors import SvcgenError
 from svcgen.service import read_service
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
 
-PATIENCE = 8.0  # a broken reference service that is not ready by then never will be
+TIMEOUT = 8.0  # a broken reference service that is not ready by then never will be
 AS_PROCESS = [check for check in CHECKS if IMAGE not in check.needs]
 # Other programs of the machine may hold the ports of these.
 SHARED_PORTS = {"port-default", "trace-silent"}
@@ -35,7 +35,7 @@ def findings(
 
     def check_service(rule: str, checks: list[Check]) -> list[Finding]:
         folder = write_reference(root / (rule or "unbroken"), rule)
-        return run_checks(ProcessTarget(folder), fake_database, checks, PATIENCE)
+        return run_checks(ProcessTarget(folder), fake_database, checks, TIMEOUT)
 
     with ThreadPoolExecutor(24) as pool:
         whole = {"": pool.submit(check_service, "", AS_PROCESS)}
@@ -73,7 +73,7 @@ def test_every_rule_is_written_down_and_every_written_rule_is_checked() -> None:
 
 def test_a_url_alone_leaves_out_what_it_cannot_see(tmp_path: Path, fake_database: str) -> None:
     folder = write_reference(tmp_path / "things")
-    with set_up(ProcessTarget(folder), fake_database, PATIENCE) as context:
+    with set_up(ProcessTarget(folder), fake_database, TIMEOUT) as context:
         url = f"http://127.0.0.1:{context.address.port}"
         found = run_checks(UrlTarget(url, read_service(folder)))
         assert {one.check.name: one.detail for one in found if one.ok is False} == {}

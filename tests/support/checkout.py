@@ -24,7 +24,7 @@ class Checkout:
     folder: Path
     environment: Mapping[str, str]
     rendered: Mapping[Path, bytes]
-    patience: float | None = None
+    timeout: float | None = None
 
     def start(self, *words: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -39,7 +39,7 @@ class Checkout:
 
     def make(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         running = self.start(*words, **variables)
-        said, _ = running.communicate(timeout=self.patience)
+        said, _ = running.communicate(timeout=self.timeout)
         return subprocess.CompletedProcess(words, running.returncode, said)
 
     def succeed(self, *words: str, **variables: str) -> str:
@@ -56,11 +56,11 @@ def check_out(
     root: Path,
     answers: Mapping[str, object],
     environment: Mapping[str, str],
-    patience: float | None = None,
+    timeout: float | None = None,
 ) -> Checkout:
     folder = render_service(root / str(answers["name"]), answers)
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return Checkout(folder, environment, files, patience)
+    return Checkout(folder, environment, files, timeout)
 
 
 def environment_of(stack: str, **variables: str) -> dict[str, str]:
@@ -69,14 +69,14 @@ def environment_of(stack: str, **variables: str) -> dict[str, str]:
     return {**surroundings(stack, kept), **variables}
 
 
-def migrate_twice_at_once(made: Checkout, patience: float) -> None:
+def migrate_twice_at_once(made: Checkout, timeout: float) -> None:
     """Let two makes make the service ready: neither may break the other."""
     both = [made.start("migrate") for _ in range(2)]
-    said = [one.communicate(timeout=patience)[0] for one in both]
+    said = [one.communicate(timeout=timeout)[0] for one in both]
     assert [one.returncode for one in both] == [0, 0], said
 
 
-def assert_dev_starts_again(made: Checkout, source: Path, patience: float) -> None:
+def assert_dev_starts_again(made: Checkout, source: Path, timeout: float) -> None:
     """Save a new version of the API while `make dev` runs, and see it answered."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -87,9 +87,9 @@ def assert_dev_starts_again(made: Checkout, source: Path, patience: float) -> No
         start_new_session=True,
     )
     try:
-        until(lambda: version(url) == "1.0.0", patience)
+        until(lambda: version(url) == "1.0.0", timeout)
         source.write_text(source.read_text().replace("1.0.0", "2.0.0"))
-        until(lambda: version(url) == "2.0.0", patience)
+        until(lambda: version(url) == "2.0.0", timeout)
     finally:
         os.killpg(dev.pid, signal.SIGKILL)
         dev.wait()
@@ -143,8 +143,8 @@ def version(url: str) -> str:
         return ""
 
 
-def until(reached: Callable[[], bool], patience: float) -> None:
-    end = time.monotonic() + patience
+def until(reached: Callable[[], bool], timeout: float) -> None:
+    end = time.monotonic() + timeout
     while not reached():
         assert time.monotonic() < end, "not reached in time"
         time.sleep(0.1)

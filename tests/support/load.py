@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 ONE_POST_IN = 10
-PATIENCE = 10.0  # seconds for one answer
+TIMEOUT = 10.0  # seconds for one answer
 LIMIT = 60_000
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -77,7 +77,7 @@ async def _send(port: int, method: str, path: str, idle: list[Connection]) -> Ou
     sent, began = time.time(), time.monotonic()
     status, error = 0, ""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             status, body = await _exchange(port, method, path, idle)
         error = body.decode(errors="replace")[:300] if status >= 300 else ""
     except (OSError, TimeoutError, EOFError, ValueError) as fault:

@@ -27,7 +27,7 @@ from tests.support.load import Outcome
 
 Act = Callable[["LoadedFleet"], None]
 BEFORE, AFTER, BETWEEN = 10.0, 20.0, 5.0  # seconds
-PATIENCE = 60.0  # seconds until a replica that came back has answered, on a busy machine
+TIMEOUT = 60.0  # seconds until a replica that came back has answered, on a busy machine
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def happen(shop: LoadedFleet, name: str, act: Act) -> Event:
     act(shop)
     ended = time.time()
     time.sleep(BETWEEN)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while 0 in (counts := answered(shop)).values() and time.monotonic() < deadline:
         time.sleep(1)
     return Event(name, began, ended, counts)

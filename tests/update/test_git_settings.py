@@ -290,7 +290,7 @@ DENIED: dict[str, tuple[Callable[[Path], subprocess.CompletedProcess[str]], str]
         "Makefile",
     ),
     "no home": (without_home, "SVCGEN_CACHE_DIR"),
-    "no folder": (in_a_folder_that_is_gone, "is gone"),
+    "no folder": (in_a_folder_that_is_gone, "no longer exists"),
 }
 
 

@@ -35,7 +35,7 @@ SERVICES: tuple[dict[str, Any], ...] = (
     {"name": "pricing", "stack": "go", "description": "What it costs."},
     {"name": "billing", "stack": "java", "description": "What has to be paid."},
 )
-PATIENCE = 10.0  # seconds for one response
+TIMEOUT = 10.0  # seconds for one response
 
 Request = tuple[str, str, dict[str, str] | None]
 
@@ -116,7 +116,7 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None) -> DemoR
         url + path, data, {"content-type": "application/json"}, method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310 (as above)
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 (as above)
             return DemoResponse(method, path, response.status, json.load(response))
     except (URLError, TimeoutError, ValueError) as error:
         raise SvcgenError(

@@ -80,7 +80,7 @@ class _DriftJob:
 
 
 def drift(selection: Selection, options: DriftOptions) -> tuple[DriftResult, ...]:
-    """Compare services with the renders of their own template versions; restore files on request.
+    """Compare services with renders of their template versions; restore files on request.
 
     A service that cannot be compared or restored has an error in its result, and the others go on.
     Raises SvcgenError when svcgen.yaml is faulty.

@@ -10,7 +10,7 @@ from svcgen.compose.fleet import WRITE_DOCUMENT, Fault, FaultsError, Fleet, Memb
 from svcgen.errors import SvcgenError
 from svcgen.files import read_text
 from svcgen.gateway.apply import replace_text
-from svcgen.openapi.breaking import GONE, breaking_changes
+from svcgen.openapi.breaking import REMOVED, breaking_changes
 from svcgen.openapi.document import Operation, operations, read_document
 from svcgen.openapi.schemas import Document
 from svcgen.service import OPENAPI_FILE, REGISTRATION_FILE
@@ -105,7 +105,7 @@ def _faults(copy: SpecCopy, everyone: Sequence[Member]) -> Iterator[Fault]:
     files = (copy.file, copy.callee.file(OPENAPI_FILE))
     try:
         for operation, problem in list(breaking_changes(document, own)):
-            owner = f"; {_owner_of(operation, everyone)}" if problem == GONE else ""
+            owner = f"; {_owner_of(operation, everyone)}" if problem == REMOVED else ""
             yield Fault(files, f"{operation}: {problem}{owner}.")
     except RecursionError:
         yield Fault(files, "are nested too deeply to be compared.")

@@ -29,7 +29,7 @@ class CheckContext:
 
     target: Target
     database_url: str = ""
-    patience: float = 60.0  # seconds until a started service must be ready
+    start_timeout: float = 60.0  # seconds until a started service must be ready
     callees: dict[str, Stub] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class CheckContext:
         """Start a service for one check and wait until it is ready."""
         self.cached(migrated)
         with self.start(**changes) as running:
-            running.wait_for("/readyz", self.patience)
+            running.wait_for("/readyz", self.start_timeout)
             yield running
 
     def cached(self, gather: Callable[[CheckContext], Evidence]) -> Evidence:
@@ -128,7 +128,7 @@ def start_shared_service(context: CheckContext) -> Running:
     environment = context.environment(**PROXIES) if START in context.target.provides else {}
     running = context.target.start(environment)
     context.started.append(running)
-    running.wait_for("/readyz", context.patience)
+    running.wait_for("/readyz", context.start_timeout)
     return running
 
 
@@ -143,11 +143,11 @@ def migrated(context: CheckContext) -> int:
 
 
 @contextlib.contextmanager
-def set_up(target: Target, database_url: str, patience: float) -> Iterator[CheckContext]:
+def set_up(target: Target, database_url: str, start_timeout: float) -> Iterator[CheckContext]:
     """Make a context with its stubs; end all processes and stubs afterwards."""
     stubs = {name: Stub(name) for name in target.service.calls}
     database = database_url if target.service.database != "none" else ""
-    context = CheckContext(target, database, patience, stubs)
+    context = CheckContext(target, database, start_timeout, stubs)
     try:
         for stub in stubs.values():
             stub.open()

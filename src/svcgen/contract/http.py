@@ -14,7 +14,7 @@ from typing import Any
 
 from svcgen.contract.expect import BrokenRuleError, expect
 
-PATIENCE = 10.0  # seconds for one response
+TIMEOUT = 10.0  # seconds for one response
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Response:
             raise BrokenRuleError(f"the body is not JSON: {self.body[:80]!r}") from error
 
 
-def connect(address: Address, timeout: float = PATIENCE) -> HTTPConnection:
+def connect(address: Address, timeout: float = TIMEOUT) -> HTTPConnection:
     """Return a connection that its first request opens."""
     if address.tls:
         context = ssl.create_default_context()
@@ -71,7 +71,7 @@ def ask(  # noqa: PLR0913, PLR0917 (the parts of a request)
     path: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-    timeout: float = PATIENCE,
+    timeout: float = TIMEOUT,
 ) -> Response:
     """Send one request on a new connection; BrokenRuleError when no response comes."""
     connection = connect(address, timeout)
@@ -131,7 +131,7 @@ def send_raw(address: Address, data: bytes, wait: float = 0.5) -> None:
 def read_raw(address: Address, method: str, path: str) -> bytes:
     """Send one request and return the raw response."""
     head = f"{method} {path} HTTP/1.1\r\nHost: contract\r\nConnection: close\r\n\r\n"
-    with socket.create_connection((address.host, address.port), timeout=PATIENCE) as connection:
+    with socket.create_connection((address.host, address.port), timeout=TIMEOUT) as connection:
         connection.sendall(head.encode())
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 

@@ -52,12 +52,12 @@ def run_checks(
     target: Target,
     database_url: str = "",
     checks: Sequence[Check] = CHECKS,
-    patience: float = 60.0,
+    start_timeout: float = 60.0,
 ) -> list[Finding]:
     """Check a service and return one finding a check, in the order of the checks.
 
     `database_url` is an empty PostgreSQL database, for a service that has one; items stay in
-    it. `patience` is the limit for a start, in seconds. Raises
+    it. `start_timeout` is the limit for a start, in seconds. Raises
     SvcgenError when the service cannot be checked at all.
     """
     if target.service.database != "none" and "start" in target.provides and not database_url:
@@ -65,7 +65,7 @@ def run_checks(
             f"{target.service.name} needs a database.", "Set DATABASE_URL to an empty one."
         )
     clients.allow_many()
-    with set_up(target, database_url, patience) as context:
+    with set_up(target, database_url, start_timeout) as context:
         prepare(context)
         return sorted(_run_all(context, checks), key=lambda one: checks.index(one.check))
 

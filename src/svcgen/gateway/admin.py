@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from svcgen.errors import SvcgenError
 
-PATIENCE = 15.0  # seconds; Envoy uses a new cluster after the first health checks
+TIMEOUT = 15.0  # seconds; Envoy uses a new cluster after the first health checks
 PAUSE = 0.02
 
 # The pages that `parse_clusters` and `parse_stats` read.
@@ -124,18 +124,18 @@ def active_requests(admin_socket: Path) -> int:
     return parse_stats(ask(admin_socket, page)).get(name, 0)
 
 
-def acknowledged(stats: Stats, patience: float = PATIENCE) -> Callable[[str], None]:
+def acknowledged(stats: Stats, timeout: float = TIMEOUT) -> Callable[[str], None]:
     """Return a `WaitApplied` that waits until Envoy's counters show that it uses the file.
 
     Call this before the first file is written. The returned function raises SvcgenError when Envoy
-    refuses a file or does not apply it within `patience` seconds.
+    refuses a file or does not apply it within `timeout` seconds.
     """
     before = dict(stats())
 
     def wait_applied(name: str) -> None:
         applied, warming = APPLIED[name], WARMING.get(name, "")
         refused = [applied.replace("success", "rejected"), applied.replace("success", "failure")]
-        end = time.monotonic() + patience
+        end = time.monotonic() + timeout
         while time.monotonic() < end:
             now = stats()
             if any(now.get(counter, 0) > before.get(counter, 0) for counter in refused):
@@ -144,7 +144,7 @@ def acknowledged(stats: Stats, patience: float = PATIENCE) -> Callable[[str], No
                 before.update(now)
                 return
             time.sleep(PAUSE)
-        raise SvcgenError(f"The gateway did not apply {name} within {patience:.0f} s.")
+        raise SvcgenError(f"The gateway did not apply {name} within {timeout:.0f} s.")
 
     return wait_applied
 

@@ -153,7 +153,7 @@ def _mode(path: Path) -> int:
 
 
 def _permissions(mode: int, *, executable: bool) -> int:
-    """Return a file's permissions, executable for those who may read it, or for nobody."""
+    """Return a file's permissions, executable for all who may read it, or not at all."""
     permissions = stat.S_IMODE(mode)
     if executable == bool(mode & stat.S_IXUSR):
         return permissions

@@ -12,18 +12,18 @@ from svcgen.openapi.compatibility import Compatibility, Problem
 from svcgen.openapi.document import Operation, media_types, operations
 from svcgen.openapi.schemas import ANY, Document
 
-GONE = "is gone"
+REMOVED = "was removed"
 
 
 def breaking_changes(old: Document, new: Document) -> Iterator[tuple[Operation, str]]:
     """Yield each changed operation of the old document with what breaks a caller of it.
 
-    The problem is GONE when the new document lacks the operation.
+    The problem is REMOVED when the new document lacks the operation.
     """
     newer = operations(new)
     for key, before in operations(old).items():
         if key not in newer:
-            yield before, GONE
+            yield before, REMOVED
             continue
         after = newer[key]
         problems = [

@@ -107,11 +107,11 @@ class Compatibility:
     def _required(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
         properties = mapped(writer, "properties")
         for name in sorted(_required_names(reader) - _required_names(writer)):
-            lost = "may be missing now" if name in properties else "is gone"
+            lost = "may be missing now" if name in properties else "was removed"
             yield name, "is required now" if self.request else lost
 
     def _properties(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
-        """Compare members by name; one that the newer document does not name is gone."""
+        """Compare members by name; one that the newer document does not have was removed."""
         produced, accepted = mapped(writer, "properties"), mapped(reader, "properties")
         reported = _required_names(reader) - _required_names(writer)
         newer = reader if self.request else writer
@@ -123,7 +123,7 @@ class Compatibility:
                 pair = produced.get(name, others), accepted.get(name, others)
                 yield from _below(name, self.problems(*pair))
             elif name not in reported:
-                yield name, "is no longer accepted" if self.request else "is gone"
+                yield name, "is no longer accepted" if self.request else "was removed"
 
     def _additional_properties(self, writer: Schema, reader: Schema) -> Iterator[Problem]:
         """Compare members without a name; a reader of responses ignores those it does not know."""

@@ -12,7 +12,7 @@ Allows = Callable[[str], bool]  # given what it would do, as a sentence
 
 
 def never(_wish: str) -> bool:
-    """Allow nothing: the default where nobody can be asked."""
+    """Allow nothing: the default without a terminal."""
     return False
 
 

@@ -25,7 +25,7 @@ class Replica:
     """One running copy of a service, of the gateway or of a database.
 
     `state` is one of starting, ready, unready, restarting, exited; `restarts` counts how often the
-    engine started it again; `address` is where it answers ("127.0.0.1:41801", empty when nowhere);
+    engine started it again; `address` is host and port ("127.0.0.1:41801", empty without one);
     `pid` is the server process on this machine, 0 when it does not run.
     """
 

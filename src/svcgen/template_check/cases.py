@@ -78,7 +78,7 @@ def free_texts(template: SourceTree, given: Mapping[str, Any]) -> list[str]:
 
 
 def _needed(template: SourceTree) -> dict[str, Any]:
-    """Return answers for questions without a default: the placeholder, else a word or number."""
+    """Return answers to questions without a default: the placeholder, a word or a number."""
     needed = {
         name: question.get("placeholder") or _WORDS.get(str(question.get("type", "str")), NAME)
         for name, question in template.asked.items()

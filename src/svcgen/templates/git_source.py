@@ -111,7 +111,7 @@ def _mirror(url: str) -> Path:
 
 
 def _create(mirror: Path, url: str) -> str:
-    """Make a mirror in a staging directory, then move it into place; return git's complaint."""
+    """Make a mirror in a staging directory, then move it into place; return git's error."""
     problem = ""
     with staged(mirror.parent) as staging:
         for object_format in ("sha1", "sha256"):
@@ -128,7 +128,7 @@ def _create(mirror: Path, url: str) -> str:
 
 
 def _refresh(mirror: Path, url: str) -> str:
-    """Fetch branches and tags; return git's complaint.
+    """Fetch branches and tags; return git's error.
 
     The caller holds svcgen's lock, so a lock file of git is what a killed process left.
     """

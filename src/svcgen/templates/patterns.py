@@ -8,7 +8,7 @@ from svcgen.errors import SvcgenError
 
 
 def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Return what tells whether a path matches, as Copier matches `_exclude`.
+    """Return a function that matches paths as Copier matches `_exclude`.
 
     Raises SvcgenError for a pattern that is none.
     """

@@ -44,7 +44,7 @@ class DriftedFile:
 
 
 def find_drift(folder: Path, version: Version, *, trusted: bool = False) -> tuple[DriftedFile, ...]:
-    """Compare a service with a render of its own version and answers, by content and mode.
+    """Compare a service with a render of its version and answers, by content and mode.
 
     Seeded files, locks and the answers file are not managed. Line ends that a checkout made CRLF
     do not count. Raises SvcgenError when the answers cannot be read, or the version

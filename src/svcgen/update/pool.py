@@ -26,7 +26,7 @@ def in_processes(
     interrupted: list[Item] = []
     count = min(workers or os.cpu_count() or 1, len(items) or 1)
     yield from _run_pool(work, items, broken_off, count, interrupted)
-    for item in interrupted:  # one of these killed the pool: each gets a process of its own now
+    for item in interrupted:  # one of these killed the pool: each gets its own process now
         killers: list[Item] = []
         yield from _run_pool(work, [item], broken_off, 1, killers)
         for killer in killers:

@@ -34,7 +34,7 @@ def with_database(
     """A service with the shortest name, made ready by two makes at once."""
     environment = environment_of("go", DATABASE_URL=postgres("stack-go"))
     made = check_out(tmp_path_factory.mktemp("go"), SHORTEST, environment)
-    migrate_twice_at_once(made, patience=300)
+    migrate_twice_at_once(made, timeout=300)
     return made
 
 
@@ -78,7 +78,7 @@ def test_nothing_is_built_again_while_nothing_changes(with_database: Checkout) -
 
 def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
     source = with_database.folder / "openapi.json"
-    assert_dev_starts_again(with_database, source, patience=60)
+    assert_dev_starts_again(with_database, source, timeout=60)
 
 
 def test_lock_is_complete_and_names_no_registry(with_database: Checkout) -> None:

@@ -148,7 +148,7 @@ def test_alone_it_answers_and_watch_brings_in_what_was_saved(
             assert watching.stdout
             assert "enabled" in watching.stdout.readline()
             replace_version(folder)
-            until(lambda: version(service.url) == "2.0.0", patience=240)
+            until(lambda: version(service.url) == "2.0.0", timeout=240)
         finally:
             watching.terminate()
             watching.communicate()

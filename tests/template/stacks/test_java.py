@@ -36,7 +36,7 @@ def with_database(
     """A service whose name is a keyword, built by two makes at once."""
     environment = environment_of("java", DATABASE_URL=postgres("stack-java"))
     made = check_out(tmp_path_factory.mktemp("java"), SHORTEST, environment)
-    migrate_twice_at_once(made, patience=300)
+    migrate_twice_at_once(made, timeout=300)
     return made
 
 
@@ -80,7 +80,7 @@ def test_nothing_is_built_again_when_nothing_changed(in_memory: Checkout) -> Non
 
 def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
     source = with_database.folder / "openapi.json"
-    assert_dev_starts_again(with_database, source, patience=90)
+    assert_dev_starts_again(with_database, source, timeout=90)
 
 
 def test_lock_takes_releases_only(with_database: Checkout) -> None:

@@ -48,7 +48,7 @@ def test_lint_is_silent(
     found = environment_of(stack)
     uv = sysconfig.get_path("scripts")  # last, as `svcgen up` has it
     path = os.pathsep.join([found["PATH"], uv])
-    linted = Checkout(folder, {**found, "PATH": path}, rendered={}, patience=300)
+    linted = Checkout(folder, {**found, "PATH": path}, rendered={}, timeout=300)
     assert linted.succeed("lint") == ""
     move(folder, handed_on)
 

@@ -54,7 +54,7 @@ def with_database(
     root = tmp_path_factory.mktemp("uv")
     environment = {**surroundings(root, with_uv=True), "DATABASE_URL": postgres("stack-python")}
     made = check_out(root, SHORTEST, environment)
-    migrate_twice_at_once(made, patience=120)
+    migrate_twice_at_once(made, timeout=120)
     return made
 
 
@@ -101,7 +101,7 @@ def test_the_environment_is_made_again_only_when_the_lock_changes(in_memory: Che
 
 def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
     source = with_database.folder / "src/app/server.py"
-    assert_dev_starts_again(with_database, source, patience=30)
+    assert_dev_starts_again(with_database, source, timeout=30)
 
 
 def test_lock_names_no_registry(with_database: Checkout) -> None:

@@ -22,7 +22,7 @@ from tests.support.checkout import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "typescript")]
 LONGEST = {"name": "a" * 40, "stack": "typescript", "calls": ["class", "b" * 40, "a-10", "a-2"]}
-PATIENCE = 300  # seconds for one target
+TIMEOUT = 300  # seconds for one target
 SHORTEST = {"name": "o", "stack": "typescript", "database": "postgres"}
 
 
@@ -30,8 +30,8 @@ SHORTEST = {"name": "o", "stack": "typescript", "database": "postgres"}
 def in_memory(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A service with the longest name, and names in its calls that are words of the language."""
     environment = environment_of("typescript")
-    made = check_out(tmp_path_factory.mktemp("memory"), LONGEST, environment, PATIENCE)
-    migrate_twice_at_once(made, PATIENCE)
+    made = check_out(tmp_path_factory.mktemp("memory"), LONGEST, environment, TIMEOUT)
+    migrate_twice_at_once(made, TIMEOUT)
     return made
 
 
@@ -41,8 +41,8 @@ def with_database(
 ) -> Checkout:
     """A service with the shortest name."""
     environment = environment_of("typescript", DATABASE_URL=postgres("stack-typescript"))
-    made = check_out(tmp_path_factory.mktemp("postgres"), SHORTEST, environment, PATIENCE)
-    migrate_twice_at_once(made, PATIENCE)
+    made = check_out(tmp_path_factory.mktemp("postgres"), SHORTEST, environment, TIMEOUT)
+    migrate_twice_at_once(made, TIMEOUT)
     return made
 
 
@@ -101,7 +101,7 @@ def test_packages_are_installed_again_only_when_the_lock_changes(in_memory: Chec
 
 def test_dev_starts_again_after_a_save(with_database: Checkout) -> None:
     source = with_database.folder / "src/server.ts"
-    assert_dev_starts_again(with_database, source, patience=30)
+    assert_dev_starts_again(with_database, source, timeout=30)
 
 
 def test_lock_names_no_registry(checkout: Checkout, tmp_path: Path) -> None:

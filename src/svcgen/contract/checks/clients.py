@@ -17,7 +17,7 @@ BODY = b'{"name": "slow"}'
 PAUSE = 0.2  # seconds between two bytes of a slow client
 MANY = 1_000
 FILES = 2 * MANY  # a process's own limit is 1,024 on many machines
-PATIENCE = 20.0  # seconds for one answer, last in the row
+TIMEOUT = 20.0  # seconds for one answer, last in the row
 
 
 def client_slow(context: CheckContext) -> None:
@@ -39,7 +39,7 @@ def clients_many(context: CheckContext) -> None:
     """Open all connections, then send all requests, then read all answers."""
     with contextlib.ExitStack() as stack:
         connections = [
-            stack.enter_context(contextlib.closing(connect(context.address, PATIENCE)))
+            stack.enter_context(contextlib.closing(connect(context.address, TIMEOUT)))
             for _ in range(MANY)
         ]
         try:

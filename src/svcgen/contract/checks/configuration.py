@@ -23,7 +23,7 @@ OTHER_DATABASE = f"mysql://user:{SECRET}@127.0.0.1/database"
 def refused(context: CheckContext, name: str, value: str | None) -> None:
     """Start with an invalid value: exit 1, and one line that names the variable."""
     with context.start(**{name: value}) as running:
-        code = running.exit_code(context.patience)
+        code = running.exit_code(context.start_timeout)
         expect(code == 1, f"the exit code is {code}, not 1")
         lines, entries = running.output.lines, running.output.entries()
         expect(len(lines) == 1, f"{len(lines)} lines on stdout, not one: {running.last_lines()}")
@@ -47,7 +47,7 @@ def port(context: CheckContext) -> None:
 def port_default(context: CheckContext) -> None:
     with exclusive_port(DEFAULT_PORT), context.start(PORT=None) as running:
         running.wait_for(
-            "/livez", context.patience
+            "/livez", context.start_timeout
         )  # a published container cannot reach the database
         path = f"/{marker()}"
         get(running.address, path)

@@ -9,7 +9,7 @@ from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import traces
 from svcgen.contract.context import CheckContext, migrated
 from svcgen.contract.expect import BrokenRuleError, expect
-from svcgen.contract.http import PATIENCE, Response, ask, get, status, until
+from svcgen.contract.http import TIMEOUT, Response, ask, get, status, until
 from svcgen.contract.support.proxy import TcpProxy, proxy_to
 from svcgen.contract.targets.base import DATABASE, START, Running
 
@@ -58,7 +58,7 @@ def outage(context: CheckContext) -> Outage:
 
 def watch(context: CheckContext, running: Running, proxy: TcpProxy) -> Outage:
     """Observe each state of the database in turn."""
-    running.wait_for("/livez", context.patience)
+    running.wait_for("/livez", context.start_timeout)
     began = time.monotonic()
     request = ask(running.address, "GET", context.path)
     took = time.monotonic() - began
@@ -84,9 +84,7 @@ def is_database_warning(entry: dict[str, object]) -> bool:
 def seconds(running: Running, wanted: int) -> float | None:
     """Return the seconds until /readyz has a status; None after NOTICED_SECONDS."""
     try:
-        return until(
-            lambda: status(running.address, "/readyz", PATIENCE) == wanted, NOTICED_SECONDS
-        )
+        return until(lambda: status(running.address, "/readyz", TIMEOUT) == wanted, NOTICED_SECONDS)
     except BrokenRuleError:
         return None
 
@@ -128,7 +126,7 @@ def migrate_unreachable(context: CheckContext) -> None:
     url = proxy_to(context.database_url)[1]
     began = time.monotonic()
     migration = context.migrate(DATABASE_URL=url)
-    code = migration.exit_code(MIGRATION_SECONDS + context.patience)
+    code = migration.exit_code(MIGRATION_SECONDS + context.start_timeout)
     took = time.monotonic() - began
     expect(code == 1, f"the exit code is {code}, not 1")
     expect(took > MIGRATION_SECONDS - 2, f"it took {took:.0f} s, not 30")

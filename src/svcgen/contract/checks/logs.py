@@ -122,7 +122,7 @@ def unhandled_exception(context: CheckContext) -> None:
     separator = "&" if "?" in context.database_url else "?"
     url = f"{context.database_url}{separator}options=-csearch_path%3Dnowhere"
     with context.start(DATABASE_URL=url) as running:
-        running.wait_for("/readyz", context.patience)
+        running.wait_for("/readyz", context.start_timeout)
         problem(get(running.address, context.path), 500)
         line = request_line(running.output, context.path)
         errors = [one for one in running.output.entries() if one.get("level") == "error"]

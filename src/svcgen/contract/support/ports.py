@@ -12,7 +12,7 @@ from svcgen.contract.http import until
 from svcgen.files import locked
 from svcgen.ports import is_free
 
-PATIENCE = 5.0  # seconds to wait until another program frees the port
+TIMEOUT = 5.0  # seconds to wait until another program frees the port
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def exclusive_port(port: int) -> Iterator[None]:
     """Hold a port for this suite alone; NotRunError when another program listens on it."""
     with locked(Path(tempfile.gettempdir()) / f"svcgen-contract-{port}.lock"):
         try:
-            until(lambda: is_free(port), PATIENCE)
+            until(lambda: is_free(port), TIMEOUT)
         except BrokenRuleError as error:
             raise NotRunError(f"another program listens on port {port}") from error
         yield

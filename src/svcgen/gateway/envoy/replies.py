@@ -10,7 +10,7 @@ PROBLEMS = {
     403: ("Forbidden", "The gateway does not let this request through."),
     404: ("Not Found", "No route claims this path."),
     405: ("Method Not Allowed", "No route on this path takes this method."),
-    408: ("Request Timeout", "The request took too long to arrive."),
+    408: ("Request Timeout", "The request timed out."),
     413: ("Content Too Large", "The request's body is larger than the gateway lets through."),
     426: ("Upgrade Required", "The gateway speaks HTTP/1.1 and HTTP/2."),
     431: ("Request Header Fields Too Large", "The request's header fields are too large."),

@@ -12,7 +12,7 @@ from typing import IO
 from svcgen.errors import SvcgenError
 
 OLDEST_COMPOSE = (2, 24)  # `include` with files that repeat the shared network, and start_interval
-PATIENCE = 10.0  # seconds that an engine may take for its first answer
+TIMEOUT = 10.0  # seconds that an engine may take for its first answer
 LAST = 20  # lines of a failed command that are shown
 
 
@@ -121,7 +121,7 @@ def docker_status() -> DockerStatus:
     except FileNotFoundError:
         return DockerStatus(problem="docker is not on PATH")
     except subprocess.TimeoutExpired:
-        return DockerStatus(problem=f"no Docker engine answers within {PATIENCE:.0f} s")
+        return DockerStatus(problem=f"no Docker engine answers within {TIMEOUT:.0f} s")
     except SvcgenError as error:
         return DockerStatus(problem=error.problem)
     if _numbers(compose) < OLDEST_COMPOSE:
@@ -147,7 +147,7 @@ def _ask(*arguments: str) -> str:
         text=True,
         errors="replace",
         check=False,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     if done.returncode:
         first = arguments[0]

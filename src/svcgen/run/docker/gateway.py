@@ -16,7 +16,7 @@ from svcgen.gateway.admin import (
 )
 from svcgen.run.docker.docker import docker
 
-PATIENCE = 15.0  # seconds until a ready replica gets requests: DNS (1 s), health check (1 s)
+TIMEOUT = 15.0  # seconds until a ready replica gets requests: DNS (1 s), health check (1 s)
 LOOK = 0.5
 UNKNOWN = 4.0  # seconds to wait when the gateway cannot be asked
 # The admin listens inside the container only, and the image has bash but no HTTP client.
@@ -31,9 +31,9 @@ def wait_routable(gateway: str, hosts: Mapping[str, Collection[str]]) -> None:
 
     `gateway` is the id of its container; without one there is nothing to wait for, and neither for
     a service without a cluster. When the gateway does not answer, this waits long enough for its
-    name look-up and health check. Raises SvcgenError after PATIENCE.
+    name look-up and health check. Raises SvcgenError after TIMEOUT.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     missing = [service for service, addresses in hosts.items() if addresses]
     while gateway and missing:
         try:

@@ -35,13 +35,13 @@ def changing(root: Path) -> Iterator[int]:
         yield descriptor
 
 
-def retry_until_unlocked(root: Path, action: Callable[[], None], patience: float = 60.0) -> None:
+def retry_until_unlocked(root: Path, action: Callable[[], None], timeout: float = 60.0) -> None:
     """Run `action` at once, again as long as another process changes the fleet, and once after.
 
-    Raises SvcgenError when that process does not end within `patience` seconds.
+    Raises SvcgenError when that process does not end within `timeout` seconds.
     """
     file = state_folder(root) / FILE
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     action()
     while True:
         try:

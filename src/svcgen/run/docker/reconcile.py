@@ -98,7 +98,7 @@ def recreate_changed(compose: Compose, plan: ComposePlan, seen: Observed, report
 
 
 def recreate(compose: Compose, service: str, report: Report) -> None:
-    """Let Compose create the one container of a service again, and wait until it is ready."""
+    """Recreate the one container of a service with Compose, and wait until it is ready."""
     starting = compose.start("up", "--detach", "--no-build", "--no-deps", service)
     wait_ready(lambda: observe(compose.root).of(service), report, starting)
 

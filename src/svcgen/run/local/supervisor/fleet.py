@@ -113,7 +113,7 @@ class Supervisor:
     def _check_port(self, port: int) -> None:
         if self._gateway and self._gateway.port != port:
             raise SvcgenError(
-                f"The gateway already answers on port {self._gateway.port}.",
+                f"The gateway already uses port {self._gateway.port}.",
                 f"Stop it: svcgen down. Then start it: svcgen up --port {port}",
             )
         if self._gateway is None and not is_free(port):
