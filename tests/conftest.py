@@ -7,8 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.images import images
+from tests.support.postgres import postgres
 from tests.support.repository import NewService, missing
 from tests.support.services import Rendered, copied, rendered_below
+
+__all__ = ["images", "postgres"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all tests of a file, for its fixtures, where no other group is named."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -52,6 +64,6 @@ def new_service(rendered: Rendered, tmp_path: Path) -> NewService:
     """Return a function that writes a service as `svcgen new NAME` does: name, then answers."""
 
     def new(name: str, root: Path = tmp_path, **answers: object) -> Path:
-        return copied(rendered(name=name, stack="python", **answers), root / name)
+        return copied(rendered(**{"name": name, "stack": "python", **answers}), root / name)
 
     return new

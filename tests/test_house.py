@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOUSE = Path(__file__).parents[1] / "scripts/house.py"
+from tests.support.repository import REPOSITORY
+
 MODULES = {
     "__init__": "",
     "__main__": """
@@ -58,8 +59,8 @@ def test_a_small_tree_is_measured(tmp_path: Path) -> None:
     package.mkdir(parents=True)
     for name, text in MODULES.items():
         (package / f"{name}.py").write_text(text)
-    command = [sys.executable, str(HOUSE), "--tree", str(tmp_path), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "scripts.house", "--tree", str(tmp_path), "--json"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert {name: found[name] for name in ("modules", "functions")} == {

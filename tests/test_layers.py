@@ -31,7 +31,7 @@ FLOORS = (
     ("contract", "settings"),
     ("service", "toolchains"),
     ("strict",),
-    ("files", "git", "openapi", "yaml_files", "units"),
+    ("files", "ports", "git", "openapi", "yaml_files", "units"),
     ("errors",),
 )
 FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}

@@ -25,6 +25,7 @@ from svcgen.cli.documents import template as template_documents
 from svcgen.commands.demo import DemoResponse, DemoResult
 from svcgen.commands.down import DownResult
 from svcgen.commands.ps import PsResult
+from svcgen.commands.restart import RestartResult
 from svcgen.commands.template.release import ReleaseResult
 from svcgen.commands.template.upgrade import UpgradeResult
 from svcgen.commands.up import UpResult
@@ -73,7 +74,7 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
     "down": lambda: fleet_documents.down_document(DownResult("local", (REPLICA,))),
     "ps": lambda: fleet_documents.ps_document(PsResult("local", UP.url, (REPLICA,))),
     "logs": lambda: fleet_documents.logs_document([LogLine("orders", 1, "listening on :8080")]),
-    "restart": lambda: fleet_documents.restart_document([REPLICA]),
+    "restart": lambda: fleet_documents.restart_document(RestartResult("local", (REPLICA,))),
     "demo": lambda: services_documents.demo_document(
         DemoResult(
             Path("/tmp/svcgen-demo"), UP, (DemoResponse("GET", "/v1/orders", 200, {"items": []}),)

@@ -8,10 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.postgres import postgres
-
-__all__ = ["postgres"]
-
 
 class _Database(socketserver.BaseRequestHandler):
     def handle(self) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,14 +12,12 @@ from svcgen.contract.check import Check
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.targets.base import DATABASE, IMAGE
 from svcgen.contract.targets.image import ImageTarget
-from svcgen.render.render import render_service
 from svcgen.service import read_service
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
-from tests.support.repository import COPIER_YML, STACKS
+from tests.support.images import IMAGES, Images
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("docker", "local")]
 OF_IMAGES = [check for check in CHECKS if IMAGE in check.needs]
-DATABASES: tuple[str, ...] = tuple(COPIER_YML["database"]["choices"].values())
 SHARED_PORTS = {"port-default", "trace-silent"}
 DOCKERFILE = """\
 ARG BUILD_IMAGE=python:3.14-slim-trixie
@@ -49,24 +45,6 @@ BROKEN = {
     "image-health": ('CMD ["python", "/app/probe.py"]', "CMD python /app/probe.py"),
     "image-arguments": ("FROM ${RUNTIME_IMAGE}", "FROM python:3.14-slim-trixie"),
 }
-Build = Callable[[Path, str], str]
-
-
-@pytest.fixture(scope="module")
-def build() -> Iterator[Build]:
-    """Return a function that builds an image of a folder; all are removed in the end."""
-    built: list[str] = []
-
-    def build(folder: Path, name: str) -> str:
-        image = f"svcgen-contract-{name}:{os.getpid()}"
-        arguments = ("--build-arg=VERSION=7.8.9", "--build-arg=REVISION=abc")
-        command = ["docker", "build", "--quiet", f"--tag={image}", *arguments, str(folder)]
-        subprocess.run(command, check=True, capture_output=True)
-        built.append(image)
-        return image
-
-    yield build
-    subprocess.run(["docker", "rmi", "--force", *built], capture_output=True, check=False)
 
 
 def write_image(folder: Path, rule: str) -> Path:
@@ -85,31 +63,29 @@ def write_image(folder: Path, rule: str) -> Path:
 
 @pytest.mark.parametrize("check", OF_IMAGES, ids=lambda check: check.name)
 def test_an_image_that_breaks_the_rule_fails_its_check(
-    check: Check, build: Build, tmp_path: Path, fake_database: str
+    check: Check, images: Images, tmp_path: Path, fake_database: str
 ) -> None:
     folder = write_image(tmp_path / "things", check.name)
-    target = ImageTarget(build(folder, check.name), read_service(folder))
+    target = ImageTarget(images.build(folder, check.name), read_service(folder))
     (finding,) = run_checks(target, fake_database, [check], 8)
     assert finding.ok is False, finding.detail
 
 
 def test_an_image_that_keeps_the_rules_passes(
-    build: Build, tmp_path: Path, fake_database: str
+    images: Images, tmp_path: Path, fake_database: str
 ) -> None:
     folder = write_image(tmp_path / "things", "")
-    target = ImageTarget(build(folder, "unbroken"), read_service(folder))
+    target = ImageTarget(images.build(folder, "unbroken"), read_service(folder))
     found = run_checks(target, fake_database, OF_IMAGES, 8)
     assert {one.check.name: one.detail for one in found if not one.ok} == {}
 
 
-@pytest.mark.parametrize("database", DATABASES)
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize(("stack", "database"), IMAGES)
 def test_the_image_of_a_generated_service_keeps_the_contract(
-    stack: str, database: str, build: Build, tmp_path: Path, postgres: Callable[[str], str]
+    stack: str, database: str, images: Images, postgres: Callable[[str], str]
 ) -> None:
-    answers = {"name": "things", "database": database, "calls": ["order-items"], "stack": stack}
-    folder = render_service(tmp_path / "things", answers)
-    target = ImageTarget(build(folder, f"{stack}-{database}"), read_service(folder))
+    service = read_service(images.folder(stack, database))
+    target = ImageTarget(images.of(stack, database), service)
     url = postgres(f"image-{stack}") if database == "postgres" else ""
     found = run_checks(target, url)
     assert {one.check.name: one.detail for one in found if one.ok is False} == {}

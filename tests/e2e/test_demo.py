@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from svcgen.contract.http import free_port
+from svcgen.ports import free_port
 from svcgen.templates.sources import open_source
 from tests.support.repository import REPOSITORY
 

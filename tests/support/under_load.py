@@ -1,15 +1,13 @@
-"""What happens to a fleet behind the gateway under load: each event, who answered, what was lost.
+"""Events of a fleet under load: which replicas answered after each, and which requests failed.
 
-The load is open loop and goes on through all events, each of which has its own window: from BEFORE
-it to AFTER it is over. Windows overlap; a failure counts in each that it falls into.
+The load is open loop and continues through all events. Each event has a window: from BEFORE it to
+AFTER its end. Windows overlap; a failure counts in each window that contains it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import socket
 import tempfile
 import time
 import urllib.request
@@ -19,19 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from svcgen.commands.logs import logs
 from svcgen.commands.ps import ps
 from svcgen.commands.up import up
+from svcgen.files import locked
 from svcgen.run.engine import Replica
 from svcgen.workspace import Workspace, open_workspace
 from tests.support.load import Outcome
 
 Act = Callable[["LoadedFleet"], None]
-BEFORE, AFTER, BETWEEN = 10.0, 20.0, 10.0  # seconds
+BEFORE, AFTER, BETWEEN = 10.0, 20.0, 5.0  # seconds
 PATIENCE = 60.0  # seconds until a replica that came back has answered, on a busy machine
-ENGINES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("docker", "local")]
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class LoadedFleet:
         up(self.workspace, names, engine=self.engine, scale=scale, port=self.port)
 
     def replicas(self, *services: str) -> list[Replica]:
-        return [one for one in ps(self.workspace).replicas if one.service in services]
+        return [replica for replica in ps(self.workspace).replicas if replica.service in services]
 
     def signal(self, service: str, number: int) -> None:
         os.kill(self.replicas(service)[0].pid, number)
@@ -59,7 +55,7 @@ class LoadedFleet:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, when it began and ended, and who could answer after it."""
+    """An event: when it began and ended, and how many requests each replica answered after it."""
 
     name: str
     began: float
@@ -69,44 +65,43 @@ class Event:
 
 @contextmanager
 def alone_on_this_machine() -> Iterator[None]:
-    """Let one such load run at a time on this machine: two would measure each other."""
-    with (Path(tempfile.gettempdir()) / "svcgen-e2e.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Wait until no other load runs on this machine: two loads would disturb each other."""
+    with locked(Path(tempfile.gettempdir()) / "svcgen-e2e.lock"):
         yield
 
 
-def happen(shop: LoadedFleet, name: str, act: Act, between: float = BETWEEN) -> Event:
-    """Let something happen; then every replica that runs must have answered since."""
+def happen(shop: LoadedFleet, name: str, act: Act) -> Event:
+    """Run `act`, and wait until every running replica has answered a request since."""
     began = time.time()
     act(shop)
     ended = time.time()
-    time.sleep(between)
+    time.sleep(BETWEEN)
     deadline = time.monotonic() + PATIENCE
     while 0 in (counts := answered(shop)).values() and time.monotonic() < deadline:
         time.sleep(1)
     return Event(name, began, ended, counts)
 
 
-def tell(shop: LoadedFleet, events: Sequence[Event], outcomes: Sequence[Outcome]) -> str:
-    """Say what every event cost, and what the gateway sent more than once."""
+def summary(shop: LoadedFleet, events: Sequence[Event], outcomes: Sequence[Outcome]) -> str:
+    """Return the failures of every event, and how many requests the gateway repeated."""
     lines = [line(event, outcomes) for event in events]
-    return "\n".join([*lines, f"  tried again by the gateway: {retries(shop)}"])
+    return "\n".join([*lines, f"  repeated by the gateway: {retries(shop)}"])
 
 
-def refuse_losses(events: Sequence[Event], outcomes: Sequence[Outcome]) -> None:
+def require_no_losses(events: Sequence[Event], outcomes: Sequence[Outcome]) -> None:
     """Fail when a GET was lost, at any time, or a replica that ran after an event was silent."""
     lost = {event.name: failed(outcomes, event, "GET") for event in events}
     assert lost == {event.name: [] for event in events}
-    assert not [one for one in outcomes if one.method == "GET" and one.failed]
+    assert not [get for get in outcomes if get.method == "GET" and get.failed]
     for event in events:
         silent = [replica for replica, count in event.answered.items() if not count]
         assert not silent, f"{event.name}: never answered: {silent}"
 
 
 def answered(shop: LoadedFleet) -> dict[str, int]:
-    """Count the requests that each replica says it has answered, probes aside."""
+    """Return how many requests each replica has answered, without health checks."""
     running = shop.replicas(*shop.watched)
-    return {f"{one.service}-{one.number}": answers(one) for one in running}
+    return {f"{replica.service}-{replica.number}": answers(replica) for replica in running}
 
 
 def answers(replica: Replica) -> int:
@@ -114,7 +109,7 @@ def answers(replica: Replica) -> int:
         with urllib.request.urlopen(f"http://{replica.address}/metrics", timeout=5) as answer:
             text = answer.read().decode()
     except (OSError, ValueError):
-        return 0  # it is just coming back
+        return 0  # it is starting again
     counts = [line for line in text.splitlines() if "_seconds_count{" in line and "/v1/" in line]
     return sum(int(float(line.rpartition(" ")[2])) for line in counts)
 
@@ -122,9 +117,9 @@ def answers(replica: Replica) -> int:
 def failed(outcomes: Sequence[Outcome], event: Event, method: str) -> list[str]:
     from_, until = event.began - BEFORE, event.ended + AFTER
     return [
-        f"{one.sent - event.began:+.1f} s {one.path}: {one.status} {one.error}"
-        for one in outcomes
-        if one.failed and one.method == method and from_ <= one.sent <= until
+        f"{request.sent - event.began:+.1f} s {request.path}: {request.status} {request.error}"
+        for request in outcomes
+        if request.failed and request.method == method and from_ <= request.sent <= until
     ]
 
 
@@ -137,7 +132,7 @@ def line(event: Event, outcomes: Sequence[Outcome]) -> str:
 
 
 def retries(shop: LoadedFleet) -> dict[str, int]:
-    """Count requests that the gateway sent more than once, by method, as its access log says."""
+    """Count requests that the gateway sent more than once, by method, from its access log."""
     tried: Counter[str] = Counter()
     for line in logs(shop.workspace, ["gateway"], tail=100_000):
         entry = json.loads(line.text) if line.text.startswith("{") else {}
@@ -149,9 +144,3 @@ def retries(shop: LoadedFleet) -> dict[str, int]:
 def status(port: int, path: str) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
         return int(answer.status)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -26,12 +26,16 @@ from tests.support.templates import ANSWERS, in_git, publish
 Asked = Mapping[str, object]
 
 
-def template(folder: Path, name: str, asked: Asked, told: object = None) -> Version:
+def template(folder: Path, name: str, asked: Asked, declared: object = None) -> Version:
     """Write a template version with these questions, and what it tells svcgen."""
     files = folder / name
     (files / "template").mkdir(parents=True)
     shutil.copy(next((REPOSITORY / "template").glob("*answers_file*")), files / "template")
-    written = {"_subdirectory": "template", **({} if told is None else {"_svcgen": told}), **asked}
+    written = {
+        "_subdirectory": "template",
+        **({} if declared is None else {"_svcgen": declared}),
+        **asked,
+    }
     (files / "copier.yml").write_text(yaml.safe_dump(written, sort_keys=False))
     return Version("templates", name, files)
 
@@ -68,8 +72,8 @@ def test_a_declared_change_is_replayed(
     tmp_path: Path, change: Asked, asked: list[str], stored: Asked, wanted: Asked
 ) -> None:
     old = Version("templates", "v1.0.0", tmp_path)
-    told = {"answers": [{"version": "v1.1.0", **change}]}
-    new = template(tmp_path, "v1.1.0", asking(*asked), told)
+    declared = {"answers": [{"version": "v1.1.0", **change}]}
+    new = template(tmp_path, "v1.1.0", asking(*asked), declared)
     assert migrate_answers(stored, old, new) == wanted
 
 
@@ -85,13 +89,13 @@ def test_a_declared_change_is_replayed(
 def test_changes_are_replayed_after_the_version_that_a_service_has(
     tmp_path: Path, old: str, wanted: Asked
 ) -> None:
-    told = {
+    declared = {
         "answers": [
             {"version": "v1.1.0", "renamed": {"a": "b"}},
             {"version": "v1.2.0", "renamed": {"b": "c"}},
         ]
     }
-    new = template(tmp_path, "v1.2.0", asking("c"), told)
+    new = template(tmp_path, "v1.2.0", asking("c"), declared)
     assert migrate_answers({"a": 1}, Version("templates", old, tmp_path), new) == wanted
 
 
@@ -124,13 +128,13 @@ FAULTY = [
 ]
 
 
-@pytest.mark.parametrize(("told", "problem"), FAULTY)
+@pytest.mark.parametrize(("declared", "problem"), FAULTY)
 def test_a_faulty_declaration_is_refused_by_name(
-    tmp_path: Path, told: object, problem: str
+    tmp_path: Path, declared: object, problem: str
 ) -> None:
     asked = {**asking("owner", "team"), "hidden": {"when": False, "default": 1}}
     with pytest.raises(SvcgenError) as refused:
-        read_declaration(template(tmp_path, "v1.1.0", asked, told))
+        read_declaration(template(tmp_path, "v1.1.0", asked, declared))
     assert refused.value.problem.startswith("copier.yml of templates v1.1.0: ")
     assert problem in refused.value.problem
 
@@ -263,7 +267,7 @@ def test_answers_that_are_fine_are_rendered(tmp_path: Path) -> None:
         (lambda text: text + "name: other\n", 'the key "name" exists twice'),
     ],
 )
-def test_answers_that_do_not_parse_are_told_apart(
+def test_each_way_not_to_parse_has_its_error(
     new_service: NewService, spoil: Any, problem: str
 ) -> None:
     orders = new_service("orders")
@@ -282,7 +286,7 @@ NEWER = {
     "db": {"type": "str", "choices": ["none", "postgres"], "default": "none"},
     "tier": {"type": "str", "default": "gold"},
 }
-TOLD = {
+DECLARED = {
     "answers": [
         {
             "version": "v1.1.0",
@@ -299,7 +303,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a template whose second version asks in another way."""
     folder = tmp_path_factory.mktemp("company") / "template"
     older = {"_subdirectory": "template", **QUESTIONS, **OLDER}
-    newer = {"_subdirectory": "template", "_svcgen": TOLD, **QUESTIONS, **NEWER}
+    newer = {"_subdirectory": "template", "_svcgen": DECLARED, **QUESTIONS, **NEWER}
     answers = {"template/{{_copier_conf.answers_file}}.jinja": ANSWERS}
     files = {**answers, "template/chart/registration.yaml": "routes: {}\n"}
     publish(folder, "v1.0.0", {**files, "copier.yml": yaml.safe_dump(older, sort_keys=False)})
@@ -328,6 +332,6 @@ def test_an_update_carries_answers_or_says_which_it_needs(
         assert "Type: svcgen update orders -d db=postgres" in refused.stderr
         assert (orders / ".copier-answers.yml").read_bytes() == before
     assert svcgen("update", "orders", *again, within=orders).returncode == 0
-    said = yaml.safe_load((orders / ".copier-answers.yml").read_text())
-    assert (said["team"], said["db"], said["tier"]) == ("shop", wanted, "standard")
-    assert "owner" not in said
+    stored = yaml.safe_load((orders / ".copier-answers.yml").read_text())
+    assert (stored["team"], stored["db"], stored["tier"]) == ("shop", wanted, "standard")
+    assert "owner" not in stored

@@ -92,7 +92,7 @@ KEPT: dict[str, tuple[tuple[str, ...], Settings]] = {
 
 
 @pytest.mark.parametrize("reason", KEPT)
-def test_drift_restores_no_edit_that_git_was_told_not_to_see(reason: str, shop: Path) -> None:
+def test_drift_restores_no_edit_that_git_ignores(reason: str, shop: Path) -> None:
     words, variables = KEPT[reason]
     git(*words, within=shop)
     put(shop, {"orders/Makefile": "mine:\n"})
@@ -140,14 +140,14 @@ REFUSED: dict[str, tuple[Callable[[Path], None], Settings, str]] = {
 
 @pytest.mark.parametrize("reason", REFUSED)
 def test_what_git_cannot_tell_is_not_taken_for_clean(reason: str, shop: Path) -> None:
-    spoil, variables, said = REFUSED[reason]
+    spoil, variables, message = REFUSED[reason]
     if reason.startswith("another") and os.geteuid():
         pytest.skip("only root can give a folder away")
     spoil(shop)
     words = ("--commit",) if reason == "nobody" else ()
     done = svcgen("update", "orders", *words, within=shop, **variables)
     assert done.returncode == 1, done.stdout
-    assert said in done.stderr
+    assert message in done.stderr
     assert "v1.0.0" in text(shop, "orders/.copier-answers.yml")
 
 
@@ -197,8 +197,8 @@ def test_two_updates_at_once_commit_each_on_its_own_branch(shop: Path) -> None:
     ]
     assert [one.wait() for one in begun] == [0, 0]
     for name in ("orders", "catalog"):
-        said = git("log", "-1", "--format=%s", f"to-{name}", within=shop)
-        assert said.startswith(f"Update {name} ")
+        message = git("log", "-1", "--format=%s", f"to-{name}", within=shop)
+        assert message.startswith(f"Update {name} ")
 
 
 ODD = [":(top)", "a*\n ünï "]
@@ -295,11 +295,11 @@ DENIED: dict[str, tuple[Callable[[Path], subprocess.CompletedProcess[str]], str]
 
 
 @pytest.mark.parametrize("what", DENIED)
-def test_what_the_machine_denies_is_said(what: str, shop: Path) -> None:
-    run, said = DENIED[what]
+def test_what_the_machine_denies_is_an_error(what: str, shop: Path) -> None:
+    run, message = DENIED[what]
     done = run(shop)
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -407,8 +407,8 @@ def test_a_commit_that_is_broken_off_leaves_branch_and_index(shop: Path) -> None
     )
     assert soon(lambda: (shop / ".git/refs/heads/newer").exists() and staged(shop) != "")
     os.killpg(begun.pid, signal.SIGINT)
-    _, said = begun.communicate()
-    assert b"undoes" in said
+    _, message = begun.communicate()
+    assert b"undoes" in message
     assert git("branch", "--list", within=shop) == "* main\n"
     assert staged(shop) == ""
     (shop / ".git/hooks/pre-commit").unlink()

@@ -1,4 +1,4 @@
-"""Work in processes: what fails or is killed is told, and the rest is done."""
+"""Work in processes: what fails or is killed is reported, and the rest is done."""
 
 from __future__ import annotations
 

@@ -11,14 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from svcgen.render.render import render_service
 from tests.support.checkout import environment_of
-from tests.support.postgres import postgres
-from tests.support.repository import STACKS, STACKS_HERE
+from tests.support.repository import STACKS, STACKS_HERE, NewService
 from tests.support.run import answered, svcgen
+from tests.support.services import Rendered, copied
 from tests.support.templates import ANSWERS, COPIER_YML, SECOND, commit, git, in_git, publish, write
-
-__all__ = ["postgres"]
 
 FIRST = {
     "copier.yml": COPIER_YML + "motto: {type: str, default: none}\n",
@@ -74,8 +71,8 @@ def test_other_answers_change_what_was_made_from_them(orders: Path) -> None:
     assert "sql==1.0" in text(orders, "requirements.txt")
     assert (orders / "migrations/1.sql").is_file()
     assert text(orders, "Dockerfile") == "FROM scratch\n", "the version stays"
-    said = yaml.safe_load(text(orders, ".copier-answers.yml"))
-    assert (said["_commit"], said["database"], said["motto"]) == ("v1.0.0", "postgres", "so")
+    stored = yaml.safe_load(text(orders, ".copier-answers.yml"))
+    assert (stored["_commit"], stored["database"], stored["motto"]) == ("v1.0.0", "postgres", "so")
     assert f"make -C {orders} generate" in done.stderr
     assert "svcgen compose" in done.stderr
 
@@ -135,8 +132,8 @@ def test_answers_may_come_from_a_file(orders: Path, tmp_path: Path) -> None:
     write(tmp_path, {"answers.yml": "database: postgres\nmotto: from a file\n"})
     words = ("orders", "--data-file", tmp_path / "answers.yml", "-d", "motto=from a pair")
     assert svcgen("reconfigure", *words, within=orders).returncode == 0
-    said = yaml.safe_load(text(orders, ".copier-answers.yml"))
-    assert (said["database"], said["motto"]) == ("postgres", "from a pair")
+    stored = yaml.safe_load(text(orders, ".copier-answers.yml"))
+    assert (stored["database"], stored["motto"]) == ("postgres", "from a pair")
 
 
 REFUSED = [
@@ -185,15 +182,19 @@ WAYS = [
 @pytest.mark.parametrize(("before", "after"), WAYS, ids=["more", "less", "another"])
 @pytest.mark.parametrize("stack", STACKS)
 def test_an_untouched_service_becomes_one_that_was_made_so(
-    tmp_path: Path, stack: str, before: Mapping[str, object], after: Mapping[str, object]
+    rendered: Rendered,
+    tmp_path: Path,
+    stack: str,
+    before: Mapping[str, object],
+    after: Mapping[str, object],
 ) -> None:
-    orders = render_service(tmp_path / "orders", {"name": "orders", "stack": stack, **before})
+    orders = copied(rendered(name="orders", stack=stack, **before), tmp_path / "orders")
     write(tmp_path, {"answers.yml": yaml.safe_dump(dict(after))})
     words = ("orders", "--data-file", "answers.yml", "--force")
     done = svcgen("reconfigure", *words, within=tmp_path)
     assert done.returncode == 0, done.stderr
     answers = {"name": "orders", "stack": stack, **before, **after}
-    assert files(orders) == files(render_service(tmp_path / "fresh" / "orders", answers))
+    assert files(orders) == files(rendered(**answers))
 
 
 def files(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -208,9 +209,9 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 @pytest.mark.needs("make", "local")
 @pytest.mark.parametrize("stack", STACKS_HERE)
 def test_with_a_database_and_a_call_its_own_targets_succeed(
-    tmp_path: Path, stack: str, postgres: Callable[[str], str]
+    new_service: NewService, stack: str, postgres: Callable[[str], str]
 ) -> None:
-    orders = in_git(render_service(tmp_path / "orders", {"name": "orders", "stack": stack}))
+    orders = in_git(new_service("orders", stack=stack))
     words = ("orders", "-d", "database=postgres", "-d", "calls=[stock]")
     done = svcgen("reconfigure", *words, within=orders)
     assert done.returncode == 0, done.stderr

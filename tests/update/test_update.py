@@ -191,14 +191,14 @@ REFUSED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
 def test_what_cannot_be_updated_is_refused_and_untouched(
     reason: str, orders: Path, tmp_path: Path
 ) -> None:
-    spoil, words, said = REFUSED[reason]
+    spoil, words, message = REFUSED[reason]
     git("branch", "other", within=orders)
     spoil(orders)
     before = state(orders)
     variables = {"PATH": str(tmp_path)} if "not installed" in reason else {}
     done = svcgen("update", *words, within=orders, **variables)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert state(orders) == before
 
@@ -443,7 +443,7 @@ def test_a_patch_and_an_update_do_the_same_to_what_is_no_text(tmp_path: Path) ->
     assert svcgen("update", "--continue", within=orders).returncode == 0
 
 
-def test_what_the_user_deleted_stays_deleted_and_is_told(orders: Path) -> None:
+def test_what_the_user_deleted_stays_deleted_and_is_reported(orders: Path) -> None:
     (orders / "Dockerfile").unlink()
     commit(orders)
     done = svcgen("update", within=orders)

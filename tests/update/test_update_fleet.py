@@ -68,13 +68,13 @@ def test_nothing_is_updated_that_nobody_named(three: Path) -> None:
 
 def test_at_a_terminal_all_are_updated_when_a_person_says_so(three: Path) -> None:
     asked = "Update 3 services? [y/N]"
-    code, said = at_terminal("update", within=three, asked=asked, reply="n")
+    code, output = at_terminal("update", within=three, asked=asked, reply="n")
     assert code == 1
-    assert said.count("to be updated") == 3
+    assert output.count("to be updated") == 3
     assert git("status", "--porcelain", within=three / "stock") == ""
-    code, said = at_terminal("update", within=three, asked=asked, reply="y")
+    code, output = at_terminal("update", within=three, asked=asked, reply="y")
     assert code == 3
-    while_it_ran = said[said.index(asked) : said.rindex("SERVICE")]
+    while_it_ran = output[output.index(asked) : output.rindex("SERVICE")]
     for cell in ("conflicts", "v1.1.0", "stock", "updated"):
         assert cell in while_it_ran
 

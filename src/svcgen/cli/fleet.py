@@ -109,12 +109,22 @@ def up(
     fleet = start(
         workspace, names or [], engine=engine, scale=counts, port=port, report=report_progress
     )
-    emit(documents.up_document(fleet), output.fleet(fleet), json=json)
+    emit(
+        documents.up_document(fleet),
+        output.fleet(fleet),
+        output.broken_contracts(fleet.broken),
+        json=json,
+    )
     if watch:
-        sync(workspace, report_progress)
+        sync(workspace, fleet, report_progress)
     elif attach:
         # With --json, standard output holds the document alone.
-        follow(workspace, lambda line: typer.echo(output.log_line(line), err=json), report_progress)
+        follow(
+            workspace,
+            fleet,
+            lambda line: typer.echo(output.log_line(line), err=json),
+            report_progress,
+        )
 
 
 def down(
@@ -165,5 +175,5 @@ def restart(name: Name, json: Json = False) -> None:
     """Replace the replicas of a service by new ones, without a lost request."""
     from svcgen.commands.restart import restart as replace
 
-    replicas = replace(current_workspace(), name, report=report_progress)
-    emit(documents.restart_document(replicas), output.replicas(replicas), json=json)
+    result = replace(current_workspace(), name, report=report_progress)
+    emit(documents.restart_document(result), output.replicas(result.replicas), json=json)

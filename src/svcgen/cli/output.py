@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from svcgen.commands.template.release import ReleaseResult
     from svcgen.commands.template.upgrade import UpgradeResult
     from svcgen.commands.up import UpResult
+    from svcgen.compose.fleet import Fault
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import LogLine, Replica
     from svcgen.template_check.check import CheckResult
@@ -132,6 +133,13 @@ def fleet_faults(done: ComposeResult) -> str:
     if done.broken:
         lines.append("Fix the callee, or accept its API: svcgen compose --refresh")
     return "\n".join(lines) + "\n"
+
+
+def broken_contracts(faults: Sequence[Fault]) -> str:
+    """List what callers rely on and their callees do not offer, a line each; empty without."""
+    lines = [f"  {fault}\n" for fault in faults]
+    advice = "Fix the callee, or accept its API: svcgen compose --refresh\n"
+    return "".join(["Broken contracts:\n", *lines, advice]) if lines else ""
 
 
 def routes(table_: Sequence[Route]) -> str:

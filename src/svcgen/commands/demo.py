@@ -1,4 +1,4 @@
-"""`svcgen demo`: the product in a minute."""
+"""`svcgen demo`: create, start and call a small fleet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from svcgen.run.engine import Report
 from svcgen.toolchains import missing
 from svcgen.workspace import open_workspace, state_folder
 
-# One for each stack. Each calls the one above it.
+# One for each stack; each calls the service above it.
 SERVICES: tuple[dict[str, Any], ...] = (
     {
         "name": "orders",
@@ -35,14 +35,14 @@ SERVICES: tuple[dict[str, Any], ...] = (
     {"name": "pricing", "stack": "go", "description": "What it costs."},
     {"name": "billing", "stack": "java", "description": "What has to be paid."},
 )
-PATIENCE = 10.0  # seconds for one answer
+PATIENCE = 10.0  # seconds for one response
 
 Request = tuple[str, str, dict[str, str] | None]
 
 
 @dataclass(frozen=True)
 class DemoResponse:
-    """One request through the gateway and what came back."""
+    """One request through the gateway, and its response."""
 
     method: str
     path: str
@@ -52,7 +52,7 @@ class DemoResponse:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """A fleet that was made, started and called."""
+    """A fleet that was created, started and called."""
 
     folder: Path
     fleet: UpResult
@@ -61,10 +61,10 @@ class DemoResult:
 
 @contextmanager
 def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterator[DemoResult]:
-    """Make services in a folder for the purpose, run and call them; in the end, end all.
+    """Create services in a temporary folder, start and call them; at the end remove all.
 
-    There is one for each stack whose toolchain is on this machine, and two at least.
-    Raises SvcgenError when a service does not become ready or an answer is not a success.
+    There is one for each stack whose toolchain is on this machine, and at least two.
+    Raises SvcgenError when a service does not become ready or a response is not a success.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     with tempfile.TemporaryDirectory(prefix="svcgen-demo-") as folder:
@@ -73,27 +73,27 @@ def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterato
         _write(root, services, report)
         try:
             fleet = up(open_workspace(root), engine=engine, port=port, report=report)
-            yield DemoResult(
-                root, fleet, tuple(_ask(fleet.url, *one) for one in _requests(services))
-            )
+            responses = tuple(_ask(fleet.url, *request) for request in _requests(services))
+            yield DemoResult(root, fleet, responses)
         finally:
             down(open_workspace(root), volumes=True, report=report)
 
 
 def stays() -> bool:
-    """Tell whether the demonstration goes on until Ctrl-C: not in CI, where nobody looks."""
+    """Return whether the fleet runs until Ctrl-C; in CI it ends at once."""
     return os.environ.get("CI", "").lower() not in {"true", "1"}
 
 
 def choose_services() -> list[dict[str, Any]]:
     """Return the answers of a service for each stack that can be built here, in a chain of calls.
 
-    Where there is only Python's toolchain, two of them are Python's.
+    Where only Python's toolchain is installed, there are two Python services.
     """
-    here = [one for one in SERVICES if not missing(one["stack"], os.environ)]
-    chosen = here if len(here) > 1 else [SERVICES[0], {**SERVICES[1], "stack": "python"}]
-    callees: list[list[str]] = [[], *([one["name"]] for one in chosen)]
-    return [{**one, "calls": calls} for one, calls in zip(chosen, callees, strict=False)]
+    buildable = [service for service in SERVICES if not missing(service["stack"], os.environ)]
+    python = [SERVICES[0], {**SERVICES[1], "stack": "python"}]
+    chosen = buildable if len(buildable) > 1 else python
+    callees: list[list[str]] = [[], *([service["name"]] for service in chosen)]
+    return [{**service, "calls": calls} for service, calls in zip(chosen, callees, strict=False)]
 
 
 def _requests(services: Sequence[Mapping[str, Any]]) -> Iterator[Request]:
@@ -116,12 +116,12 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None) -> DemoR
         url + path, data, {"content-type": "application/json"}, method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 (as above)
-            return DemoResponse(method, path, answer.status, json.load(answer))
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310 (as above)
+            return DemoResponse(method, path, response.status, json.load(response))
     except (URLError, TimeoutError, ValueError) as error:
         raise SvcgenError(
-            f"{method} {path} was not answered as it should be: {error}",
-            "`svcgen logs` shows what the services say.",
+            f"{method} {path} failed: {error}",
+            "Read the services' logs: svcgen logs",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""`svcgen down`: the end of a fleet."""
+"""`svcgen down`: stop a fleet."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from dataclasses import dataclass
 
 from svcgen.run.choose import choose_engine
 from svcgen.run.engine import Replica, Report, silent
-from svcgen.workspace import Workspace
+from svcgen.workspace import Workspace, require_services
 
 
 @dataclass(frozen=True)
 class DownResult:
-    """What ran and does no more; none when nothing ran."""
+    """What has run and was stopped; empty when nothing ran."""
 
     engine: str
     ended: tuple[Replica, ...]
 
 
 def down(workspace: Workspace, *, volumes: bool = False, report: Report = silent) -> DownResult:
-    """End everything of the running fleet; the databases' data stay unless `volumes` is true."""
-    runner, _why = choose_engine(workspace.root)
-    ended = tuple(runner.ps())
-    runner.down(report, volumes=volumes)
-    return DownResult(runner.name, ended)
+    """Stop everything of the fleet; the data of the databases stays unless `volumes` is true.
+
+    Raises SvcgenError in a folder without services, unless it has a fleet or its data.
+    """
+    choice = choose_engine(workspace.root)
+    if not (choice.state.running or choice.state.replicas or workspace.state.is_dir()):
+        require_services(workspace)
+    choice.engine.down(report, volumes=volumes)
+    return DownResult(choice.engine.name, choice.state.replicas)

@@ -74,6 +74,10 @@ class _DriftJob:
     prefix: str
     trusted: bool
 
+    def result(self, error: str = "") -> DriftResult:
+        """Return a result for this service, before it is compared or without that."""
+        return DriftResult(self.service.name, self.version.name, self.service.folder, error=error)
+
 
 def drift(selection: Selection, options: DriftOptions) -> tuple[DriftResult, ...]:
     """Compare services with the renders of their own template versions; restore files on request.
@@ -99,8 +103,12 @@ def drift(selection: Selection, options: DriftOptions) -> tuple[DriftResult, ...
         plain = replace(options, allows=never)
         prefix = selection.prefix(service)
         jobs.append(_DriftJob(service, version, allowed(service.name), plain, prefix, trusted))
-    compared = map(_compare, jobs) if len(jobs) < _FEW else in_processes(_compare, jobs, _broken)
-    results += compared
+    if len(jobs) < _FEW:
+        results += map(_compare, jobs)
+    else:
+        results += in_processes(
+            _compare, jobs, lambda job, why: job.result(f"It could not be compared: {why}.")
+        )
     return tuple(sorted(results, key=lambda result: (result.service, str(result.folder))))
 
 
@@ -135,7 +143,7 @@ def _own_version(service: Service) -> Version:
 def _compare(job: _DriftJob) -> DriftResult:
     """Compare one service, as a worker process does it."""
     folder, options = job.service.folder, job.options
-    result = DriftResult(job.service.name, job.version.name, folder)
+    result = job.result()
     try:
         is_allowed = matcher(job.allowed)
         differences = find_drift(folder, job.version, trusted=job.trusted)
@@ -161,8 +169,3 @@ def _compare(job: _DriftJob) -> DriftResult:
     except OSError as error:  # a full disk, a folder without permission: other services go on
         return replace(result, error=f"It could not be compared: {error}.")
     return result
-
-
-def _broken(job: _DriftJob, why: str) -> DriftResult:
-    result = DriftResult(job.service.name, job.version.name, job.service.folder)
-    return replace(result, error=f"It could not be compared: {why}.")

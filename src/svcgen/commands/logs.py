@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from svcgen.run.choose import choose_engine
-from svcgen.run.engine import LogLine, require_running
-from svcgen.workspace import Workspace
+from svcgen.run.engine import LogLine
+from svcgen.workspace import Workspace, require_services
 
 
 def logs(
@@ -14,10 +14,12 @@ def logs(
 ) -> Iterator[LogLine]:
     """Yield the last `tail` lines of each replica of the named services, or of all.
 
-    With `follow` it goes on until it is closed or the fleet ends. Raises SvcgenError when nothing
-    runs, or nothing of a name.
+    With `follow`, new lines follow until the iterator is closed or the fleet ends. Raises
+    SvcgenError without services and without a fleet, and when a named service does not run.
     """
-    runner, _why = choose_engine(workspace.root)
+    choice = choose_engine(workspace.root)
+    if not choice.state.replicas:
+        require_services(workspace)
     for name in names:
-        require_running(runner, name)
-    return runner.logs(names, follow, tail)
+        choice.state.require_running(name)
+    return choice.engine.logs(names, follow, tail)

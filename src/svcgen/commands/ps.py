@@ -19,8 +19,8 @@ class PsResult:
 
 
 def ps(workspace: Workspace) -> PsResult:
-    """List all replicas of the running fleet; none is no error."""
-    runner, _why = choose_engine(workspace.root)
-    port = runner.port()
+    """Return all replicas of the fleet; it is not an error when nothing runs."""
+    choice = choose_engine(workspace.root)
+    port = choice.state.port
     url = f"http://127.0.0.1:{port}" if port else ""
-    return PsResult(runner.name, url, tuple(runner.ps()))
+    return PsResult(choice.engine.name, url, choice.state.replicas)

@@ -1,19 +1,19 @@
-"""`svcgen up`: the fleet behind its gateway, started, scaled, or with one service replaced."""
+"""`svcgen up`: start a fleet behind its gateway, scale it, or replace single services."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from svcgen.errors import SvcgenError, UnsupportedError
-from svcgen.run.choose import choose_engine
-from svcgen.run.engine import Engine, FleetRequest, LogLine, Replica, Report, silent
-from svcgen.workspace import Workspace
+from svcgen.run.choose import choose_engine, engine_named
+from svcgen.run.engine import FleetRequest, FleetState, LogLine, Replica, Report, silent
+from svcgen.workspace import Workspace, require_services
 
 if TYPE_CHECKING:
-    from svcgen.compose.fleet import Fleet as Stitched
+    from svcgen.compose.fleet import Fault, Fleet
     from svcgen.gateway.routes import Route
 
 SHOWN_BEFORE = 10  # log lines of each replica that `--attach` begins with
@@ -21,13 +21,17 @@ SHOWN_BEFORE = 10  # log lines of each replica that `--attach` begins with
 
 @dataclass(frozen=True)
 class UpResult:
-    """A fleet that is ready: where, in which engine and why there, and what runs."""
+    """A fleet that is ready: its engine, why it is this engine, its URL, and what runs.
+
+    `broken` has what callers rely on and their callees no longer offer; the fleet runs anyway.
+    """
 
     engine: str
     why: str
     url: str
     routes: tuple[Route, ...]
     replicas: tuple[Replica, ...]
+    broken: tuple[Fault, ...] = ()
 
 
 def up(  # noqa: PLR0913 (one for each option of the command)
@@ -39,128 +43,107 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     port: int | None = None,
     report: Report = silent,
 ) -> UpResult:
-    """Bring up all services, or the named ones and what they call; return when all is ready.
+    """Start all services, or the named ones and what they call; return when all is ready.
 
-    On a running fleet, named services that run are replaced and others are added; nothing else is
-    touched. `scale` is replicas by service; `port` is the gateway's (default: the running one's,
+    On a running fleet, named services that run are replaced and others are added; nothing else
+    changes. `scale` is replicas by service; `port` is the gateway's (default: the running one's,
     else that of svcgen.yaml, else 8000). Raises SvcgenError that names the service that fails.
     """
-    runner, why = choose_engine(workspace.root, engine)
-    running = _services(runner) if runner.running() else frozenset[str]()
-    stitched = _chosen(workspace, names, running)
-    _refuse_wrong_scale(scale or {}, stitched)
-    _write(runner, workspace, stitched)
-    fleet = FleetRequest(
-        replace(workspace, services=stitched.services),
-        port or runner.port() or stitched.settings.gateway.port,
-        dict(scale or {}),
+    from svcgen.compose.client_copies import broken_contracts
+    from svcgen.compose.fleet import FaultsError
+    from svcgen.compose.write import inspect_fleet
+
+    require_services(workspace)
+    choice = choose_engine(workspace.root, engine)
+    running = choice.state.services if choice.state.running else frozenset[str]()
+    found = {service.name for service in workspace.services}
+    staying = sorted(running & found) if names else []
+    inspected = inspect_fleet(workspace, [*names, *staying])
+    if inspected.faults:
+        raise FaultsError(inspected.faults)
+    fleet = inspected.fleet
+    _require_scale(scale or {}, fleet)
+    port = port or choice.state.port or fleet.settings.gateway.port
+    request = _request(fleet, names, choice.state, scale or {}, port)
+    state = choice.engine.up(request, report)
+    return UpResult(
+        engine=choice.engine.name,
+        why=choice.reason,
+        url=f"http://127.0.0.1:{port}",
+        routes=fleet.table,
+        replicas=state.replicas,
+        broken=tuple(broken_contracts(fleet, inspected.everyone)),
     )
-    _bring_up(runner, fleet, names, running, report)
-    replicas = tuple(runner.ps())
-    return UpResult(runner.name, why, f"http://127.0.0.1:{fleet.port}", stitched.table, replicas)
 
 
 def read_scale(pairs: Sequence[str]) -> dict[str, int]:
-    """Read `NAME=N` pairs; SvcgenError when one is none."""
+    """Read `NAME=N` pairs; SvcgenError for a pair of another form."""
     scale = {}
     for pair in pairs:
         name, _, count = pair.partition("=")
         if not (name and count.isdecimal()):
-            raise SvcgenError(f'"{pair}" is no scale.', "Write NAME=N, as in --scale orders=2.")
+            raise SvcgenError(f"'{pair}' is not NAME=N.", "For example: --scale orders=2")
         scale[name] = int(count)
     return scale
 
 
-def attach(workspace: Workspace, show: Callable[[LogLine], None], report: Report = silent) -> None:
-    """Follow the logs of a running fleet until Ctrl-C or SIGTERM, then end the fleet."""
-    runner, _why = choose_engine(workspace.root)
+def attach(
+    workspace: Workspace, fleet: UpResult, show: Callable[[LogLine], None], report: Report = silent
+) -> None:
+    """Follow the logs of a fleet until Ctrl-C or SIGTERM, then stop the fleet."""
+    engine = engine_named(workspace.root, fleet.engine)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        for line in runner.logs((), follow=True, tail=SHOWN_BEFORE):
+        for line in engine.logs((), follow=True, tail=SHOWN_BEFORE):
             show(line)
     except KeyboardInterrupt:
         pass
     finally:
         signal.signal(signal.SIGTERM, before)
-        runner.down(report)
+        engine.down(report)
 
 
-def watch(workspace: Workspace, report: Report = silent) -> None:
-    """Sync or rebuild services on every save, until Ctrl-C; the fleet runs on.
+def watch(workspace: Workspace, fleet: UpResult, report: Report = silent) -> None:
+    """Sync or rebuild services on every save, until Ctrl-C; the fleet keeps running.
 
     Raises UnsupportedError for the local engine.
     """
     from svcgen.run.docker.engine import DockerEngine
 
-    runner, _why = choose_engine(workspace.root)
-    if not isinstance(runner, DockerEngine):
+    if fleet.engine != DockerEngine.name:
         raise UnsupportedError(
             "The local engine does not watch files.",
-            "`make dev` in a service's folder reloads it on save.",
+            "Reload a service on save: make dev, in its folder",
         )
     try:
-        runner.watch(report)
+        DockerEngine(workspace.root).watch(workspace, report)
     except KeyboardInterrupt:
         return
 
 
-def _bring_up(
-    runner: Engine,
-    fleet: FleetRequest,
-    names: Sequence[str],
-    running: frozenset[str],
-    report: Report,
-) -> None:
-    if not (names and running):
-        return runner.up(fleet, report)
-    missing = {service.name for service in fleet.workspace.services} - running
-    if missing or fleet.scale:
-        runner.up(replace(fleet, only=frozenset(missing | set(fleet.scale))), report)
-    for name in dict.fromkeys(names):
-        if name in running:
-            runner.replace(fleet, name, report)
-    return None
+def _request(
+    fleet: Fleet, names: Sequence[str], before: FleetState, scale: Mapping[str, int], port: int
+) -> FleetRequest:
+    """Return the request to an engine; named services limit it only on a running fleet."""
+    if not (names and before.running):
+        return FleetRequest(fleet, port, scale, before=before)
+    missing = {service.name for service in fleet.services} - before.services
+    only = frozenset({*names, *scale, *missing})
+    replaced = before.services & frozenset(names)
+    return FleetRequest(fleet, port, scale, only, replaced, before)
 
 
-def _chosen(workspace: Workspace, names: Sequence[str], running: frozenset[str]) -> Stitched:
-    """Return the services that are to run, checked; named ones join those that run already."""
-    from svcgen.compose.write import checked_fleet
-
-    if not workspace.services:
-        raise SvcgenError(
-            f"There is no service below {workspace.root}.", "`svcgen new orders` makes one."
-        )
-    known = {service.name for service in workspace.services}
-    stay = sorted(running & known) if names else []
-    return checked_fleet(workspace, [*names, *stay])
-
-
-def _write(runner: Engine, workspace: Workspace, stitched: Stitched) -> None:
-    """Write compose.yaml and gateway/ for Docker; the local engine keeps files of its own."""
-    if runner.name != "docker":
-        return
-    from svcgen.commands.compose import compose
-    from svcgen.run.docker.gateway import wait_applied
-
-    names = [service.name for service in stitched.services]
-    compose(workspace, names, deps=False, wait_applied=wait_applied(workspace.root))
-
-
-def _services(runner: Engine) -> frozenset[str]:
-    return frozenset(replica.service for replica in runner.ps())
-
-
-def _refuse_wrong_scale(scale: Mapping[str, int], stitched: Stitched) -> None:
-    known = [service.name for service in stitched.services]
+def _require_scale(scale: Mapping[str, int], fleet: Fleet) -> None:
+    names = [service.name for service in fleet.services]
     for name, count in scale.items():
-        if name not in known:
+        if name not in names:
             raise SvcgenError(
-                f'"{name}" cannot be scaled: it is not among the services that run.',
-                f"These are: {', '.join(known)}.",
+                f"'{name}' cannot be scaled: it is not among the services that run.",
+                f"These are: {', '.join(names)}.",
             )
         if count < 1:
             raise SvcgenError(
-                f"{name} cannot have {count} replicas.", f"At least one: `--scale {name}=1`."
+                f"{name} cannot have {count} replicas.", f"At least one: --scale {name}=1"
             )
 
 

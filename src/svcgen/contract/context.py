@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from svcgen.contract.expect import expect
-from svcgen.contract.http import Address, free_port
+from svcgen.contract.http import Address
 from svcgen.contract.support.stub import Stub
 from svcgen.contract.targets.base import CALLS, DATABASE, START, Output, Running, Target
+from svcgen.ports import free_port
 from svcgen.service import Service, variable
 
 VERSION = "7.8.9-contract"  # SERVICE_VERSION of every service that the suite starts

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import random
 import socket
 import ssl
 import time
@@ -145,15 +143,3 @@ def until(condition: Callable[[], bool], seconds: float, pause: float = 0.1) -> 
         expect(time.monotonic() - started < seconds, f"waited {seconds:g} s without success")
         time.sleep(pause)
     return time.monotonic() - started
-
-
-def free_port() -> int:
-    """Return a port on which no program listens.
-
-    Not an ephemeral port (RFC 6335, section 6; Linux: 32768 and up): one of a thousand
-    outgoing connections could take it before the service does.
-    """
-    while True:
-        port = random.randrange(10_000, 32_000)  # noqa: S311 (not a secret)
-        with contextlib.suppress(OSError), socket.create_server(("", port)):
-            return port

@@ -1,7 +1,7 @@
 """Merge manifests of dependencies like any text, but take the higher version of each.
 
-A service's own dependencies are between the template's, line by line. So a line that differs only
-in its version is settled before the merge, and lists that both sides extended are joined after it.
+A service's own dependencies are between the template's, line by line. A line that differs only in
+its version is settled before the merge. Lists that both sides extended are joined after it.
 """
 
 from __future__ import annotations
@@ -51,8 +51,7 @@ class _Side:
     def places(self, context: int) -> dict[tuple[str, ...], list[int]]:
         """Return the lines with versions, by their masked text and that of the lines before.
 
-        A version without a name in its own line (Maven's, and those in a list of versions) has it
-        in a line before.
+        Maven's versions, and those in a list, have their name in a line before.
         """
         found: dict[tuple[str, ...], list[int]] = {}
         for at in self.all:

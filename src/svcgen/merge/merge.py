@@ -28,8 +28,8 @@ def paths_to_read(old_tree: Tree, new_tree: Tree, rules: Rules) -> set[str]:
 def merge(old_tree: Tree, new_tree: Tree, user_tree: Tree, rules: Rules) -> MergeResult:
     """Merge what the template changed from `old_tree` to `new_tree` into `user_tree`.
 
-    `user_tree` holds at least the paths of `paths_to_read`. Raises SvcgenError for a path of the
-    template outside of the service's folder, and when two texts have to be merged without git.
+    `user_tree` holds at least the paths of `paths_to_read`. Raises SvcgenError for a path outside
+    of the service's folder, and when two texts have to be merged without git.
     """
     for path in new_tree:
         check_path(path)

@@ -89,19 +89,14 @@ def _find_renamed(path: str, file: File, added: Iterable[str], new_tree: Tree) -
     Two files are the same when at least half of the larger one's bytes are in lines that both
     have. The most similar wins, then one with the same file name. Git measures in a similar way.
     """
-    name = PurePosixPath(path).name
-    similar = [
-        (_similarity(file, new_tree[target]), PurePosixPath(target).name == name, target)
-        for target in added
-    ]
-    best = max(similar, default=(0.0, False, ""))
-    return best[2] if best[0] >= _SIMILAR else ""
-
-
-def _similarity(file: File, other: File) -> float:
-    """Return the share of the larger file's bytes in lines that both files have."""
-    smaller, larger = sorted((len(file.content), len(other.content)))
-    if file.link != other.link or smaller < larger * _SIMILAR or not smaller:
-        return 0.0
-    common = Counter(file.content.splitlines(True)) & Counter(other.content.splitlines(True))
-    return sum(len(line) * count for line, count in common.items()) / larger
+    name, lines = PurePosixPath(path).name, Counter(file.content.splitlines(True))
+    best = (_SIMILAR, False, "")
+    for target in added:
+        other = new_tree[target]
+        smaller, larger = sorted((len(file.content), len(other.content)))
+        if file.link != other.link or not smaller or smaller < larger * _SIMILAR:
+            continue
+        common = lines & Counter(other.content.splitlines(True))
+        share = sum(len(line) * count for line, count in common.items()) / larger
+        best = max(best, (share, PurePosixPath(target).name == name, target))
+    return best[2]

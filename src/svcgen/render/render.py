@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -140,22 +139,15 @@ def _probe(
 
 
 def _copy(version: Version, folder: Path, answers: Mapping[str, Any], **options: Any) -> None:
-    from copier import run_copy
+    from copier import Settings, run_copy
 
     source, data = str(version.folder), dict(answers)
+    settings = Settings()  # a user's own Copier defaults would make two machines differ
     try:
-        run_copy(source, folder, data=data, quiet=True, settings=_settings(), **options)
+        run_copy(source, folder, data=data, quiet=True, settings=settings, **options)
     except Exception as error:  # a template is a program, and can fail in any way
         template = f"{version.source} {version.name}".strip()
         raise SvcgenError(*_problem_and_advice(error, template)) from error
-
-
-@cache
-def _settings() -> Any:
-    """Return empty settings: a user's own Copier defaults would make two machines differ."""
-    from copier import Settings
-
-    return Settings()
 
 
 _REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTALL)

@@ -1,1 +1,1 @@
-"""The engines that run a fleet, with one face."""
+"""Running a fleet: one interface, and an engine for Docker and one for processes."""

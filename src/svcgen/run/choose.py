@@ -1,50 +1,75 @@
-"""Which engine runs the fleet of a workspace: the running one, the wanted one, else Docker."""
+"""Which engine runs the fleet of a workspace: the running one, the requested one, else Docker."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.run.engine import ENGINES, Engine
+from svcgen.run.engine import ENGINES, Engine, FleetState
 
 
-def choose_engine(root: Path, wanted: str | None = None) -> tuple[Engine, str]:
-    """Return the engine to use below a workspace root, and why it is this one.
+@dataclass(frozen=True)
+class EngineChoice:
+    """An engine, why it is this one, and what it runs."""
 
-    The one that already runs the fleet; else the wanted one; else Docker where an engine answers;
-    else local. Raises SvcgenError when the fleet runs in another engine than the wanted one, or
-    when the wanted one is not there.
+    engine: Engine
+    reason: str
+    state: FleetState
+
+
+def choose_engine(root: Path, requested: str | None = None) -> EngineChoice:
+    """Return the engine to use below a workspace root.
+
+    It is the one that already runs the fleet; else the requested one; else Docker where an engine
+    answers; else local. Raises SvcgenError when the fleet runs in another engine than the
+    requested one, or when the requested one does not exist or does not answer.
     """
-    if wanted not in {None, *ENGINES}:
-        raise SvcgenError(f'There is no engine "{wanted}".', f"Choose {' or '.join(ENGINES)}.")
     from svcgen.run.docker.docker import docker_status
-    from svcgen.run.docker.engine import DockerEngine
+
+    if requested not in {None, *ENGINES}:
+        raise SvcgenError(
+            f"There is no engine '{requested}'.", f"Choose one: {' or '.join(ENGINES)}."
+        )
+    local = _observed(root, "local")
+    if local.state.running:
+        return _running(local, requested)
+    status = docker_status()
+    if status.problem and requested == "docker":
+        raise SvcgenError(status.problem, "Start Docker, or use --engine local.")
+    if status.problem:
+        return EngineChoice(
+            local.engine, "--engine local" if requested else status.problem, local.state
+        )
+    docker = _observed(root, "docker")
+    if docker.state.running:
+        return _running(docker, requested)
+    if requested:
+        chosen = docker if requested == "docker" else local
+        return EngineChoice(chosen.engine, f"--engine {requested}", chosen.state)
+    return EngineChoice(docker.engine, f"Docker {status.version} answers", docker.state)
+
+
+def engine_named(root: Path, name: str) -> Engine:
+    """Return the engine of this name for a workspace root."""
+    if name == "docker":
+        from svcgen.run.docker.engine import DockerEngine
+
+        return DockerEngine(root)
     from svcgen.run.local.engine import LocalEngine
 
-    local: Engine = LocalEngine(root)
-    if local.running():
-        return _running(local, wanted)
-    answer = docker_status()
-    if answer.problem:
-        return _without_docker(local, answer.problem, wanted)
-    docker: Engine = DockerEngine(root)
-    if docker.running():
-        return _running(docker, wanted)
-    if wanted:
-        return (docker if wanted == "docker" else local), f"--engine {wanted}"
-    return docker, f"Docker {answer.version} answers"
+    return LocalEngine(root)
 
 
-def _without_docker(local: Engine, problem: str, wanted: str | None) -> tuple[Engine, str]:
-    if wanted == "docker":
-        raise SvcgenError(problem, "Start Docker, or use `--engine local`.")
-    return local, "--engine local" if wanted else problem
+def _observed(root: Path, name: str) -> EngineChoice:
+    engine = engine_named(root, name)
+    return EngineChoice(engine, f"the fleet runs with the {name} engine", engine.observe())
 
 
-def _running(engine: Engine, wanted: str | None) -> tuple[Engine, str]:
-    if wanted not in {None, engine.name}:
+def _running(choice: EngineChoice, requested: str | None) -> EngineChoice:
+    if requested not in {None, choice.engine.name}:
         raise SvcgenError(
-            f"The fleet already runs with the {engine.name} engine.",
-            f"`svcgen down` ends it; then `svcgen up --engine {wanted}`.",
+            f"The fleet already runs with the {choice.engine.name} engine.",
+            f"Stop it: svcgen down. Then start it: svcgen up --engine {requested}",
         )
-    return engine, f"the fleet runs with the {engine.name} engine"
+    return choice

@@ -1,29 +1,32 @@
-"""One face for both ways to run a fleet: in Docker, or as processes on this machine."""
+"""The interface of both engines: a fleet in Docker, or as processes on this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from svcgen.errors import SvcgenError
 from svcgen.workspace import Workspace
+
+if TYPE_CHECKING:
+    from svcgen.compose.fleet import Fleet
 
 ENGINES = ("docker", "local")
 GATEWAY = "gateway"
 GATEWAY_PORT = 8000
 
 Report = Callable[[str, str], None]
-"""Told what happens while it happens: the service ("orders", "gateway"), then a few words."""
+"""Called for each step: with the service ("orders", "gateway"), then a few words."""
 
 
 @dataclass(frozen=True)
 class Replica:
-    """One running copy of a service, or of what the fleet needs besides (gateway, database).
+    """One running copy of a service, of the gateway or of a database.
 
-    `state` is one of starting, ready, unready, restarting, exited; `restarts` counts how often it
-    came back by itself; `address` is where it answers ("127.0.0.1:41801", empty when nowhere);
-    `pid` is the server process on this machine, 0 when it is not running.
+    `state` is one of starting, ready, unready, restarting, exited; `restarts` counts how often the
+    engine started it again; `address` is where it answers ("127.0.0.1:41801", empty when nowhere);
+    `pid` is the server process on this machine, 0 when it does not run.
     """
 
     service: str
@@ -32,6 +35,34 @@ class Replica:
     restarts: int = 0
     address: str = ""
     pid: int = 0
+
+
+@dataclass(frozen=True)
+class FleetState:
+    """What an engine runs, observed at one moment.
+
+    `running` is true also for a part of a fleet. `port` is the gateway's on 127.0.0.1, None when
+    no gateway runs. `replicas` are sorted by service and number. `internal` has the loopback ports
+    of called services; only the local engine has them.
+    """
+
+    running: bool = False
+    port: int | None = None
+    replicas: tuple[Replica, ...] = ()
+    internal: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def services(self) -> frozenset[str]:
+        """The names of what has replicas; databases and gateway are among them."""
+        return frozenset(replica.service for replica in self.replicas)
+
+    def require_running(self, name: str) -> None:
+        """Raise SvcgenError when no replica has this name."""
+        if not self.replicas:
+            raise SvcgenError("No fleet is running.", "Start it: svcgen up")
+        if name not in self.services:
+            running = ", ".join(sorted(self.services))
+            raise SvcgenError(f"'{name}' is not running.", f"Running: {running}.")
 
 
 @dataclass(frozen=True)
@@ -45,17 +76,20 @@ class LogLine:
 
 @dataclass(frozen=True)
 class FleetRequest:
-    """What is to run: a workspace narrowed to its services that run, and how many of each.
+    """What is to run: a checked fleet with only its services that run, and how many of each.
 
     `port` is the gateway's on 127.0.0.1. A service without an entry in `scale` keeps the number it
-    runs with, or starts with one. `only`, when not empty, names the services that `up` may touch;
-    the others run on as they are, even when they have changed on disk.
+    runs with, or starts with one. `only`, when not empty, names the services that may change; the
+    others keep running, also when they have changed on disk. `replaced` are services that run and
+    get new replicas although nothing of them has changed. `before` is what ran at the request.
     """
 
-    workspace: Workspace
+    fleet: Fleet
     port: int = GATEWAY_PORT
     scale: Mapping[str, int] = field(default_factory=dict)
     only: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
+    before: FleetState = FleetState()
 
 
 class Engine(Protocol):
@@ -65,53 +99,31 @@ class Engine(Protocol):
     def name(self) -> str:
         """`docker` or `local`."""
 
-    def running(self) -> bool:
-        """Tell whether anything of this workspace's fleet runs, also half of one."""
+    def observe(self) -> FleetState:
+        """Return what runs now, also what a killed svcgen left."""
 
-    def port(self) -> int | None:
-        """Return the running gateway's port on 127.0.0.1, None when no gateway runs."""
+    def up(self, request: FleetRequest, report: Report) -> FleetState:
+        """Start what does not run, replace what changed, scale; return what runs when all is ready.
 
-    def up(self, fleet: FleetRequest, report: Report) -> None:
-        """Bring up what does not run yet, replace what changed, scale; return when all is ready.
-
-        On a running fleet no request is lost. A service that does not become ready is named,
-        with its last log lines.
+        On a running fleet no request is lost. When new replicas do not become ready, they are
+        removed and the old ones stay; the error has their last log lines.
         """
 
-    def replace(self, fleet: FleetRequest, name: str, report: Report) -> None:
-        """Put newly built replicas of one service in the place of the old ones.
-
-        No request is lost and nothing else is touched; when the new ones do not become ready, they
-        are taken away again and the old ones stay.
-        """
-
-    def restart(self, name: str, report: Report) -> None:
-        """Put fresh replicas of the same build in the place of the old ones, as `replace` does."""
+    def restart(self, workspace: Workspace, name: str, report: Report) -> FleetState:
+        """Replace the replicas of one service by new ones of the same build; lose no request."""
 
     def down(self, report: Report, volumes: bool = False) -> None:
-        """End everything of the fleet; nothing running is no error.
+        """Stop everything of the fleet; nothing running is not an error.
 
-        The databases' data stay, unless `volumes` says otherwise.
+        The data of the databases stays, unless `volumes` is true.
         """
 
-    def ps(self) -> list[Replica]:
-        """List all replicas by service and number."""
-
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:
-        """Yield the last `tail` lines of each replica of these services (none named: of all).
+        """Yield the last `tail` lines of each replica of these services (no name: of all).
 
-        With `follow` it goes on with new lines until the iterator is closed or the fleet ends.
+        With `follow`, new lines follow until the iterator is closed or the fleet ends.
         """
 
 
 def silent(_service: str, _text: str) -> None:
-    """Pass over progress: for callers who want the result alone."""
-
-
-def require_running(engine: Engine, name: str) -> None:
-    """Raise SvcgenError when nothing of this name runs; databases and gateway count, too."""
-    running = sorted({replica.service for replica in engine.ps()})
-    if not running:
-        raise SvcgenError("No fleet runs here.", "`svcgen up` starts it.")
-    if name not in running:
-        raise SvcgenError(f'"{name}" does not run.', f"These do: {', '.join(running)}.")
+    """Ignore progress: for callers that need the result alone."""

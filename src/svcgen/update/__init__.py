@@ -1,16 +1,18 @@
-"""Bring services to another template version, in the order in which it happens.
+"""Bring services to another template version: selection, plan, journal, merge, commit.
 
-A command selects services, plans a job for each, and runs the jobs in worker processes. One
-service's update has these states; the journal is `SERVICE/.svcgen-update/`:
+The modules follow the order in which that happens. One service's update has these states:
 
-    planned ----> journal written ----> applied ----> finished
-    nothing       the old files are     the merge     one commit, or the user's
-    is written    copied                is written    working tree; no journal
-                       |                  |    |
-                       | killed           |    | conflicts
-                       v                  |    v
-                   recovered <------------+  awaiting user --- --continue ---> finished
-                   the next command   killed      |
-                   restores all files             +--- --abort ---> aborted
-                                                                    all files are restored
+    planned             nothing is written
+       |
+    journal written     .svcgen-update/ has the old files ----- killed ----> recovered
+       |                                                           |         the next command
+    applied             all files are written ---------------------+         restores all files
+       |      |
+       |      | conflicts
+       |      |
+       |   awaiting user ---- --abort ------------------------------------> aborted
+       |      |                                                              all files are
+       |      | --continue                                                   restored
+       |      |
+    finished            the journal is removed, after a commit if one was asked for
 """

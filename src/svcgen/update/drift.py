@@ -46,8 +46,8 @@ class DriftedFile:
 def find_drift(folder: Path, version: Version, *, trusted: bool = False) -> tuple[DriftedFile, ...]:
     """Compare a service with a render of its own version and answers, by content and mode.
 
-    Seeded files, locks and the answers file are not managed and do not count, nor do line ends
-    that a checkout made CRLF. Raises SvcgenError when the answers cannot be read, or the version
+    Seeded files, locks and the answers file are not managed. Line ends that a checkout made CRLF
+    do not count. Raises SvcgenError when the answers cannot be read, or the version
     does not render them.
     """
     answers = stored_answers(folder)

@@ -106,8 +106,8 @@ def require_git_identity(folder: Path) -> None:
 def require_committed_template(folder: Path) -> Path:
     """Return the root of the template's repository that contains a folder, all of it committed.
 
-    Raises SvcgenError when there is no repository, when the root has no template, when something
-    is not committed, or when git does not know the committer.
+    Raises SvcgenError when there is no repository, or no template at its root. Also when something
+    is not committed, or git does not know the committer.
     """
     root = repository_of(folder)
     if root is None:

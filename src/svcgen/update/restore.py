@@ -25,8 +25,8 @@ from svcgen.update.transaction import (
 def restore(folder: Path, version: Version, files: Sequence[DriftedFile], *, force: bool) -> None:
     """Restore files in one step; the next command undoes a killed run.
 
-    Raises SvcgenError, with nothing changed, when what would be replaced is in no commit (unless
-    `force`), when something is in the way, and while an update is in progress.
+    Raises SvcgenError, with nothing changed, when an edit would be replaced that is in no commit,
+    unless `force`. Also when something is in the way, and while an update is in progress.
     """
     with service_lock(folder):
         require_no_update_in_progress(folder)

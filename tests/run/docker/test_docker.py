@@ -1,4 +1,4 @@
-"""The Docker engine with tiny services and the real gateway, as a user meets it."""
+"""The Docker engine with tiny services and the real gateway, as a user runs it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWork
     result = shop.up(catalog=2)
     assert (result.engine, result.url) == ("docker", f"http://127.0.0.1:{shop.port}")
     assert shop.get("/v1/orders")["build"] == "one"
-    rows = [(one.service, one.state) for one in result.replicas]
+    rows = [(replica.service, replica.state) for replica in result.replicas]
     assert rows == [("catalog", "ready")] * 2 + [("gateway", "ready"), ("orders", "ready")]
     before = shop.ids()
     shop.up()
@@ -52,14 +52,14 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWork
     _until(lambda: ps(shop.workspace).replicas[0].state == "ready")
     lines = [line.text for line in logs(shop.workspace, ["catalog"], tail=100)]
     assert lines.count("catalog one listens") == 3
-    with pytest.raises(SvcgenError, match="These do: catalog, gateway, orders"):
+    with pytest.raises(SvcgenError, match="Running: catalog, gateway, orders"):
         logs(shop.workspace, ["basket"])
     assert shop.up("catalog", catalog=1).replicas[0].service == "catalog"
     assert len(shop.ids()["catalog"]) == 1
     ended = down(shop.workspace)
     assert (ended.engine, len(ended.ended)) == ("docker", 3)
     assert not shop.left()
-    assert not shop.engine.running()
+    assert not shop.engine.observe().running
 
 
 def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
@@ -81,8 +81,8 @@ def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
         tiny(shop.root, "basket")
         shop.up("basket")
         assert shop.get("/v1/basket")["build"] == "one"
-        fresh = restart(shop.workspace, "catalog")
-        assert [one.state for one in fresh] == ["ready"]
+        result = restart(shop.workspace, "catalog")
+        assert [replica.state for replica in result.replicas] == ["ready"]
         shutil.rmtree(shop.root / "basket")
         shop.up()
         assert "basket" not in shop.ids()
@@ -91,21 +91,21 @@ def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "problem"),
     [
         ("broken", "orders ended .*\n  DATABASE_URL: missing(.|\n)*The old one stays"),
         ("unmigratable", "orders-migrate ended with exit code 1.*\n  relation does not exist"),
     ],
 )
 def test_a_replica_that_does_not_start_is_taken_away(
-    shop: DockerWorkspace, fault: str, said: str
+    shop: DockerWorkspace, fault: str, problem: str
 ) -> None:
     orders = tiny(shop.root, "orders", migrates=fault == "unmigratable")
     shop.up()
     before = shop.ids()
     build(orders, fault)
     with load(shop.port, 60, ["/v1/orders"]) as outcomes:
-        with pytest.raises(SvcgenError, match=said):
+        with pytest.raises(SvcgenError, match=problem):
             shop.up("orders")
         assert shop.ids() == before
     assert not _failed(outcomes)
@@ -123,7 +123,7 @@ def test_a_first_start_that_fails_says_why(shop: DockerWorkspace) -> None:
         shop.up()
 
 
-def test_what_stands_in_the_way_is_named(shop: DockerWorkspace, tmp_path: Path) -> None:
+def test_what_prevents_a_start_is_named(shop: DockerWorkspace, tmp_path: Path) -> None:
     tiny(shop.root, "orders")
     with socket.create_server(("127.0.0.1", shop.port)):
         with pytest.raises(SvcgenError, match=f"Port {shop.port} is in use") as found:
@@ -178,12 +178,12 @@ def test_a_killed_up_leaves_nothing_that_down_cannot_end(
 
 def _failed(outcomes: list[Outcome]) -> list[Outcome]:
     assert len(outcomes) > 50
-    return [one for one in outcomes if one.failed]
+    return [outcome for outcome in outcomes if outcome.failed]
 
 
 def _until(holds: object, seconds: float = 15) -> None:
     assert callable(holds)
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "did not come about"
+        assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.2)

@@ -9,10 +9,9 @@ import pytest
 
 from svcgen.errors import SvcgenError, UnsupportedError
 from svcgen.run.choose import choose_engine
-from svcgen.run.docker import state as passwords_module
+from svcgen.run.docker.containers import Observed
 from svcgen.run.docker.gateway import _unchunked
-from svcgen.run.docker.passwords import passwords
-from svcgen.run.docker.state import project_name, replica_counts
+from svcgen.run.docker.state import password_variables, project_name, replica_counts
 from svcgen.service import Service
 from svcgen.settings import Settings
 from svcgen.workspace import Workspace, state_folder
@@ -34,26 +33,26 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_docker_it_is_local_and_says_why(
     tmp_path: Path, wanted: str | None, name: str, why: str
 ) -> None:
-    engine, reason = choose_engine(tmp_path, wanted)
-    assert engine.name == name
-    assert any(reason.startswith(one) for one in why.split("|"))
+    choice = choose_engine(tmp_path, wanted)
+    assert choice.engine.name == name
+    assert any(choice.reason.startswith(reason) for reason in why.split("|"))
 
 
 @pytest.mark.usefixtures("no_engine")
 @pytest.mark.parametrize(
-    ("wanted", "said"), [("docker", "no Docker|PATH"), ("podman", "docker or")]
+    ("wanted", "problem"), [("docker", "no Docker|PATH"), ("podman", "docker or")]
 )
-def test_an_engine_that_is_not_there_is_refused(tmp_path: Path, wanted: str, said: str) -> None:
-    with pytest.raises(SvcgenError, match=said):
+def test_an_engine_that_is_not_there_is_refused(tmp_path: Path, wanted: str, problem: str) -> None:
+    with pytest.raises(SvcgenError, match=problem):
         choose_engine(tmp_path, wanted)
 
 
 @pytest.mark.usefixtures("no_engine")
 def test_the_local_engine_does_not_watch(tmp_path: Path) -> None:
-    from svcgen.commands.up import watch
+    from svcgen.commands.up import UpResult, watch
 
     with pytest.raises(UnsupportedError, match="does not watch"):
-        watch(Workspace(tmp_path, (), Settings()))
+        watch(Workspace(tmp_path, (), Settings()), UpResult("local", "", "", (), ()))
 
 
 @pytest.mark.parametrize(
@@ -68,39 +67,37 @@ def test_the_local_engine_does_not_watch(tmp_path: Path) -> None:
     ],
 )
 def test_a_project_is_called_as_compose_calls_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, compose: str, name: str
+    tmp_path: Path, folder: str, compose: str, name: str
 ) -> None:
-    monkeypatch.setattr("svcgen.run.docker.state.containers", lambda _root: ())
     root = tmp_path / folder
     root.mkdir()
     if compose:
         (root / "compose.yaml").write_text(compose)
-    assert project_name(root) == name
+    assert project_name(root, Observed((), {})) == name
 
 
 def test_passwords_are_made_once_and_kept_from_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     volumes = {"shop_old-stock-db"}
-    monkeypatch.setattr(passwords_module, "docker", lambda *_: "\n".join(volumes))
+    monkeypatch.setattr("svcgen.run.docker.state.docker", lambda *_: "\n".join(volumes))
     names = {"orders": "postgres", "catalog": "none", "old-stock": "postgres"}
     services = tuple(
         Service(name, tmp_path / name, "python", "http", database, (), "", "")
         for name, database in names.items()
     )
-    workspace = Workspace(tmp_path, services, Settings())
-    made = passwords(workspace, "shop")
+    made = password_variables(tmp_path, services, "shop")
     assert sorted(made) == ["OLD_STOCK_DB_PASSWORD", "ORDERS_DB_PASSWORD"]
     assert made["OLD_STOCK_DB_PASSWORD"] == "dev", "its volume is from a start by hand"
     assert len(made["ORDERS_DB_PASSWORD"]) == 32
-    assert passwords(workspace, "shop") == made
+    assert password_variables(tmp_path, services, "shop") == made
     file = tmp_path / ".svcgen" / "passwords.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     monkeypatch.setenv("ORDERS_DB_PASSWORD", "mine")
-    assert passwords(workspace, "shop")["ORDERS_DB_PASSWORD"] == "mine"
+    assert password_variables(tmp_path, services, "shop")["ORDERS_DB_PASSWORD"] == "mine"
     file.write_text("{")
     with pytest.raises(SvcgenError, match=r"passwords\.json cannot be read"):
-        passwords(workspace, "shop")
+        password_variables(tmp_path, services, "shop")
 
 
 def test_numbers_of_replicas_are_remembered(tmp_path: Path) -> None:

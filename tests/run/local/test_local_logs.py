@@ -13,30 +13,30 @@ from tests.support.local_fleet import LocalWorkspace, tiny, workspace
 
 
 @pytest.fixture
-def fleets(tmp_path: Path) -> Iterator[LocalWorkspace]:
+def shop(tmp_path: Path) -> Iterator[LocalWorkspace]:
     yield from workspace(tmp_path)
 
 
 @pytest.mark.needs("local")
-def test_logs_of_a_fleet(fleets: LocalWorkspace) -> None:
-    tiny(fleets.root, "orders")
-    tiny(fleets.root, "catalog")
-    fleets.up(orders=2)
-    lines = list(fleets.engine.logs(["orders"], follow=False, tail=1))
+def test_logs_of_a_fleet(shop: LocalWorkspace) -> None:
+    tiny(shop.root, "orders")
+    tiny(shop.root, "catalog")
+    shop.up(orders=2)
+    lines = list(shop.engine.logs(["orders"], follow=False, tail=1))
     assert lines == [LogLine("orders", number, "orders listens") for number in (1, 2)]
-    everyone = {line.service for line in fleets.engine.logs([], follow=False, tail=5)}
+    everyone = {line.service for line in shop.engine.logs([], follow=False, tail=5)}
     assert everyone >= {"orders", "catalog"}
-    followed = fleets.engine.logs(["orders", "catalog"], follow=True, tail=1)
+    followed = shop.engine.logs(["orders", "catalog"], follow=True, tail=1)
     assert [next(followed).service for _ in range(3)] == ["catalog", "orders", "orders"]
-    fleets.up(orders=3)
+    shop.up(orders=3)
     assert next(line for line in followed if "listens" in line.text).number == 3
-    fleets.down()
+    shop.down()
     list(followed)  # ends with the fleet
 
 
 def test_a_log_is_cut_to_its_last_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LARGEST", 1000)
-    monkeypatch.setattr(logs, "KEPT", 100)
+    monkeypatch.setattr(logs, "REMAINING", 100)
     path = tmp_path / "orders-1.log"
     path.write_text("".join(f"line {number}\n" for number in range(1000)))
     logs.bound(path)

@@ -33,7 +33,7 @@ def _lost_lines(case: Case, outcome: Outcome) -> Iterator[str]:
         there = set(lines_of(outcome.tree.get(path)))
         kept = everywhere if path in outcome.conflicts or path not in outcome.tree else there
         for line in _owners_lines(case, path):
-            if line not in kept and not (path in MANIFESTS and _raised(line, there)):
+            if line not in kept and not (path in MANIFESTS and _has_dependency(there, line)):
                 yield f"{path}: {line.strip()}"
 
 
@@ -45,10 +45,17 @@ def _owners_lines(case: Case, path: str) -> list[str]:
     return [*written, *kept]
 
 
-def _raised(line: str, there: set[str]) -> bool:
+def _has_dependency(lines: set[str], line: str) -> bool:
+    """Return whether one of the lines is the same dependency, with at least this version.
+
+    The last entry of a list in JSON has no comma, until another entry follows.
+    """
     numbers = re.compile(r"\d+")
-    shape, mine = numbers.sub("0", line), _version(line)
-    return any(numbers.sub("0", one) == shape and _version(one) >= mine for one in there)
+    shape, version = numbers.sub("0", line.removesuffix(",")), _version(line)
+    return any(
+        numbers.sub("0", other.removesuffix(",")) == shape and _version(other) >= version
+        for other in lines
+    )
 
 
 def _version(line: str) -> list[int]:

@@ -2,10 +2,7 @@
 
 import pytest
 
-from tests.support.postgres import postgres
 from tests.support.checkout import Checkout
-
-__all__ = ["checkout", "postgres"]
 
 
 @pytest.fixture(params=["in_memory", "with_database"])

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from svcgen.contract.http import free_port
-from svcgen.render.render import render_service
+from svcgen.ports import free_port
+from tests.support.images import Images
 from tests.support.repository import STACKS
+from tests.support.services import Rendered, copied
 
 WORKFLOW = ".github/workflows/ci.yml"
 CHECKERS = (
@@ -27,11 +28,6 @@ CHECKERS = (
 )
 
 
-def make(folder: Path, stack: str, **answers: object) -> Path:
-    name = f"ci-of-{stack}"
-    return render_service(folder / name, {"name": name, "stack": stack, **answers})
-
-
 def read(service: Path) -> dict[str, Any]:
     workflow: dict[str, Any] = yaml.safe_load((service / WORKFLOW).read_text(encoding="utf-8"))
     return workflow
@@ -39,8 +35,8 @@ def read(service: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker[0])
 @pytest.mark.parametrize("stack", STACKS)
-def test_its_checkers_are_silent(tmp_path: Path, stack: str, checker: tuple[str, ...]) -> None:
-    service = make(tmp_path, stack)
+def test_its_checkers_are_silent(rendered: Rendered, stack: str, checker: tuple[str, ...]) -> None:
+    service = rendered(name="orders", stack=stack)
     program = Path(sys.executable).with_name(checker[0])
     command: list[str | Path] = [program, *checker[1:], service / WORKFLOW]
     done = subprocess.run(command, capture_output=True, text=True, cwd=service)
@@ -48,8 +44,8 @@ def test_its_checkers_are_silent(tmp_path: Path, stack: str, checker: tuple[str,
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_it_is_pinned_and_may_only_read(tmp_path: Path, stack: str) -> None:
-    service = make(tmp_path, stack)
+def test_it_is_pinned_and_may_only_read(rendered: Rendered, stack: str) -> None:
+    service = rendered(name="orders", stack=stack)
     workflow = read(service)
     assert workflow["permissions"] == {}
     assert [job["permissions"] for job in workflow["jobs"].values()] == [{"contents": "read"}]
@@ -62,9 +58,15 @@ def test_it_is_pinned_and_may_only_read(tmp_path: Path, stack: str) -> None:
 @pytest.mark.slow
 @pytest.mark.needs("docker", "helm", "jq")
 @pytest.mark.parametrize("stack", STACKS)
-def test_its_steps_pass_on_what_was_made(tmp_path: Path, stack: str) -> None:
-    service = make(tmp_path, stack, database="postgres", calls=["catalog"])
-    environment = {**os.environ, "PORT": str(free_port()), "VERSION": f"ci-{os.getpid()}"}
+def test_its_steps_pass_on_what_was_made(images: Images, tmp_path: Path, stack: str) -> None:
+    rendered = images.folder(stack, "postgres")  # so BuildKit has its layers
+    service = copied(rendered, tmp_path / rendered.name)
+    environment = {
+        **os.environ,
+        "PORT": str(free_port()),
+        "VERSION": f"ci-{os.getpid()}",
+        "COMPOSE_PROJECT_NAME": f"ci-of-{stack}",
+    }
 
     def run(script: str) -> subprocess.CompletedProcess[str]:
         command = ["bash", "-eo", "pipefail", "-c", script]  # as GitHub runs a step

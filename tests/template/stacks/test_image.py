@@ -15,13 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from svcgen.contract.http import free_port
-from svcgen.render.render import render_service
+from svcgen.ports import free_port
 from tests.support.repository import STACKS
 from tests.support.checkout import until, version
-from tests.support.services import is_source
+from tests.support.services import copied, is_source
+from tests.support.images import IMAGES, PER_STACK, Images, docker
 
-DATABASES = ("none", "postgres")
 # Bytes over the base, at most; 75 MB of Java's are its AOT cache.
 ADDED = {
     "python": 115_000_000,
@@ -43,39 +42,18 @@ class Built:
     image: str
 
 
-@pytest.fixture(scope="module", params=STACKS)
-def built(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Built]:
-    """The larger variant of each stack, built once without any cache."""
-    name = f"image-of-{request.param}"
-    answers = {"name": name, "stack": request.param, "database": "postgres", "calls": []}
-    folder = render_service(tmp_path_factory.mktemp("image") / name, answers)
-    image = f"svcgen-test/{name}:{os.getpid()}"
-    build(folder, image)
-    yield Built(request.param, folder, image)
-    docker("image", "rm", "--force", image)
+@pytest.fixture(params=[pytest.param(stack, marks=mark) for stack, mark in PER_STACK.items()])
+def built(request: pytest.FixtureRequest, images: Images) -> Built:
+    """Return the larger variant of each stack."""
+    stack: str = request.param
+    return Built(stack, images.folder(stack, "postgres"), images.of(stack, "postgres"))
 
 
-def docker(*words: str) -> str:
-    done = subprocess.run(["docker", *words], text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def build(folder: Path, image: str) -> None:
-    docker("build", "--quiet", "--no-cache", "--tag", image, str(folder))
-
-
-def test_a_second_build_gives_the_same_files(built: Built) -> None:
-    again = f"{built.image}-again"
-    build(built.folder, again)
-    try:
-        first, second = files(built.image), files(again)
-        different = {path for path in {*first, *second} if first.get(path) != second.get(path)}
-        assert different <= RECORDED.get(built.stack, set())
-    finally:
-        docker("image", "rm", "--force", again)
+def test_a_build_without_cache_gives_the_same_files(built: Built, images: Images) -> None:
+    again = images.build(built.folder, f"{built.stack}-again", "--no-cache")
+    first, second = files(built.image), files(again)
+    different = {path for path in {*first, *second} if first.get(path) != second.get(path)}
+    assert different <= RECORDED.get(built.stack, set())
 
 
 def files(image: str) -> dict[str, tuple[int, int, int, str]]:
@@ -135,25 +113,36 @@ class Alone:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[Alone]:
-    environment = {"PORT": str(free_port()), "VERSION": f"test-{os.getpid()}", "DRAIN_SECONDS": "0"}
+def alone(folder: Path, image: str) -> Iterator[Alone]:
+    """Start a service whose image is built already; end it with its volumes."""
+    project, registry = f"alone-{folder.parent.name}", "svcgen-test"
+    version = f"{project}-{os.getpid()}"
+    environment = {
+        "COMPOSE_PROJECT_NAME": project,
+        "DRAIN_SECONDS": "0",
+        "PORT": str(free_port()),
+        "REGISTRY": registry,
+        "VERSION": version,
+    }
     service = Alone(folder, {**os.environ, **environment})
+    tag = f"{registry}/{folder.name}:{version}"
+    docker("tag", image, tag)
     try:
-        service.succeed("up", "--wait")
+        service.succeed("up", "--wait", "--no-build")
         yield service
     finally:
-        service.succeed("down", "--volumes", "--rmi=local", "--timeout=5")
+        service.succeed("down", "--volumes", "--timeout=5")
+        docker("rmi", "--force", tag)
 
 
-@pytest.mark.parametrize("database", DATABASES)
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize(("stack", "database"), IMAGES)
 def test_alone_it_answers_and_watch_brings_in_what_was_saved(
-    stack: str, database: str, tmp_path: Path
+    stack: str, database: str, images: Images, tmp_path: Path
 ) -> None:
-    name = f"alone-{stack}-{database}"
-    folder = render_service(tmp_path / name, {"name": name, "stack": stack, "database": database})
-    with alone(folder) as service:
-        assert httpx.post(f"{service.url}/v1/{name}", json={"name": "x"}).status_code == 201
+    rendered = images.folder(stack, database)
+    folder = copied(rendered, tmp_path / f"{stack}-{database}" / rendered.name)
+    with alone(folder, images.of(stack, database)) as service:
+        assert httpx.post(f"{service.url}/v1/{folder.name}", json={"name": "x"}).status_code == 201
         watching = service.compose("watch", "--no-up")
         try:
             assert watching.stdout

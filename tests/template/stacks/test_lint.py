@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from svcgen.render.render import render_service
 from tests.support.repository import STACKS_HERE
+from tests.support.services import Rendered, answers_of, copied
 from tests.support.checkout import Checkout, environment_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
@@ -35,10 +35,15 @@ def handed_on(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("database", "calls"), CHOICES, ids=str)
 @pytest.mark.parametrize("stack", STACKS_HERE)
 def test_lint_is_silent(
-    stack: str, database: str, calls: list[str], tmp_path: Path, handed_on: Path
+    rendered: Rendered,
+    stack: str,
+    database: str,
+    calls: list[str],
+    tmp_path: Path,
+    handed_on: Path,
 ) -> None:
-    answers = {"name": "orders", "stack": stack, "database": database, "calls": calls}
-    folder = render_service(tmp_path / "orders", answers)
+    answers = answers_of((stack, database, tuple(calls)))
+    folder = copied(rendered(**answers), tmp_path / "orders")
     move(handed_on, folder)
     found = environment_of(stack)
     uv = sysconfig.get_path("scripts")  # last, as `svcgen up` has it

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from svcgen.commands.compose import ComposeResult
     from svcgen.commands.down import DownResult
     from svcgen.commands.ps import PsResult
+    from svcgen.commands.restart import RestartResult
     from svcgen.commands.up import UpResult
     from svcgen.compose.fleet import Fault
     from svcgen.gateway.routes import Explanation, Route
@@ -154,6 +155,9 @@ class UpDocument:
     url: Annotated[str, "Address of the gateway."]
     routes: Annotated[tuple[GatewayRoute, ...], "In the order in which the gateway tries them."]
     replicas: Annotated[tuple[RunningReplica, ...], "All replicas, by service and number."]
+    broken: Annotated[
+        tuple[FleetFault, ...], "Client contracts that the called service no longer satisfies."
+    ]
 
 
 def up_document(result: UpResult) -> UpDocument:
@@ -164,6 +168,7 @@ def up_document(result: UpResult) -> UpDocument:
         url=result.url,
         routes=_routes(result.routes),
         replicas=_replicas(result.replicas),
+        broken=_faults(result.broken),
     )
 
 
@@ -201,9 +206,9 @@ class RestartDocument:
     replicas: Annotated[tuple[RunningReplica, ...], "The replicas that replaced the old ones."]
 
 
-def restart_document(replicas: Iterable[Replica]) -> RestartDocument:
+def restart_document(result: RestartResult) -> RestartDocument:
     """Build the document of `svcgen restart`."""
-    return RestartDocument(_replicas(replicas))
+    return RestartDocument(_replicas(result.replicas))
 
 
 def _replicas(replicas: Iterable[Replica]) -> tuple[RunningReplica, ...]:

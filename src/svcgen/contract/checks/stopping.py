@@ -46,6 +46,7 @@ def drain(context: CheckContext) -> Drain:
         running.signal(signal.SIGTERM)
         seen = draining(running, context.path)
         finish(running, flight, seen)
+        flight.close()
         idle.close()
         return seen
 

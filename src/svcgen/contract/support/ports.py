@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from svcgen.contract.expect import BrokenRuleError, NotRunError
 from svcgen.contract.http import until
+from svcgen.files import locked
+from svcgen.ports import is_free
 
 PATIENCE = 5.0  # seconds to wait until another program frees the port
 
@@ -18,15 +18,9 @@ PATIENCE = 5.0  # seconds to wait until another program frees the port
 @contextlib.contextmanager
 def exclusive_port(port: int) -> Iterator[None]:
     """Hold a port for this suite alone; NotRunError when another program listens on it."""
-    with (Path(tempfile.gettempdir()) / f"svcgen-contract-{port}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(Path(tempfile.gettempdir()) / f"svcgen-contract-{port}.lock"):
         try:
-            until(lambda: not _taken(port), PATIENCE)
+            until(lambda: is_free(port), PATIENCE)
         except BrokenRuleError as error:
             raise NotRunError(f"another program listens on port {port}") from error
         yield
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

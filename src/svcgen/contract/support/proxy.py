@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from svcgen.contract.http import free_port
+from svcgen.ports import free_port
 
 POSTGRES_PORT = 5432
 

@@ -1,17 +1,17 @@
-"""What runs: the containers of one workspace root, as Docker tells it."""
+"""The containers of one workspace root, observed at one moment."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from svcgen.run.docker.docker import docker
-from svcgen.run.engine import Replica
+from svcgen.run.engine import GATEWAY, FleetState, Replica
 
-# Compose writes these labels; they say more than names do.
+# Compose writes these labels; they identify a container better than its name does.
 LABEL = "com.docker.compose."
 RUNNING = "running"
 MIGRATE = "-migrate"
@@ -22,8 +22,7 @@ DATABASE = "-db"
 class Container:
     """One container: `status` and `health` in Docker's words; `definition` and `image` are digests.
 
-    `restarted` says that Docker starts it again when it ends, `restarts` how often it has.
-
+    `restarted` is true when Docker starts it again after its end, `restarts` counts how often.
     `host` is its own address on the platform network ("172.18.0.3"), `published` where this
     machine reaches it ("127.0.0.1:8000"); either may be empty.
     """
@@ -56,62 +55,122 @@ class Container:
 
     @property
     def ready(self) -> bool:
-        """Whether it does its work: healthy, or ended well when it is a migration."""
+        """Whether it does its work: healthy, or, for a migration, ended without an error."""
         if self.migration:
             return self.status == "exited" and self.exit_code == 0
         return self.status == RUNNING and self.health in {"healthy", "none"}
 
     @property
     def replica(self) -> Replica:
-        """The same in the words that both engines use."""
-        address = self.published or (f"{self.host}:{self.port}" if self.host else "")
-        return Replica(self.service, self.number, self._state(), self.restarts, address, self.pid)
-
-    def _state(self) -> str:
+        """The same in the terms of both engines."""
         if self.status == RUNNING:
-            return {"starting": "starting", "unhealthy": "unready"}.get(self.health, "ready")
-        return {"restarting": "restarting", "created": "starting"}.get(self.status, "exited")
+            state = {"starting": "starting", "unhealthy": "unready"}.get(self.health, "ready")
+        else:
+            state = {"restarting": "restarting", "created": "starting"}.get(self.status, "exited")
+        address = self.published or (f"{self.host}:{self.port}" if self.host else "")
+        return Replica(self.service, self.number, state, self.restarts, address, self.pid)
 
 
-def containers(root: Path) -> tuple[Container, ...]:
-    """List all containers that Compose made from a root's compose.yaml, by service and number."""
-    wanted = f"label={LABEL}project.working_dir={root}"
-    found = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", wanted).split()
-    return inspect(found)
+@dataclass(frozen=True)
+class Observed:
+    """All containers of a root, by service and number, and the roots of other fleets.
+
+    `others` has the root of another fleet by its project name.
+    """
+
+    containers: tuple[Container, ...]
+    others: Mapping[str, Path]
+
+    @property
+    def project(self) -> str:
+        """The project of these containers; empty when there is none."""
+        return next((container.project for container in self.containers), "")
+
+    @property
+    def services(self) -> frozenset[str]:
+        """The services that have a container, running or not."""
+        return frozenset(container.service for container in self.containers)
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The services of which a container runs."""
+        return frozenset(container.service for container in self.containers if container.runs)
+
+    @property
+    def gateway(self) -> str:
+        """The id of the gateway's container; empty when it does not run."""
+        return next((container.id for container in self.of(GATEWAY) if container.pid), "")
+
+    @property
+    def port(self) -> int | None:
+        """The gateway's published port."""
+        published = [container.published for container in self.of(GATEWAY) if container.published]
+        return int(published[0].rpartition(":")[2]) if published else None
+
+    @property
+    def state(self) -> FleetState:
+        """The same in the terms of both engines, without migrations that have succeeded."""
+        shown = [
+            container
+            for container in self.containers
+            if not (container.migration and container.ready)
+        ]
+        replicas = tuple(container.replica for container in shown)
+        return FleetState(bool(self.running), self.port, replicas)
+
+    def of(self, *services: str) -> list[Container]:
+        """Return the containers of services."""
+        return [container for container in self.containers if container.service in services]
+
+    def with_helpers(self, services: Collection[str]) -> list[Container]:
+        """Return the containers of services, of their databases and migrations, and the gateway."""
+        own = (f"{name}{end}" for name in services for end in ("", DATABASE, MIGRATE))
+        return self.of(GATEWAY, *own)
 
 
-def inspect(ids: Sequence[str]) -> tuple[Container, ...]:
-    """Look at containers by id; one that has gone since is left out."""
+def observe(root: Path) -> Observed:
+    """Return all containers that Compose made from a root's compose.yaml."""
+    labels = [f'{{{{.Label "{LABEL}{name}"}}}}' for name in ("project", "project.working_dir")]
+    options = ("--all", "--no-trunc", "--filter", f"label={LABEL}project.working_dir")
+    rows = docker("ps", *options, "--format", "\t".join(["{{.ID}}", *labels]))
+    found = [row.split("\t", 2) for row in rows.splitlines()]
+    others = {project: Path(folder) for _id, project, folder in found if folder != str(root)}
+    ids = [identifier for identifier, _project, folder in found if folder == str(root)]
+    return Observed(_inspected(ids), others)
+
+
+def _inspected(ids: Sequence[str]) -> tuple[Container, ...]:
+    """Read containers by id; one that was removed meanwhile is left out."""
     if not ids:
         return ()
-    told = docker("container", "inspect", *ids, tolerate=True)
-    found = (_container(one) for one in json.loads(told or "[]"))
+    output = docker("container", "inspect", *ids, tolerate=True)
+    found = [_container(details) for details in json.loads(output or "[]")]
     return tuple(sorted(found, key=lambda container: (container.service, container.number)))
 
 
-def _container(told: dict[str, Any]) -> Container:
-    labels, state = told["Config"]["Labels"], told["State"]
+def _container(details: dict[str, Any]) -> Container:
+    labels, state = details["Config"]["Labels"], details["State"]
     return Container(
-        id=told["Id"],
+        id=details["Id"],
         project=labels[f"{LABEL}project"],
         service=labels[f"{LABEL}service"],
         number=int(labels.get(f"{LABEL}container-number", 1)),
         status=state["Status"],
         health=(state.get("Health") or {}).get("Status", "none"),
         exit_code=state["ExitCode"],
-        restarts=told["RestartCount"],
-        restarted=told["HostConfig"]["RestartPolicy"]["Name"] not in {"", "no"},
+        restarts=details["RestartCount"],
+        restarted=details["HostConfig"]["RestartPolicy"]["Name"] not in {"", "no"},
         pid=state["Pid"],
         definition=labels.get(f"{LABEL}config-hash", ""),
-        image=told["Image"],
-        host=_host(told["NetworkSettings"]["Networks"]),
-        published=_published(told["NetworkSettings"].get("Ports") or {}),
-        port=_port(told["Config"]),
+        image=details["Image"],
+        host=_host(details["NetworkSettings"]["Networks"]),
+        published=_published(details["NetworkSettings"].get("Ports") or {}),
+        port=_port(details["Config"]),
     )
 
 
 def _host(networks: dict[str, Any]) -> str:
-    """Prefer the address on the shared network; a database has only its own."""
+    """Return the address on the shared network, else on another one, as a database has."""
     shared = sorted(networks, key=lambda name: not name.endswith("_platform"))
     return next((networks[name]["IPAddress"] for name in shared), "")
 

@@ -1,4 +1,4 @@
-"""The `docker` program: the one place that runs it, and where its complaints become messages."""
+"""The `docker` program: the one module that runs it and turns its errors into SvcgenError."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAST = 20  # lines of a failed command that are shown
 
 @dataclass(frozen=True)
 class DockerStatus:
-    """Docker's version, or the problem that keeps it from being used."""
+    """Docker's version, or the problem that prevents its use."""
 
     version: str = ""
     problem: str = ""
@@ -28,8 +28,8 @@ class DockerStatus:
 class Compose:
     """`docker compose` for one project.
 
-    `environment` is added to the caller's. `holding` is a file descriptor that every child keeps
-    open as long as it lives: the lock of the fleet, which must outlive a svcgen that was killed.
+    `environment` is added to the caller's. `holding` has file descriptors that every child keeps
+    open until it ends: the lock of the fleet, which must stay held when svcgen is killed.
     """
 
     root: Path
@@ -38,7 +38,7 @@ class Compose:
     holding: tuple[int, ...] = ()
 
     def run(self, *arguments: str) -> str:
-        """Run a command to its end and return what it printed; SvcgenError when it fails."""
+        """Run a command and return its output; SvcgenError when it fails."""
         done = subprocess.run(
             self._command(arguments),
             capture_output=True,
@@ -66,7 +66,7 @@ class Compose:
         )
 
     def lines(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command whose output is read line by line, stderr among it."""
+        """Start a command whose output, with its stderr, is read line by line."""
         return subprocess.Popen(
             self._command(arguments),
             stdin=subprocess.DEVNULL,
@@ -78,20 +78,20 @@ class Compose:
         )
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
-        where = ["--project-name", self.project, "--project-directory", str(self.root)]
+        project = ["--project-name", self.project, "--project-directory", str(self.root)]
         file = ["--file", str(self.root / "compose.yaml")]
-        return ["docker", "compose", *where, *file, *arguments]
+        return ["docker", "compose", *project, *file, *arguments]
 
     def _environment(self) -> dict[str, str]:
-        # Attestations carry the time: with them an unchanged service would look changed.
-        own = {"COMPOSE_PROGRESS": "quiet", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-        return {**os.environ, **own, **self.environment}
+        # Attestations contain the time: with them an unchanged service would look changed.
+        defaults = {"COMPOSE_PROGRESS": "quiet", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+        return {**os.environ, **defaults, **self.environment}
 
 
 def docker(*arguments: str, tolerate: bool = False) -> str:
-    """Run `docker` and return what it printed; with `tolerate` also when it complained.
+    """Run `docker` and return its output, with `tolerate` also when it fails.
 
-    Raises SvcgenError with Docker's last words.
+    Raises SvcgenError with the last lines of its error.
     """
     done = subprocess.run(["docker", *arguments], capture_output=True, check=False)
     out, err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
@@ -100,8 +100,8 @@ def docker(*arguments: str, tolerate: bool = False) -> str:
     return out
 
 
-def last_words(container: str, count: int = 15) -> str:
-    """Return the last lines that a container logged, on either stream."""
+def container_log(container: str, count: int = 15) -> str:
+    """Return the last lines that a container logged, on stdout or stderr."""
     done = subprocess.run(
         ["docker", "logs", "--tail", str(count), container],
         stdout=subprocess.PIPE,
@@ -114,7 +114,7 @@ def last_words(container: str, count: int = 15) -> str:
 
 
 def docker_status() -> DockerStatus:
-    """Ask whether a Docker engine and a Compose of our time are there; DOCKER_HOST is obeyed."""
+    """Return whether a Docker engine answers and Compose is new enough; respect DOCKER_HOST."""
     try:
         version = _ask("version", "--format", "{{.Server.Version}}")
         compose = _ask("compose", "version", "--short")
@@ -136,7 +136,7 @@ def last_lines(text: str, count: int = LAST) -> str:
 
 
 def read_rest(pipe: IO[str] | None) -> str:
-    """Read what is left in a pipe."""
+    """Read the rest of a pipe."""
     return pipe.read() if pipe else ""
 
 

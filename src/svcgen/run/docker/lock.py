@@ -2,72 +2,60 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
+from svcgen.files import locked, read_text
 from svcgen.workspace import state_folder
 
 FILE = "docker.lock"
+LOOK = 0.5
 
 
 @contextmanager
 def changing(root: Path) -> Iterator[int]:
-    """Hold the fleet's lock and give its file descriptor, for children to keep open.
+    """Hold the fleet's lock and yield its file descriptor, for child processes to keep open.
 
-    The lock is the kernel's: it ends with the last process that has the file open, so a
+    The kernel frees the lock when the last process that has the file open ends. So a
     `docker compose` that outlives a killed svcgen still holds it. Raises SvcgenError when another
-    one holds it.
+    process holds it.
     """
-    descriptor = _open(root)
-    try:
-        if not _locked(descriptor):
-            raise _busy(descriptor)
+    file = state_folder(root) / FILE
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(locked(file, wait=False))
+        except BlockingIOError as error:
+            raise _busy(file) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
-def retry_until_unlocked(root: Path, again: Callable[[], None], patience: float = 60.0) -> None:
-    """Do something at least once, and again as long as another process changes the fleet.
+def retry_until_unlocked(root: Path, action: Callable[[], None], patience: float = 60.0) -> None:
+    """Run `action` at once, again as long as another process changes the fleet, and once after.
 
-    Raises SvcgenError when that process does not give up.
+    Raises SvcgenError when that process does not end within `patience` seconds.
     """
-    descriptor = _open(root)
-    try:
-        deadline = time.monotonic() + patience
-        again()
-        while not _locked(descriptor):
+    file = state_folder(root) / FILE
+    deadline = time.monotonic() + patience
+    action()
+    while True:
+        try:
+            with locked(file, wait=False):
+                return action()
+        except BlockingIOError as error:
             if time.monotonic() > deadline:
-                raise _busy(descriptor)
-            time.sleep(0.5)
-            again()
-        again()
-    finally:
-        os.close(descriptor)
+                raise _busy(file) from error
+            time.sleep(LOOK)
+            action()
 
 
-def _open(root: Path) -> int:
-    return os.open(state_folder(root) / FILE, os.O_RDWR | os.O_CREAT, 0o600)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _busy(descriptor: int) -> SvcgenError:
-    holder = os.pread(descriptor, 20, 0).decode() or "unknown"
+def _busy(file: Path) -> SvcgenError:
     return SvcgenError(
-        f"Another svcgen (process {holder}) is changing this fleet.",
-        "Wait until it has ended, or end it; `svcgen down` then ends what it started.",
+        f"Another svcgen (process {read_text(file) or 'unknown'}) is changing this fleet.",
+        "Wait until it has ended, or end it and stop what it started: svcgen down",
     )

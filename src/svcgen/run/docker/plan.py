@@ -1,4 +1,4 @@
-"""What compose.yaml wants, and what of it differs from what runs."""
+"""What compose.yaml defines, and what of it differs from what runs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import MIGRATE, Container
 from svcgen.run.docker.docker import Compose, docker
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One service of compose.yaml: its image and Compose's digest of how it is to run."""
+    """One service of compose.yaml: its image and Compose's digest of its configuration."""
 
     name: str
     image: str
@@ -23,40 +24,43 @@ class Definition:
 
 @dataclass(frozen=True)
 class ComposePlan:
-    """The services of compose.yaml, and the digests of the images that are there."""
+    """The services of compose.yaml, and the digests of the images that exist."""
 
     definitions: Mapping[str, Definition]
     images: Mapping[str, str]
 
     def stale(self, container: Container) -> bool:
         """Whether a container was made from another image or definition than the present one."""
-        wanted = self.definitions[container.service]
-        image = self.images.get(wanted.image, container.image)
-        return (container.definition, container.image) != (wanted.digest, image)
+        definition = self.definitions[container.service]
+        image = self.images.get(definition.image, container.image)
+        return (container.definition, container.image) != (definition.digest, image)
 
     def migration(self, name: str) -> str | None:
-        """Return the service that migrates the database of this one, if there is one."""
+        """Return the service that migrates the database of this one; None without one."""
         migration = name + MIGRATE
         return migration if migration in self.definitions else None
 
 
 def read_plan(compose: Compose) -> ComposePlan:
-    """Ask Compose what is wanted; SvcgenError when it cannot read the files."""
-    told = json.loads(compose.run("config", "--format", "json"))
+    """Read compose.yaml as Compose does; SvcgenError when Compose cannot read it."""
+    config = json.loads(compose.run("config", "--format", "json"))
     digests = dict(line.split() for line in compose.run("config", "--hash", "*").splitlines())
-    services: Mapping[str, Any] = told["services"]
-    found = {
-        name: Definition(name, str(one.get("image", "")), digests.get(name, ""), "build" in one)
-        for name, one in services.items()
+    services: Mapping[str, Any] = config["services"]
+    definitions = {
+        name: Definition(
+            name, str(service.get("image", "")), digests.get(name, ""), "build" in service
+        )
+        for name, service in services.items()
     }
-    return ComposePlan(found, images(sorted({one.image for one in found.values()} - {""})))
+    images = sorted({definition.image for definition in definitions.values()} - {""})
+    return ComposePlan(definitions, _image_digests(images))
 
 
-def images(names: Sequence[str]) -> dict[str, str]:
+def _image_digests(names: Sequence[str]) -> dict[str, str]:
     """Return the digests of those images that are on this machine."""
-    found: dict[str, str] = {}
-    for name in names:
-        digest = docker("image", "inspect", "--format", "{{.Id}}", name, tolerate=True).strip()
-        if digest:
-            found[name] = digest
-    return found
+    inspect = ("image", "inspect", "--format", "{{.Id}}")
+    try:
+        return dict(zip(names, docker(*inspect, *names).split(), strict=True)) if names else {}
+    except SvcgenError:  # one does not exist, and the output does not name those that do
+        digests = {name: docker(*inspect, name, tolerate=True).strip() for name in names}
+        return {name: digest for name, digest in digests.items() if digest}

@@ -1,85 +1,109 @@
-"""Putting new replicas in the place of old ones without a lost request."""
+"""The steps of a rolling replacement with containers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Coroutine, Sequence
 
-from svcgen.errors import SvcgenError
-from svcgen.run.docker.containers import Container, containers
+from svcgen.run.docker.containers import Container, Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.gateway import wait_routable
 from svcgen.run.docker.wait import wait_ready
 from svcgen.run.engine import Report
+from svcgen.run.rolling import roll
 
 
-def roll(
-    compose: Compose, service: str, wanted: int, old: Sequence[Container], report: Report
+def scale_and_replace(
+    compose: Compose,
+    replicas: Sequence[Container],
+    count: int,
+    old: Sequence[Container],
+    report: Report,
 ) -> None:
-    """Bring a service to `wanted` replicas, none of them among `old`.
+    """Bring a service with these replicas, at least one, to `count`, none of them among `old`.
 
-    New ones start beside the old ones, become ready, and are seen by the gateway; only then are
-    old and surplus ones drained. When a new one fails, the new ones are taken away and SvcgenError
-    says why.
+    All new replicas start at once: Compose starts them faster together. SvcgenError when one fails.
     """
-    now = replicas(compose.root, service)
     outgoing = {container.id for container in old}
-    kept = [container for container in now if container.id not in outgoing]
-    missing = wanted - len(kept)
-    if missing > 0:
-        _add(compose, service, now, len(now) + missing, report)
-    drop = [container for container in now if container.id in outgoing] + kept[wanted:]
-    drain(drop, report)
+    staying = [container for container in replicas if container.id not in outgoing]
+    missing = max(0, count - len(staying))
+    rollout = ContainerRollout(compose, replicas[0].service, report)
+    _run(roll(rollout, [*old, *staying[count:]], missing, surge=missing))
 
 
-def replicas(root: Path, service: str) -> list[Container]:
-    """Return the replicas of one service, by number."""
-    return [container for container in containers(root) if container.service == service]
+class ContainerRollout:
+    """The steps of `roll` for the containers of one service; each returns when it is done."""
+
+    def __init__(self, compose: Compose, service: str, report: Report) -> None:
+        self._compose = compose
+        self._service = service
+        self._report = report
+        self._before: set[str] | None = None
+
+    async def start(self, count: int) -> None:
+        """Start `count` containers next to those that exist."""
+        seen = observe(self._compose.root).of(self._service)
+        self._before = {container.id for container in seen}
+        total = f"{self._service}={len(seen) + count}"
+        options = ("--no-build", "--no-deps", "--no-recreate", "--scale", total)
+        self._starting = self._compose.start("up", "--detach", *options, self._service)
+
+    async def wait_ready(self) -> None:
+        """Wait until Docker reports the new containers as healthy."""
+        root = self._compose.root
+        wait_ready(lambda: self._new(observe(root)), self._report, self._starting)
+
+    async def wait_routable(self) -> None:
+        """Wait until the gateway sends requests to the new containers."""
+        seen = observe(self._compose.root)
+        hosts = [container.host for container in self._new(seen)]
+        wait_routable(seen.gateway, {self._service: hosts})
+
+    async def drain(self, replicas: Sequence[Container]) -> None:
+        """Stop containers and remove them."""
+        drain(replicas, self._report)
+
+    async def roll_back(self) -> None:
+        """Remove the new containers."""
+        remove(self._new(observe(self._compose.root)))
+
+    def _new(self, seen: Observed) -> list[Container]:
+        if self._before is None:  # `start` failed before it started anything
+            return []
+        return [
+            container for container in seen.of(self._service) if container.id not in self._before
+        ]
 
 
-def drain(drop: Sequence[Container], report: Report) -> None:
-    """Stop containers in their own way (SIGTERM, then their grace period) and remove them."""
-    if not drop:
-        return
-    for service in sorted({container.service for container in drop}):
-        report(service, "draining the old replica" if len(drop) == 1 else "draining old replicas")
-    ids = [container.id for container in drop]
-    docker("stop", *ids, tolerate=True)
-    docker("rm", "--force", *ids, tolerate=True)
+def _run(work: Coroutine[None, None, None]) -> None:
+    """Run a coroutine that never suspends.
 
-
-def migrate(compose: Compose, migration: str, report: Report) -> None:
-    """Run a service's migration anew; SvcgenError with its last lines when it fails."""
-    remove(replicas(compose.root, migration))
-    starting = compose.start("up", "--detach", "--no-build", "--no-deps", migration)
-    wait_ready(lambda: replicas(compose.root, migration), report, starting)
-
-
-def remove(drop: Sequence[Container]) -> None:
-    """Take containers away at once, running or not."""
-    if drop:
-        docker("rm", "--force", *[container.id for container in drop], tolerate=True)
-
-
-def _add(
-    compose: Compose, service: str, before: Sequence[Container], total: int, report: Report
-) -> None:
-    """Start replicas until there are `total`; take the new ones away when one fails."""
-    known = {container.id for container in before}
-
-    def new() -> list[Container]:
-        return [one for one in replicas(compose.root, service) if one.id not in known]
-
-    how = ("--no-build", "--no-deps", "--no-recreate", "--scale", f"{service}={total}", service)
+    asyncio.run would catch Ctrl-C, and end a step that blocks only after it is done.
+    """
     try:
-        wait_ready(new, report, compose.start("up", "--detach", *how))
-        wait_routable(compose.root, service, [one.host for one in new()])
-    except SvcgenError as error:
-        remove(new())
-        stays = "The old one stays." if len(before) == 1 else "The old ones stay."
-        if not before:
-            raise
-        raise SvcgenError(f"{error.problem}\nIt was taken away. {stays}", error.advice) from error
-    except BaseException:
-        remove(new())
-        raise
+        work.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("A step of the Docker engine suspended.")
+
+
+def drain(containers: Sequence[Container], report: Report) -> None:
+    """Stop containers (SIGTERM, then their grace period) and remove them."""
+    if not containers:
+        return
+    replicas = "the old replica" if len(containers) == 1 else "old replicas"
+    for service in sorted({container.service for container in containers}):
+        report(service, f"draining {replicas}")
+    stop([container.id for container in containers])
+
+
+def stop(ids: Sequence[str]) -> None:
+    """Stop containers and remove them; some may be removed already."""
+    if ids:
+        docker("stop", *ids, tolerate=True)
+        docker("rm", "--force", *ids, tolerate=True)
+
+
+def remove(containers: Sequence[Container]) -> None:
+    """Remove containers at once, running or not."""
+    if containers:
+        docker("rm", "--force", *[container.id for container in containers], tolerate=True)

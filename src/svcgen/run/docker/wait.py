@@ -1,4 +1,4 @@
-"""Waiting until containers do their work, and saying which one does not, and why."""
+"""Waiting until containers are ready, and the error of one that does not become ready."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from dataclasses import dataclass, field
 
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import RUNNING, Container
-from svcgen.run.docker.docker import last_lines, last_words, read_rest
+from svcgen.run.docker.docker import container_log, last_lines, read_rest
 from svcgen.run.engine import Report
 
-LOOK = 0.5  # seconds between two looks: each one starts the docker program twice
-LIMIT = 120.0  # seconds without any change until a start counts as failed
-UNWELL = float(os.environ.get("SVCGEN_READY_SECONDS", "60"))  # a busy machine is slower than
-# the health check allows; so long nothing must have changed until unhealthy means failed
-CRASHES = 3  # so many ends in a row are no accident
+LOOK = 0.5  # seconds between two observations: each one starts the docker program twice
+LIMIT = 120.0  # seconds without any change until a start has failed
+# Seconds without any change until "unhealthy" means failed: a busy machine is slower than the
+# health check allows.
+UNWELL = float(os.environ.get("SVCGEN_READY_SECONDS", "60"))
+CRASHES = 3  # restarts in a row until a start has failed
 
 Look = Callable[[], Sequence[Container]]
 
 
 @dataclass
 class _Progress:
-    """What was told so far, and when the last thing happened."""
+    """What was reported of each service, and when the last change was."""
 
     report: Report
     began: float = field(default_factory=time.monotonic)
     changed: float = field(default_factory=time.monotonic)
-    told: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, str] = field(default_factory=dict)
 
-    def tell(self, seen: Sequence[Container]) -> None:
-        """Report each service whose state is not what it was."""
+    def update(self, seen: Sequence[Container]) -> None:
+        """Report each service whose state has changed."""
         for service, text in _states(seen).items():
-            if self.told.get(service) != text:
-                self.told[service], self.changed = text, time.monotonic()
+            if self.reported.get(service) != text:
+                self.reported[service], self.changed = text, time.monotonic()
                 done = text in {"ready", "migrated"}
                 took = f" after {self.changed - self.began:.1f} s" if done else ""
                 self.report(service, text + took)
@@ -46,8 +47,8 @@ class _Progress:
 def wait_ready(look: Look, report: Report, starting: subprocess.Popen[str] | None = None) -> None:
     """Wait until all containers that `look` returns are ready and `starting` has ended well.
 
-    Raises SvcgenError that names the first service that fails, with its exit and last log lines;
-    `starting` has ended then, too.
+    Raises SvcgenError that names the first service that fails, with its exit code and last log
+    lines; then `starting` has ended, too.
     """
     progress = _Progress(report)
     with starting or nullcontext():
@@ -60,9 +61,9 @@ def wait_ready(look: Look, report: Report, starting: subprocess.Popen[str] | Non
 
 
 def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | None) -> bool:
-    code = starting.poll() if starting else 0  # asked first: what it made is then seen
+    code = starting.poll() if starting else 0  # before `look`, which then sees all that it made
     seen = look()
-    progress.tell(seen)
+    progress.update(seen)
     quiet = time.monotonic() - progress.changed
     _require_none_failed(seen, patient=quiet < UNWELL)
     if code:
@@ -75,19 +76,19 @@ def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | Non
 
 
 def _states(seen: Sequence[Container]) -> dict[str, str]:
-    """Say of each service how far it is; `1 of 2 ready` while its replicas differ."""
-    count, ready = Counter(one.service for one in seen), Counter[str]()
-    ready.update(one.service for one in seen if one.ready)
-    migrations = {one.service for one in seen if one.migration}
+    """Return the state of each service; `1 of 2 ready` while its replicas differ."""
+    count, ready = Counter(container.service for container in seen), Counter[str]()
+    ready.update(container.service for container in seen if container.ready)
+    migrations = {container.service for container in seen if container.migration}
     states = {}
-    for service, all_of_it in count.items():
-        if ready[service] == all_of_it:
+    for service, total in count.items():
+        if ready[service] == total:
             states[service] = "migrated" if service in migrations else "ready"
         elif service in migrations:
             states[service] = "migrating"
         else:
             part = ready[service]
-            states[service] = f"{part} of {all_of_it} ready" if part else "starting"
+            states[service] = f"{part} of {total} ready" if part else "starting"
     return states
 
 
@@ -100,32 +101,35 @@ def _require_none_failed(seen: Sequence[Container], *, patient: bool) -> None:
 
 
 def failure(container: Container) -> SvcgenError:
-    """Say how a container failed, with its last lines."""
-    words = last_words(container.id)
-    shown = "\n".join(f"  {line}" for line in words.splitlines()) or "  (it logged nothing)"
+    """Return the error of a container that failed, with its last lines."""
+    log = container_log(container.id)
+    shown = "\n".join(f"  {line}" for line in log.splitlines()) or "  (it logged nothing)"
     return SvcgenError(
         f"{container.service} {_fate(container)}. Its last lines:\n{shown}",
-        f"`svcgen logs {container.service}` shows more; `svcgen up` tries again.",
+        f"Read more: svcgen logs {container.service}. Try again: svcgen up",
     )
 
 
 def _fate(container: Container) -> str:
-    if container.status == RUNNING and container.restarts >= CRASHES:  # seen between two ends
+    if container.status == RUNNING and container.restarts >= CRASHES:  # between two crashes
         return f"ended {container.restarts} times in a row"
     if container.status == RUNNING:
         return "runs, but does not become ready"
-    again = f", {container.restarts + 1} times in a row" if container.restarts else ""
-    return f"ended with exit code {container.exit_code}{again}"
+    repeated = f", {container.restarts + 1} times in a row" if container.restarts else ""
+    return f"ended with exit code {container.exit_code}{repeated}"
 
 
 def _could_not_start(
     seen: Sequence[Container], starting: subprocess.Popen[str] | None
 ) -> SvcgenError:
-    words = last_lines(read_rest(starting.stderr if starting else None))
-    culprit = next((one for one in seen if one.service in words and not one.ready), None)
-    if culprit is not None and not culprit.runs:
-        return failure(culprit)
-    return SvcgenError(f"docker compose could not start the fleet:\n{words}")
+    output = last_lines(read_rest(starting.stderr if starting else None))
+    named = next(
+        (container for container in seen if container.service in output and not container.ready),
+        None,
+    )
+    if named is not None and not named.runs:
+        return failure(named)
+    return SvcgenError(f"docker compose could not start the fleet:\n{output}")
 
 
 def _late(seen: Sequence[Container]) -> SvcgenError:

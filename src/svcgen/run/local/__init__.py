@@ -1,1 +1,1 @@
-"""The fleet without Docker: a supervisor, Envoy and PostgreSQL."""
+"""A fleet without Docker: the command's side of the local engine, and its supervisor process."""

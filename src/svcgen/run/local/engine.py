@@ -1,4 +1,4 @@
-"""The local engine as commands see it: they talk to a supervisor that stays behind."""
+"""The local engine as commands see it: they send requests to a supervisor process."""
 
 from __future__ import annotations
 
@@ -8,22 +8,17 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.run.engine import FleetRequest, LogLine, Replica, Report
+from svcgen.run.engine import FleetRequest, FleetState, LogLine, Replica, Report, silent
 from svcgen.run.local.logs import last_lines, read_logs
 from svcgen.run.local.paths import Paths, clear_state
-from svcgen.run.local.protocol import AbsentError, ask
-from svcgen.run.local.request import build_request
-from svcgen.workspace import state_folder
-
-if TYPE_CHECKING:
-    from svcgen.run.local.processes import LabelledProcess
+from svcgen.run.local.protocol import AbsentError, LostError, RefusedError, ask, read_state
+from svcgen.workspace import Workspace, state_folder
 
 START_SECONDS = 30.0
 DOWN_SECONDS = 60.0
@@ -41,87 +36,80 @@ class LocalEngine:
     def __init__(self, root: Path) -> None:
         self._paths = Paths(root.resolve())
 
-    def running(self) -> bool:
-        """Tell whether a supervisor answers, or processes of a killed one are left."""
+    def observe(self) -> FleetState:
+        """Return what the supervisor runs; what a killed supervisor left is unready."""
         if not self._paths.state_file.exists():
-            return False
-        return self._status() is not None or bool(self._left())
+            return FleetState()
+        try:
+            status = ask(self._paths.socket, {"do": "status"}, silent, STATUS_SECONDS)
+        except (AbsentError, LostError):
+            left = _processes().find(self._paths.run)
+            replicas = {process.replica: _orphan(process.replica, process.pid) for process in left}
+            named = tuple(replicas[name] for name in sorted(replicas) if name)
+            return FleetState(running=bool(left), replicas=named)
+        return read_state(status)
 
-    def port(self) -> int | None:
-        """Return the gateway's port on 127.0.0.1, None when no gateway runs."""
-        status = self._status()
-        return status["port"] if status else None
+    def up(self, request: FleetRequest, report: Report) -> FleetState:
+        """Send the request to the supervisor; start one where none accepts it."""
+        from svcgen.run.local.request import build_request
 
-    def up(self, fleet: FleetRequest, report: Report) -> None:
-        """Bring up what does not run, scale, take away what is gone; return when all is ready."""
-        request = build_request(fleet, self._paths, (self._status() or {}).get("internal", {}))
-        self._begin()
-        self._ask({"do": "up", "request": request.document()}, report)
+        state_folder(self._paths.root)
+        document = {"do": "up", "request": build_request(request, self._paths).document()}
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return self._changed(document, report)
+            except AbsentError as error:
+                if time.monotonic() > deadline:
+                    raise self._lost("The supervisor of the fleet does not answer.") from error
+            self._start_supervisor()
+            time.sleep(LOOK_SECONDS)
 
-    def replace(self, fleet: FleetRequest, name: str, report: Report) -> None:
-        """Put new replicas of one service in the place of the old ones, losing no request."""
-        status = self._needed()
-        fleet = _narrowed(fleet, {*status["services"], name})
-        request = build_request(fleet, self._paths, status["internal"])
-        self._ask({"do": "replace", "name": name, "request": request.document()}, report)
-
-    def restart(self, name: str, report: Report) -> None:
-        """Put fresh replicas of the same service in the place of the old ones."""
-        self._needed()
-        self._ask({"do": "restart", "name": name}, report)
+    def restart(self, workspace: Workspace, name: str, report: Report) -> FleetState:  # noqa: ARG002 (the supervisor knows the services)
+        """Replace the replicas of one service by new ones."""
+        try:
+            return self._changed({"do": "restart", "name": name}, report)
+        except AbsentError as error:
+            raise SvcgenError("No local fleet is running.", "Start it: svcgen up") from error
 
     def down(self, report: Report, volumes: bool = False) -> None:
-        """End everything; a supervisor that is gone or does not answer is no hindrance."""
+        """Stop everything, also when the supervisor was killed or does not answer."""
         if not self._paths.state.is_dir():
             return
-        with contextlib.suppress(AbsentError):
+        with contextlib.suppress(AbsentError, LostError):
             ask(self._paths.socket, {"do": "down"}, report, DOWN_SECONDS)
-            self._wait_gone()
+            self._wait_ended()
         _processes().end_all(self._paths.run, GRACE_SECONDS)
         clear_state(self._paths)
         if volumes:
             shutil.rmtree(self._paths.data, ignore_errors=True)
             self._paths.passwords.unlink(missing_ok=True)
 
-    def ps(self) -> list[Replica]:
-        """List all replicas by service and number; what a killed supervisor left is unready."""
-        status = self._status()
-        if status is not None:
-            return [Replica(**row) for row in status["replicas"]]
-        rows = {process.replica: _orphan(process.replica, process.pid) for process in self._left()}
-        return [rows[replica] for replica in sorted(rows) if replica]
-
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:
         """Yield the last lines of each replica, and with `follow` new ones while the fleet runs."""
-        runs = self._paths.state_file.exists  # asked five times a second
+        runs = self._paths.state_file.exists
         return read_logs(self._paths.logs, names, tail, lambda: follow and runs())
 
-    def _begin(self) -> None:
-        """Make sure that a supervisor answers; SvcgenError when none comes up."""
-        deadline = time.monotonic() + START_SECONDS
-        while self._status() is None:
-            if time.monotonic() > deadline:
-                raise self._lost("The supervisor of the fleet does not answer.")
-            self._launch()
-            time.sleep(LOOK_SECONDS)
+    def _changed(self, request: dict[str, Any], report: Report) -> FleetState:
+        """Send a request that changes the fleet; return what runs then."""
+        try:
+            return read_state(ask(self._paths.socket, request, report))
+        except LostError as error:
+            raise self._lost("The supervisor of the fleet has ended.") from error
+        except RefusedError as error:
+            if error.idle:
+                self._wait_ended()
+            raise
 
-    def _launch(self) -> None:
-        """Start a supervisor; it goes away by itself when there is one already."""
-        state_folder(self._paths.root)
+    def _start_supervisor(self) -> None:
+        """Start a supervisor; it ends at once when another one holds the lock."""
         self._paths.logs.mkdir(exist_ok=True)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "svcgen.run.local.supervisor.server",
-            str(self._paths.root),
-        ]
-        labels = _processes().labels(self._paths.run, "")
+        module = "svcgen.run.local.supervisor.server"
         with self._paths.supervisor_log.open("ab") as log:
             subprocess.run(
-                command,
+                [sys.executable, "-P", "-m", module, str(self._paths.root)],
                 cwd=self._paths.root,
-                env={**os.environ, **labels},
+                env={**os.environ, **_processes().labels(self._paths.run, "")},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -129,53 +117,18 @@ class LocalEngine:
                 check=False,
             )
 
-    def _ask(self, request: dict[str, Any], report: Report) -> None:
-        try:
-            ask(self._paths.socket, request, report)
-        except AbsentError as error:
-            raise self._lost("The supervisor of the fleet went away.") from error
-        except SvcgenError:
-            if (self._status() or {}).get("idle", True):
-                self._wait_gone()
-            raise
-
     def _lost(self, problem: str) -> SvcgenError:
-        said = "".join(f"\n  {line}" for line in last_lines(self._paths.supervisor_log, 5))
-        return SvcgenError(problem + said, "`svcgen down` ends what is left.")
+        log = "".join(f"\n  {line}" for line in last_lines(self._paths.supervisor_log, 5))
+        return SvcgenError(problem + log, "Stop what is left: svcgen down")
 
-    def _status(self) -> dict[str, Any] | None:
-        if not self._paths.state_file.exists():
-            return None
-        try:
-            return dict(ask(self._paths.socket, {"do": "status"}, _silent, STATUS_SECONDS))
-        except AbsentError:
-            return None
-
-    def _needed(self) -> dict[str, Any]:
-        status = self._status()
-        if status is None:
-            raise SvcgenError("No local fleet runs here.", "`svcgen up` starts it.")
-        return status
-
-    def _left(self) -> list[LabelledProcess]:
-        found: list[LabelledProcess] = _processes().find(self._paths.run)
-        return found
-
-    def _wait_gone(self) -> None:
-        """Wait until the supervisor has ended: it takes its trace with it, as the last thing."""
+    def _wait_ended(self) -> None:
+        """Wait until the supervisor has ended: its last step removes its state file."""
         deadline = time.monotonic() + GONE_SECONDS
-        while (self._paths.state_file.exists() or self._left()) and time.monotonic() < deadline:
+        find = _processes().find
+        while self._paths.state_file.exists() or find(self._paths.run):
+            if time.monotonic() > deadline:
+                return
             time.sleep(LOOK_SECONDS)
-
-
-def _silent(_service: str, _text: str) -> None:
-    """Pass over progress: a question has none."""
-
-
-def _narrowed(fleet: FleetRequest, names: Collection[str]) -> FleetRequest:
-    """Leave out services that do not run: the gateway would route to nothing."""
-    services = tuple(one for one in fleet.workspace.services if one.name in names)
-    return replace(fleet, workspace=replace(fleet.workspace, services=services))
 
 
 def _orphan(replica: str, pid: int) -> Replica:
@@ -189,6 +142,6 @@ def _processes() -> ModuleType:
         from svcgen.run.local import processes
     except ImportError as error:
         raise SvcgenError(
-            "The local engine needs psutil.", "pip install 'svcgen[local]'"
+            "The local engine needs psutil.", "Install it: pip install 'svcgen[local]'"
         ) from error
     return processes

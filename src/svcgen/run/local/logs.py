@@ -1,4 +1,4 @@
-"""What replicas wrote: bounded files, their last lines, and new lines as they come."""
+"""The output of replicas: bounded files, their last lines, and new lines."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 from svcgen.run.engine import LogLine
 
 LARGEST = 8 * 1024 * 1024
-KEPT = 1024 * 1024
+REMAINING = 1024 * 1024
 LOOK_SECONDS = 0.2
 NAME = re.compile(r"(?P<service>[a-z][a-z0-9-]*)-(?P<number>[0-9]+)\.log")
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last lines of a file, [] when there is no file."""
-    return _tail(path, KEPT).decode(errors="replace").splitlines()[-count:] if count else []
+    """Return the last lines of a file, [] when it does not exist."""
+    return _tail(path, REMAINING).decode(errors="replace").splitlines()[-count:] if count else []
 
 
 def bound(path: Path) -> None:
-    """Cut a file that grew too large to its last part; who writes it appends, and goes on."""
+    """Cut a file of more than LARGEST bytes to its end; its writer appends, and continues."""
     if not path.is_file() or path.stat().st_size <= LARGEST:
         return
-    tail = _tail(path, KEPT)
+    tail = _tail(path, REMAINING)
     with path.open("ab") as file:
         file.truncate(0)
         file.write(tail[tail.find(b"\n") + 1 :])
@@ -41,7 +41,7 @@ def _tail(path: Path, size: int) -> bytes:
 
 @dataclass
 class _Reader:
-    """Reads on in one file; begins again when the file was cut."""
+    """Reads the new lines of one file; starts again when the file was cut."""
 
     service: str
     number: int
@@ -50,13 +50,13 @@ class _Reader:
     rest: bytes = field(default=b"")
 
     def skip(self, keep: int) -> Iterator[LogLine]:
-        """Yield the last lines that are there."""
+        """Yield the last lines of the file."""
         self.offset = self.path.stat().st_size
         for text in last_lines(self.path, keep):
             yield LogLine(self.service, self.number, text)
 
     def more(self) -> Iterator[LogLine]:
-        """Yield the lines that have come since; half a line waits for its end."""
+        """Yield the lines written since; an incomplete line follows when it is complete."""
         if self.path.stat().st_size < self.offset:
             self.offset, self.rest = 0, b""
         with self.path.open("rb") as file:
@@ -70,7 +70,7 @@ class _Reader:
 def read_logs(
     folder: Path, names: Sequence[str], tail: int, follows: Callable[[], bool]
 ) -> Iterator[LogLine]:
-    """Yield the last lines of each replica, then new ones as long as `follows` says so."""
+    """Yield the last lines of each replica, then new ones as long as `follows` returns true."""
     readers = _readers(folder, names, {})
     for reader in readers.values():
         yield from reader.skip(tail)

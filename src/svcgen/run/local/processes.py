@@ -100,8 +100,10 @@ def _listening_ports(process: psutil.Process) -> Sequence[int]:
         connections = process.net_connections(kind="tcp")
     except psutil.Error:
         return ()
-    listening = [each for each in connections if each.status == psutil.CONN_LISTEN]
-    return [each.laddr.port for each in listening if each.laddr]
+    listening = [
+        connection for connection in connections if connection.status == psutil.CONN_LISTEN
+    ]
+    return [connection.laddr.port for connection in listening if connection.laddr]
 
 
 def listener(port: int) -> str:
@@ -110,9 +112,13 @@ def listener(port: int) -> str:
         connections = psutil.net_connections(kind="tcp")
     except psutil.Error:
         return "another program"
-    for each in connections:
-        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port:
-            return _program_name(each.pid) if each.pid else "another program"
+    for connection in connections:
+        if (
+            connection.status == psutil.CONN_LISTEN
+            and connection.laddr
+            and connection.laddr.port == port
+        ):
+            return _program_name(connection.pid) if connection.pid else "another program"
     return "another program"
 
 

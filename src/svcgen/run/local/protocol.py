@@ -1,8 +1,9 @@
-"""The supervisor's socket: one request, lines of progress, one result; each a JSON document.
+"""The supervisor's socket: one request and its reply, each line a JSON document.
 
-request   {"do": "up", …}
-progress  {"service": "orders", "text": "starting"}
-result    {"result": …}  or  {"problem": "…", "advice": "…"}
+request   {"do": "up", ...}
+reply     {"accepted": true}
+          {"service": "orders", "text": "starting"}, for each step
+          {"result": ...}  or  {"problem": "...", "advice": "...", "idle": false}
 """
 
 from __future__ import annotations
@@ -10,62 +11,72 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.run.engine import Report
+from svcgen.run.engine import FleetState, Replica, Report
 
 LARGEST = 64 * 1024 * 1024
-"""Bytes of one document: the gateway's files of thousands of services fit."""
+"""Bytes of one document: enough for the gateway's files of thousands of services."""
+ACCEPTED = {"accepted": True}
+ACCEPT_SECONDS = 10.0
 
 
 class AbsentError(ConnectionError):
-    """No supervisor listens there, or it went away before it answered."""
+    """No supervisor accepts requests."""
 
 
-def line(document: object) -> bytes:
-    """Return a document as it goes over the socket."""
+class LostError(ConnectionError):
+    """The supervisor ended, or did not reply in time, after it had accepted the request."""
+
+
+class RefusedError(SvcgenError):
+    """The error of the supervisor; when it is `idle`, nothing runs and it ends."""
+
+    def __init__(self, problem: str, advice: str, *, idle: bool) -> None:
+        super().__init__(problem, advice)
+        self.idle = idle
+
+
+def encode(document: object) -> bytes:
+    """Return a document as one line."""
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
 def ask(path: Path, request: dict[str, Any], report: Report, seconds: float | None = None) -> Any:
-    """Send one request and return its result; `seconds` of silence count as absent.
+    """Send one request and return its result; `seconds` is the longest time without a line.
 
-    Raises the supervisor's SvcgenError, and AbsentError when nobody answers.
+    Raises RefusedError, AbsentError or LostError.
     """
-    try:
-        with _connected(path, seconds) as connection:
-            connection.sendall(line(request))
-            for text in connection.makefile("rb"):
-                answer = json.loads(text)
-                if "service" not in answer:
-                    return _result(answer)
-                report(answer["service"], answer["text"])
-    except OSError as error:
-        raise AbsentError(str(error)) from error
-    raise AbsentError("The supervisor went away.")
-
-
-def _result(answer: dict[str, Any]) -> Any:
-    if "problem" in answer:
-        raise SvcgenError(answer["problem"], answer["advice"])
-    return answer["result"]
-
-
-@contextmanager
-def _connected(path: Path, seconds: float | None) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(seconds)
-        connection.connect(str(path))
-        yield connection
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with connection, connection.makefile("rb") as lines:
+        try:
+            connection.settimeout(ACCEPT_SECONDS)
+            connection.connect(str(path))
+            connection.sendall(encode(request))
+            if not lines.readline():
+                raise AbsentError("The supervisor is ending.")
+        except OSError as error:
+            raise AbsentError(str(error)) from error
+        try:
+            connection.settimeout(seconds)
+            for line in lines:
+                reply = json.loads(line)
+                if "problem" in reply:
+                    raise RefusedError(reply["problem"], reply["advice"], idle=reply["idle"])
+                if "result" in reply:
+                    return reply["result"]
+                report(reply["service"], reply["text"])
+        except OSError as error:
+            raise LostError(str(error)) from error
+    raise LostError("The supervisor ended.")
 
 
 def listening(path: Path) -> socket.socket:
-    """Return a socket that listens at `path`, for this user alone from its first moment."""
+    """Return a socket that listens at `path`, from its start for this user alone."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     umask = os.umask(0o177)
@@ -78,7 +89,7 @@ def listening(path: Path) -> socket.socket:
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """One service: its folder and all of its environment but PORT and DATABASE_URL."""
+    """One service: its folder, and its environment without PORT and DATABASE_URL."""
 
     name: str
     folder: str
@@ -91,31 +102,41 @@ class ServicePlan:
 class UpRequest:
     """What is to run: services, replicas of each, and the gateway's files that belong to them.
 
-    `only`, when not empty, names the services that may be touched.
-    `internal` has the loopback port of each called service, `programs` the paths of envoy and of
-    the folder with PostgreSQL's programs, `seconds` how long a replica may take to become ready.
+    `only`, when not empty, names the services that may change, and `replaced` those that get new
+    replicas. `internal` has the loopback port of each called service, `programs` the paths of
+    Envoy and of the folder with PostgreSQL's programs. `seconds` is the time in which a replica
+    must become ready.
     """
 
     services: tuple[ServicePlan, ...]
     port: int
     seconds: float
     only: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
     scale: Mapping[str, int] = field(default_factory=dict)
     internal: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     programs: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON can carry it."""
+        """Return the request as a JSON document."""
         return asdict(self)
 
     @property
-    def touched(self) -> tuple[ServicePlan, ...]:
-        """The services that may be started or scaled."""
-        return tuple(one for one in self.services if not self.only or one.name in self.only)
+    def filled(self) -> tuple[ServicePlan, ...]:
+        """The services that may be started or scaled, without those that are replaced."""
+        chosen = [plan for plan in self.services if not self.only or plan.name in self.only]
+        return tuple(plan for plan in chosen if plan.name not in self.replaced)
 
 
 def read_request(document: Mapping[str, Any]) -> UpRequest:
-    """Return the request that `UpRequest.document` wrote."""
+    """Return the request of `UpRequest.document`."""
     services = tuple(ServicePlan(**plan) for plan in document["services"])
-    return UpRequest(**{**document, "services": services, "only": tuple(document["only"])})
+    names = {key: tuple(document[key]) for key in ("only", "replaced")}
+    return UpRequest(**{**document, **names, "services": services})
+
+
+def read_state(document: Mapping[str, Any]) -> FleetState:
+    """Return the state that the supervisor sent."""
+    replicas = tuple(Replica(**replica) for replica in document["replicas"])
+    return FleetState(True, document["port"], replicas, document["internal"])

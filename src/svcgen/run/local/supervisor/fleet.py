@@ -1,4 +1,4 @@
-"""Who runs the fleet: starts, replaces, scales and ends what belongs to one workspace."""
+"""The fleet of one workspace: its services are started, replaced, scaled and stopped here."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from svcgen.errors import SvcgenError
+from svcgen.ports import is_free, next_free_port
 from svcgen.run.engine import GATEWAY, Report
 from svcgen.run.local import processes
 from svcgen.run.local.logs import bound
-from svcgen.run.local.net import free_port, is_free
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan, UpRequest
 from svcgen.run.local.supervisor.envoy import Gateway
 from svcgen.run.local.supervisor.postgres import Database
 from svcgen.run.local.supervisor.replica import SupervisedReplica
-from svcgen.run.local.supervisor.service import RunningService, Starting
+from svcgen.run.local.supervisor.service import ProcessRollout, RunningService, Starting
+from svcgen.run.rolling import roll
 
 
 class Supervisor:
@@ -34,56 +35,62 @@ class Supervisor:
 
     @property
     def idle(self) -> bool:
-        """Tell whether there is nothing to look after."""
+        """Whether nothing runs."""
         return not (self._services or self._gateway or self._database)
 
     async def status(self) -> dict[str, Any]:
-        """Return the gateway's port, the ports between services, and the row of each replica."""
-        replicas = [one for service in self._services.values() for one in service.replicas]
+        """Return the gateway's port, the ports between services, and every replica."""
+        replicas = [replica for service in self._services.values() for replica in service.replicas]
         rows = await asyncio.gather(*(replica.row() for replica in replicas))
-        others = [one.row() for one in (self._database, self._gateway) if one]
+        others = [program.row() for program in (self._database, self._gateway) if program]
         ordered = sorted([*rows, *others], key=lambda row: (row.service, row.number))
         return {
             "port": self._gateway.port if self._gateway else None,
-            "idle": self.idle,
             "internal": self._internal,
-            "services": sorted(self._services),
             "replicas": [asdict(row) for row in ordered],
         }
 
     async def up(self, request: UpRequest, report: Report) -> None:
-        """Bring up what does not run, scale, take away what is gone; all or nothing of the new."""
+        """Start what does not run, replace, scale, and remove services that no longer exist.
+
+        When a start fails, every replica that this request has started is removed.
+        """
         fresh = self._gateway is None
         self._check_port(request.port)
         before = [replica for service in self._services.values() for replica in service.replicas]
         try:
-            await self._bring_up(request, report)
+            await self._start_missing(request, report)
         except BaseException:
-            await (self.down(report) if fresh else self._take_away(before))
+            await (self.down(report) if fresh else self._remove_since(before))
             raise
+        for name in request.replaced:
+            await self._replace(request, name, report)
+        if request.replaced:
+            await self._running_gateway().apply(request.files)
         await self._remove_surplus(request, report)
 
-    async def replace(self, request: UpRequest, name: str, report: Report) -> None:
-        """Put new replicas of one service in the place of the old ones."""
-        plan = await self._with_database(_named(request.services, name), request, report)
-        service = self._running(name)
-        gateway = self._ready_gateway()
-        if request.internal.keys() - self._internal.keys():
-            # The new replicas call a service that was not called before: its port comes first.
-            await gateway.apply({k: text for k, text in request.files.items() if k != "rds.json"})
-        await service.prepare(plan, report)
-        await service.replace(plan, gateway.wait_routable, report, request.seconds)
-        await gateway.apply(request.files)
-        self._internal = dict(request.internal)
-
     async def restart(self, name: str, report: Report) -> None:
-        """Put fresh replicas of the same service in the place of the old ones."""
+        """Replace the replicas of one service by new ones of the same plan."""
         service = self._running(name)
-        gateway = self._ready_gateway()
-        await service.replace(service.plan, gateway.wait_routable, report, self._seconds)
+        count = len(service.replicas)
+        rollout = ProcessRollout(
+            service, service.plan, self._running_gateway(), report, self._seconds
+        )
+        await roll(rollout, service.replicas, count, surge=1)
+
+    async def _replace(self, request: UpRequest, name: str, report: Report) -> None:
+        """Replace the replicas of one service by new ones of its present plan."""
+        plan = next(plan for plan in request.services if plan.name == name)
+        plan = await self._with_database(plan, request, report)
+        service, gateway = self._running(name), self._running_gateway()
+        await service.prepare(plan, report)
+        count = request.scale.get(name, len(service.replicas))
+        rollout = ProcessRollout(service, plan, gateway, report, request.seconds)
+        await roll(rollout, service.replicas, count, surge=1)
+        service.plan = plan
 
     async def down(self, report: Report) -> None:
-        """End everything, the gateway's requests first, the database last."""
+        """Stop everything: first the gateway drains, the database ends last."""
         if self._gateway:
             report(GATEWAY, "draining")
             await self._gateway.drain()
@@ -94,7 +101,7 @@ class Supervisor:
         self._services, self._gateway, self._database = {}, None, None
 
     def bound_logs(self) -> None:
-        """Keep the logs from filling the disk."""
+        """Cut logs that have grown too large."""
         for path in self._paths.logs.glob("*.log"):
             bound(path)
 
@@ -107,26 +114,29 @@ class Supervisor:
         if self._gateway and self._gateway.port != port:
             raise SvcgenError(
                 f"The gateway already answers on port {self._gateway.port}.",
-                f"`svcgen down` ends it; then `svcgen up --port {port}`.",
+                f"Stop it: svcgen down. Then start it: svcgen up --port {port}",
             )
         if self._gateway is None and not is_free(port):
             raise SvcgenError(
                 f"Port {port} is in use by {processes.listener(port)}.",
-                f"Choose another one: `svcgen up --port {_near(port)}`.",
+                f"Choose another one: svcgen up --port {next_free_port(port)}",
             )
 
-    async def _bring_up(self, request: UpRequest, report: Report) -> None:
+    async def _start_missing(self, request: UpRequest, report: Report) -> None:
+        """Start what services lack and the gateway, and wait until all of it is routable."""
         self._seconds = request.seconds
-        plans = [await self._with_database(plan, request, report) for plan in request.touched]
-        start = self._starting(request, report)
+        plans = [await self._with_database(plan, request, report) for plan in request.filled]
+        # All processors when nothing runs; else one, because requests need the others.
+        turns = 1 if self._gateway else max(2, os.cpu_count() or 2)
+        start = Starting(report, request.seconds, asyncio.Semaphore(turns))
         await _together(self._fill(plan, request, start) for plan in plans)
-        await self._show(request, report)
+        await self._update_gateway(request, report)
         self._internal = dict(request.internal)
 
     async def _with_database(
         self, plan: ServicePlan, request: UpRequest, report: Report
     ) -> ServicePlan:
-        """Return the plan with its DATABASE_URL; the first one that needs it starts PostgreSQL."""
+        """Return the plan with its DATABASE_URL; start PostgreSQL when it does not run yet."""
         if not plan.database:
             return plan
         if self._database is None:
@@ -140,74 +150,72 @@ class Supervisor:
     async def _fill(self, plan: ServicePlan, request: UpRequest, start: Starting) -> None:
         """Start the replicas that a service lacks, and wait for those that it has."""
         service = self._services.setdefault(plan.name, RunningService(plan, self._paths))
-        here = len(service.replicas)
-        wanted = request.scale.get(plan.name, here or 1)
+        running = len(service.replicas)
+        wanted = request.scale.get(plan.name, running or 1)
         for replica in service.replicas[:wanted]:
             await replica.process.wait_ready(request.seconds)
-        if wanted > here:
-            await service.fill(service.plan if here else plan, wanted - here, start)
+        if wanted > running:
+            await service.fill(service.plan if running else plan, wanted - running, start)
 
-    def _starting(self, request: UpRequest, report: Report) -> Starting:
-        """Let starts take turns: all processors when nothing runs, else one, for requests go on."""
-        turns = 1 if self._gateway else max(2, os.cpu_count() or 2)
-        return Starting(report, request.seconds, asyncio.Semaphore(turns))
+    async def _update_gateway(self, request: UpRequest, report: Report) -> None:
+        """Start the gateway or change its files, and wait until it routes to all filled services.
 
-    async def _show(self, request: UpRequest, report: Report) -> None:
-        """Let the gateway route to what is ready, and wait until it has seen all of it."""
+        Where services are replaced, their routes change only after their replacement.
+        """
         if self._gateway is None:
             report(GATEWAY, "starting")
             self._gateway = Gateway(request.programs["envoy"], request.port, self._paths)
             await self._gateway.begin(request.files)
         else:
             await self._gateway.process.wait_ready(request.seconds)
-            await self._gateway.apply(request.files)
-        for plan in request.touched:
+            if not request.replaced:
+                await self._gateway.apply(request.files)
+            elif request.filled or request.internal.keys() - self._internal.keys():
+                # The new replicas may call a service that was not called before.
+                files = {name: text for name, text in request.files.items() if name != "rds.json"}
+                await self._gateway.apply(files)
+        for plan in request.filled:
             await self._gateway.wait_routable(plan.name, self._services[plan.name].ports)
         report(GATEWAY, "ready")
 
     async def _remove_surplus(self, request: UpRequest, report: Report) -> None:
-        for plan in request.touched:
+        """Remove replicas above the scale; remove old services unless only some may change."""
+        for plan in request.filled:
             service = self._services[plan.name]
             if surplus := service.replicas[request.scale.get(plan.name, len(service.replicas)) :]:
                 report(plan.name, "draining")
                 await service.remove(surplus)
+        if request.only:
+            return
         for name in self._services.keys() - {plan.name for plan in request.services}:
             report(name, "draining")
             service = self._services.pop(name)
             await service.remove(service.replicas)
             service.unpublish()
 
-    async def _take_away(self, before: Iterable[SupervisedReplica]) -> None:
-        """End the replicas that were started since, and remove services without any."""
-        kept = set(before)
+    async def _remove_since(self, before: Iterable[SupervisedReplica]) -> None:
+        """Remove the replicas that were started since, and services without any."""
+        earlier = set(before)
         for name, service in list(self._services.items()):
-            await service.remove([one for one in service.replicas if one not in kept])
+            await service.remove(
+                [replica for replica in service.replicas if replica not in earlier]
+            )
             if not service.replicas:
                 del self._services[name]
 
     def _running(self, name: str) -> RunningService:
         if name not in self._services:
-            raise SvcgenError(f"{name} does not run.", "`svcgen up` starts it.")
+            raise SvcgenError(f"'{name}' is not running.", f"Start it: svcgen up {name}")
         return self._services[name]
 
-    def _ready_gateway(self) -> Gateway:
+    def _running_gateway(self) -> Gateway:
         if self._gateway is None:
-            raise SvcgenError("The gateway does not run.", "`svcgen up` starts it.")
+            raise SvcgenError("The gateway is not running.", "Start it: svcgen up")
         return self._gateway
 
 
-def _named(plans: Iterable[ServicePlan], name: str) -> ServicePlan:
-    return next(plan for plan in plans if plan.name == name)
-
-
-def _near(port: int) -> int:
-    """Return the next free port above a taken one."""
-    above = range(port + 1, min(port + 100, 65536))
-    return next((near for near in above if is_free(near)), free_port())
-
-
 async def _together(jobs: Iterable[Any]) -> None:
-    """Run jobs at once; the first fault stops the others, and is raised once they have stopped."""
+    """Run jobs together; the first error cancels the others, and is raised when they ended."""
     tasks = [asyncio.ensure_future(job) for job in jobs]
     try:
         await asyncio.gather(*tasks)

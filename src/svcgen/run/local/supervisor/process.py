@@ -1,4 +1,4 @@
-"""A program in a session of its own, its output in a file: it outlives whoever started it."""
+"""A program in a new session with its output in a file: it survives the process that started it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from svcgen.run.local.logs import last_lines
 
-MAKE_SAID = re.compile(r"\*\*\* \[[^]]*\] (?P<end>.+)$")
+MAKE_ERROR = re.compile(r"\*\*\* \[[^]]*\] (?P<end>.+)$")
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Tell whether it has been seen to end."""
+        """Whether it has ended and was waited for."""
         return self.process.returncode is not None
 
     async def wait(self) -> int:
-        """Return the exit code once it has ended; the negative signal when one ended it."""
+        """Return the exit code when it has ended; a signal that ended it as a negative number."""
         return await self.process.wait()
 
     def send(self, number: signal.Signals) -> None:
@@ -44,22 +44,22 @@ class Child:
             return
 
     def how_it_ended(self) -> str:
-        """Say the exit code of the server itself; make's own is always 2, it only tells of it."""
+        """Return the exit code of the server itself, which make reports; make's own is always 2."""
         code = self.process.returncode or 0
         if code < 0:
             return f"ended by {signal.Signals(-code).name}"
-        said = [MAKE_SAID.search(line) for line in last_lines(self.log, 3)]
-        ends = [match["end"] for match in said if match]
+        matches = [MAKE_ERROR.search(line) for line in last_lines(self.log, 3)]
+        ends = [match["end"] for match in matches if match]
         if code == 0 or not ends:
             return f"exit code {code}"
-        number = ends[-1].split()[-1]  # "Error 3", in whatever language make speaks
+        number = ends[-1].split()[-1]  # "Error 3", in the language of make
         return f"exit code {number}" if number.isdigit() else f"ended by a signal: {ends[-1]}"
 
 
 async def start_child(
     command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], log: Path
 ) -> Child:
-    """Start a program; OSError when there is no such program or folder."""
+    """Start a program; OSError when the program or the folder does not exist."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -80,7 +80,7 @@ async def run_to_end(
     log: Path,
     seconds: float,
 ) -> Child:
-    """Run a program until it ends; its group is killed after `seconds`, and when cancelled."""
+    """Run a program; its group is killed after `seconds`, and when this is cancelled."""
     child = await start_child(command, folder, environment, log)
     try:
         await asyncio.wait_for(child.wait(), seconds)

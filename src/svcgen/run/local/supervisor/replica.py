@@ -1,25 +1,27 @@
-"""One replica of a service: `make run` in the service's folder, on a port of its own."""
+"""One replica of a service: `make run` in the service's folder, on its own port."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from svcgen.run import engine
+from svcgen.ports import LOOPBACK, free_port, is_free
+from svcgen.run.engine import Replica
 from svcgen.run.local import processes
 from svcgen.run.local.logs import last_lines
-from svcgen.run.local.net import LOOPBACK, free_port, is_free, is_ready
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan
+from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, run_to_end, start_child
 from svcgen.run.local.supervisor.restart import SHOWN_LINES, Program, SupervisedProcess, not_ready
 
 MAKE = ("make", "--no-print-directory")
 STOP_SECONDS = 30.0
-"""The contract's drain and 20 s for what is in flight, with some air; compose waits as long."""
+"""The contract's drain, 20 s for requests in progress, and a margin; as long as compose."""
 PREPARE_SECONDS = 900.0
 
 
@@ -42,34 +44,32 @@ class SupervisedReplica:
 
     @property
     def serving(self) -> bool:
-        """Tell whether the gateway may send requests to it."""
+        """Whether the gateway may send requests to it."""
         return self.process.state == "ready" and not self.leaving
 
     async def end(self) -> None:
-        """Ask the server to drain and to end, and end whatever it leaves behind."""
-        await self.process.end(self._ask, STOP_SECONDS)
+        """Stop the server after its drain, and kill the processes that it leaves."""
+        await self.process.end(self._terminate, STOP_SECONDS)
 
-    async def row(self) -> engine.Replica:
-        """Return what `ps` shows of it; readiness is asked for now."""
+    async def row(self) -> Replica:
+        """Return the replica for `ps`, with its present readiness."""
         state = self.process.state
         if state == "ready" and not await is_ready(self.port, self.plan.health):
             state = "unready"
         up = state in {"ready", "unready"}
         address = f"{LOOPBACK}:{self.port}" if up else ""
         pid = self._server if up else 0
-        return engine.Replica(
-            self.plan.name, self.number, state, self.process.restarts, address, pid
-        )
+        return Replica(self.plan.name, self.number, state, self.process.restarts, address, pid)
 
     async def _start(self) -> Child:
         self._server = 0
         self.port = free_port()
-        environment = marked(self.plan, self._paths, self.process.name) | {"PORT": str(self.port)}
+        environment = labelled(self.plan, self._paths, self.process.name) | {"PORT": str(self.port)}
         log = self._paths.log(self.process.name)
         return await start_child([*MAKE, "run"], Path(self.plan.folder), environment, log)
 
     async def _is_ready(self) -> bool:
-        """Ask it, and make sure that it is this replica that answers."""
+        """Return whether a server answers, and whether it is this replica."""
         if not self.process.child or not await is_ready(self.port, self.plan.health):
             return False
         pid = self.process.child.pid
@@ -77,17 +77,15 @@ class SupervisedReplica:
         return self._server != 0
 
     def _port_conflict(self) -> bool:
-        """Tell whether somebody else took the port between its choice and its use."""
+        """Return whether another program took the port between its choice and its use."""
         return not is_free(self.port)
 
-    def _ask(self) -> None:
-        """Signal the server itself: make, told to end, would not wait for it."""
-        try:
-            os.kill(self._server, signal.SIGTERM) if self._server else self._ask_group()
-        except ProcessLookupError:
-            self._ask_group()
-
-    def _ask_group(self) -> None:
+    def _terminate(self) -> None:
+        """Signal the server itself: make would end on SIGTERM without waiting for it."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._server:
+                os.kill(self._server, signal.SIGTERM)
+                return
         if self.process.child:
             self.process.child.send(signal.SIGTERM)
 
@@ -95,8 +93,8 @@ class SupervisedReplica:
         processes.kill_all(self._paths.run, self.process.name)
 
 
-def marked(plan: ServicePlan, paths: Paths, replica: str) -> dict[str, str]:
-    """Return the environment of a service's process, with the labels that let it be found."""
+def labelled(plan: ServicePlan, paths: Paths, replica: str) -> dict[str, str]:
+    """Return the environment of a service's process with the labels by which it is found."""
     return {**plan.environment, **processes.labels(paths.run, replica)}
 
 
@@ -105,7 +103,7 @@ async def migrate(plan: ServicePlan, paths: Paths) -> None:
     name = f"{plan.name}-migrate"
     log = paths.log(name)
     command = [*MAKE, "migrate"]
-    environment: Mapping[str, str] = marked(plan, paths, name)
+    environment: Mapping[str, str] = labelled(plan, paths, name)
     child = await run_to_end(command, Path(plan.folder), environment, log, PREPARE_SECONDS)
     if child.process.returncode:
         problem = f"{plan.name}: `make migrate` failed ({child.how_it_ended()})."

@@ -1,4 +1,4 @@
-"""A program that is kept running: started again with back-off whenever it ends by itself."""
+"""A supervised program: it is started again, with back-off, when it ends by itself."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from svcgen.errors import SvcgenError
+from svcgen.ports import LOOPBACK
 from svcgen.run.engine import Replica
 from svcgen.run.local.logs import last_lines
-from svcgen.run.local.net import LOOPBACK
 from svcgen.run.local.supervisor.process import Child
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
 STEADY_SECONDS = 10.0
-"""Who stayed up this long begins with the first delay again."""
+"""A program that ran so long is started again after the first delay."""
 LOOK_SECONDS = 0.1
 SHOWN_LINES = 15
 
@@ -32,7 +32,7 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Program:
-    """What to keep running, and how.
+    """What is supervised, and how.
 
     `ready` is asked until it returns true. `clean` ends, in a thread, what an ended program left.
     `changed` is called at each change of the state. `port_conflict` reports that another program
@@ -48,7 +48,7 @@ class Program:
 
 
 class SupervisedProcess:
-    """A program and what became of it; `state` is starting, ready, restarting or exited."""
+    """A program and its state: starting, ready, restarting or exited."""
 
     def __init__(self, program: Program) -> None:
         self.name = program.name
@@ -62,27 +62,27 @@ class SupervisedProcess:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Start it, and keep it running from now on."""
-        self._task = asyncio.create_task(self._keep(), name=self.name)
+        """Start it, and start it again when it ends."""
+        self._task = asyncio.create_task(self._supervise(), name=self.name)
 
     async def wait_ready(self, seconds: float) -> None:
-        """Return when it is ready; SvcgenError with its last lines when it does not get there."""
+        """Return when it is ready; SvcgenError with its last lines when it does not."""
         self._skip_backoff.set()
         before = self._failures if self.restarts else 0
         deadline = time.monotonic() + seconds
         while self.state != "ready":
             if self._failures > before or self.state == "exited":
-                raise self._failed(f"{self.name} ended before it was ready ({self._end()}).")
+                raise self._failed(f"{self.name} ended before it was ready ({self._exit()}).")
             if time.monotonic() > deadline:
                 raise self._failed(f"{self.name} was not ready within {seconds:g} s.")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def end(self, ask: Callable[[], None], grace: float) -> None:
-        """Ask it to end, kill it with its group after `grace` seconds; it is not started again."""
+    async def end(self, stop: Callable[[], None], grace: float) -> None:
+        """Stop it with `stop`, and kill it with its group after `grace` seconds."""
         self._ending = True
-        self._become("exited")
+        self._set_state("exited")
         if self.child and not self.child.ended:
-            ask()
+            stop()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.child.wait(), grace)
         if self._task:
@@ -91,60 +91,60 @@ class SupervisedProcess:
         await asyncio.to_thread(self._program.clean)
 
     def row(self, service: str, port: int) -> Replica:
-        """Return what `ps` shows of a program that answers at one port."""
+        """Return a program that answers at one port as a replica for `ps`."""
         ready = self.state == "ready" and self.child
         address = f"{LOOPBACK}:{port}" if ready else ""
         pid = self.child.pid if self.child and ready else 0
         return Replica(service, 1, self.state, self.restarts, address, pid)
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         delay = FIRST_DELAY
         while not self._ending:
             began = time.monotonic()
-            await self._once()
+            await self._run_once()
             if time.monotonic() - began >= STEADY_SECONDS:
                 delay = FIRST_DELAY
-            self._become("restarting")
+            self._set_state("restarting")
             await asyncio.to_thread(self._program.clean)
             await self._pause(delay)
             delay = min(delay * 2, LONGEST_DELAY)
             self.restarts += 1
 
-    async def _once(self) -> None:
-        """Start it and stay until it ends."""
-        self._become("starting")
+    async def _run_once(self) -> None:
+        """Start it and return when it has ended."""
+        self._set_state("starting")
         try:
             self.child = await self._program.start()
         except OSError:
             self._failures += 1
             return
-        looking = asyncio.create_task(self._until_ready())
+        probing = asyncio.create_task(self._until_ready())
         try:
             await self.child.wait()
         finally:
-            looking.cancel()
+            probing.cancel()
         if self.state != "ready" and not self._program.port_conflict():
             self._failures += 1
 
     async def _until_ready(self) -> None:
         while not await self._program.ready():
             await asyncio.sleep(LOOK_SECONDS)
-        self._become("ready")
+        self._set_state("ready")
 
     async def _pause(self, delay: float) -> None:
-        """Wait; but who is waited for by `up` starts at once."""
+        """Wait `delay` seconds; `wait_ready` skips the rest."""
         self._skip_backoff.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._skip_backoff.wait(), delay)
 
-    def _become(self, state: str) -> None:
+    def _set_state(self, state: str) -> None:
         if self._ending:
             state = "exited"
         if state != self.state:
             self.state = state
             self._program.changed()
 
-    def _end(self) -> str:
+    def _exit(self) -> str:
         return self.child.how_it_ended() if self.child else "it could not be started"
 
     def _failed(self, problem: str) -> SvcgenError:
@@ -153,6 +153,6 @@ class SupervisedProcess:
 
 
 def not_ready(problem: str, lines: list[str]) -> SvcgenError:
-    """Say what failed, with the last lines that it wrote."""
+    """Return the error of a program, with the last lines of its output."""
     shown = "".join(f"\n  {line}" for line in lines)
     return SvcgenError(problem + (f" Its last lines:{shown}" if lines else ""))
