@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,8 +74,15 @@ def find_services(
     They are the `folders` of the settings, or all that are found at most LEVELS folders down.
     Raises SvcgenError when one of `folders` is not a service.
     """
+    listed = [root / name for name in settings.folders]
+    for folder in listed:
+        if not is_service(folder):
+            raise SvcgenError(
+                f"{root / SETTINGS_FILE} lists {folder}, which is not a service.",
+                "Correct `folders`, or remove the key: svcgen finds services below the root.",
+            )
     services, unreadable = [], []
-    for folder in _listed(root, settings.folders) or _found(root, LEVELS):
+    for folder in listed or _found(root, LEVELS):
         try:
             services.append(read_service(folder))
         except SvcgenError as error:
@@ -122,20 +129,17 @@ def _is_root(folder: Path) -> bool:
         return file.readline().startswith(COMPOSE_MARK)
 
 
-def _listed(root: Path, names: Iterable[str]) -> list[Path]:
-    folders = [root / name for name in names]
-    for folder in folders:
-        if not is_service(folder):
-            raise SvcgenError(
-                f"{root / SETTINGS_FILE} lists {folder}, which is not a service.",
-                "Correct `folders`, or remove the key: svcgen finds services below the root.",
-            )
-    return folders
-
-
 def _found(root: Path, levels: int) -> Iterator[Path]:
-    """Yield services below a folder, but not below services, dot folders and tools' output."""
-    for entry in _folders(root):
+    """Yield services below a folder, but not below services, dot folders and tools' output.
+
+    A folder that does not exist or cannot be read has none.
+    """
+    try:
+        with os.scandir(root) as entries:
+            folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    for entry in folders:
         if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
         folder = Path(entry.path)
@@ -143,12 +147,3 @@ def _found(root: Path, levels: int) -> Iterator[Path]:
             yield folder
         elif levels > 1:
             yield from _found(folder, levels - 1)
-
-
-def _folders(root: Path) -> list[os.DirEntry[str]]:
-    """Return the folders in a folder; none when it is missing or cannot be read."""
-    try:
-        with os.scandir(root) as entries:
-            return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return []

@@ -52,29 +52,27 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
     """Return the text of every file, by its path relative to the root."""
     gateway = edge_files(fleet.table, fleet.upstreams, ComposePlacement(), fleet.settings.gateway)
     container = Path(svcgen.gateway.__file__).parent / "container"
-    gateway |= {name: (container / name).read_text(encoding="utf-8") for name in CONTAINER_FILES}
+    for name in CONTAINER_FILES:
+        gateway[name] = (container / name).read_text(encoding="utf-8")
+    project = fleet.settings.name
+    paths = sorted(member.file(COMPOSE_FILE) for member in fleet.members)
+    root = ROOT.format(
+        mark=COMPOSE_MARK,
+        # Without a name, Compose names the project after the folder.
+        name=f"name: {project}\n\n" if project else "\n",
+        includes="".join(f"\n  - {_scalar(path)}" for path in paths) or " []",
+        digest=digest("".join(gateway[file] for file in READ_ONCE))[7:19],
+        port=fleet.settings.gateway.port,
+    )
     return {
-        COMPOSE_FILE: _root(fleet, gateway),
-        **{f"gateway/{name}": text for name, text in sorted(gateway.items())},
+        COMPOSE_FILE: root,
+        **{f"gateway/{file}": text for file, text in sorted(gateway.items())},
     }
 
 
 def digest(text: str) -> str:
     """Return the SHA-256 of a text, as manifest.json has it."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _root(fleet: Fleet, gateway: dict[str, str]) -> str:
-    name = fleet.settings.name
-    paths = sorted(member.file(COMPOSE_FILE) for member in fleet.members)
-    return ROOT.format(
-        mark=COMPOSE_MARK,
-        # Without a name, Compose names the project after the folder.
-        name=f"name: {name}\n\n" if name else "\n",
-        includes="".join(f"\n  - {_scalar(path)}" for path in paths) or " []",
-        digest=digest("".join(gateway[each] for each in READ_ONCE))[7:19],
-        port=fleet.settings.gateway.port,
-    )
 
 
 def _scalar(path: str) -> str:
