@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from svcgen.commands.up import up
+from svcgen.workspace import open_workspace
 from tests.support.local_fleet import LocalWorkspace, tiny, until, workspace
 
 pytestmark = pytest.mark.needs("local")
@@ -78,6 +80,16 @@ def test_up_cleans_up_after_a_killed_supervisor(shop: LocalWorkspace) -> None:
     shop.up()
     assert shop.get("/v1/orders")[0] == 200
     assert not before & {process.pid for process in shop.left()}
+
+
+def test_up_of_a_service_starts_all_that_a_killed_supervisor_left(shop: LocalWorkspace) -> None:
+    tiny(shop.root, "orders")
+    tiny(shop.root, "catalog")
+    shop.up()
+    os.kill(supervisor(shop), signal.SIGKILL)
+    up(open_workspace(shop.root), ["orders"], port=shop.port)
+    assert shop.get("/v1/orders")[0] == 200
+    assert shop.get("/v1/catalog")[0] == 200
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 1.2])

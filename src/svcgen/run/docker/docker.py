@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ def docker_status() -> DockerStatus:
         return DockerStatus(problem=f"no Docker engine answers within {TIMEOUT:.0f} s")
     except SvcgenError as error:
         return DockerStatus(problem=error.problem)
-    if _numbers(compose) < OLDEST_COMPOSE:
+    if tuple(map(int, re.findall(r"\d+", compose)[:2])) < OLDEST_COMPOSE:
         oldest = ".".join(map(str, OLDEST_COMPOSE))
         return DockerStatus(problem=f"docker compose is {compose}, older than {oldest}")
     return DockerStatus(version=version)
@@ -155,8 +156,3 @@ def _ask(*arguments: str) -> str:
             raise SvcgenError("docker has no `compose`", "Install the Compose plugin.")
         raise SvcgenError(f"no Docker engine answers ({last_lines(done.stderr, 1)})")
     return done.stdout.strip()
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.removeprefix("v").split("-")[0].split("+")[0].split(".")
-    return tuple(int(part) for part in parts if part.isdigit())

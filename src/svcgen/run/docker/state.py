@@ -25,7 +25,9 @@ DEFAULT_NAME = "svcgen"  # for a folder whose name has no letter that Compose al
 
 def project_name(root: Path, seen: Observed) -> str:
     """Return the project's name: of what runs, else compose.yaml's, else the folder's."""
-    return seen.project or _name_in(root / "compose.yaml") or _normalized(root.name) or DEFAULT_NAME
+    # As Compose derives it from the folder's name (compose-go, NormalizeProjectName).
+    normalized = re.sub(r"[^-_a-z0-9]", "", root.name.lower()).lstrip("-_")
+    return seen.project or _name_in(root / "compose.yaml") or normalized or DEFAULT_NAME
 
 
 def _name_in(file: Path) -> str:
@@ -34,11 +36,6 @@ def _name_in(file: Path) -> str:
     except SvcgenError:
         return ""  # a step that needs the file itself reports what is wrong with it
     return str(content.get("name") or "") if isinstance(content, dict) else ""
-
-
-def _normalized(folder: str) -> str:
-    """Return the project name of a folder as Compose does (compose-go, NormalizeProjectName)."""
-    return re.sub(r"[^-_a-z0-9]", "", folder.lower()).lstrip("-_")
 
 
 def require_own_name(project: str, seen: Observed) -> None:

@@ -71,7 +71,8 @@ def _done(look: Look, progress: _Progress, starting: subprocess.Popen[str] | Non
     if code == 0 and all(container.ready for container in seen):
         return True
     if quiet > LIMIT:
-        raise _late(seen)
+        late = [container for container in seen if not container.ready]
+        raise failure(late[0]) if late else SvcgenError("docker compose does not end.")
     return False
 
 
@@ -130,8 +131,3 @@ def _could_not_start(
     if named is not None and not named.runs:
         return failure(named)
     return SvcgenError(f"docker compose could not start the fleet:\n{output}")
-
-
-def _late(seen: Sequence[Container]) -> SvcgenError:
-    late = [container for container in seen if not container.ready]
-    return failure(late[0]) if late else SvcgenError("docker compose does not end.")

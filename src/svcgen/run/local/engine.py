@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,6 +55,9 @@ class LocalEngine:
         from svcgen.run.local.request import build_request
 
         state_folder(self._paths.root)
+        if request.before.port is None:
+            # A new supervisor stops what a killed one left, so all of it starts again.
+            request = replace(request, only=frozenset(), replaced=frozenset())
         document = {"do": "up", "request": build_request(request, self._paths).document()}
         deadline = time.monotonic() + START_SECONDS
         while True:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
@@ -56,7 +57,8 @@ class Gateway:
         self.port = port
         self._program = program
         self._paths = paths
-        self.process = SupervisedProcess(Program(NAME, self._start, self._is_ready, self._clean))
+        ready = partial(is_ready, port, "/readyz")
+        self.process = SupervisedProcess(Program(paths.run, NAME, self._start, ready))
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""
@@ -125,12 +127,6 @@ class Gateway:
         environment = {**os.environ, **processes.labels(self._paths.run, NAME)}
         return await start_child(command, self._paths.state, environment, self._paths.log(NAME))
 
-    async def _is_ready(self) -> bool:
-        return await is_ready(self.port, "/readyz")
-
     def _terminate(self) -> None:
         if self.process.child:
             self.process.child.send(signal.SIGTERM)
-
-    def _clean(self) -> None:
-        processes.kill_all(self._paths.run, NAME)

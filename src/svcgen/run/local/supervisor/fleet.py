@@ -91,10 +91,16 @@ class Supervisor:
 
     async def down(self, report: Report) -> None:
         """Stop everything: first the gateway drains, the database ends last."""
+
+        async def stop(service: RunningService) -> None:
+            report(service.plan.name, "stopping")
+            await service.remove(service.replicas)
+            report(service.plan.name, "stopped")
+
         if self._gateway:
             report(GATEWAY, "draining")
             await self._gateway.drain()
-        await asyncio.gather(*(self._end(service, report) for service in self._services.values()))
+        await asyncio.gather(*(stop(service) for service in self._services.values()))
         for last in (self._gateway, self._database):
             if last:
                 await last.end()
@@ -104,11 +110,6 @@ class Supervisor:
         """Cut logs that have grown too large."""
         for path in self._paths.logs.glob("*.log"):
             bound(path)
-
-    async def _end(self, service: RunningService, report: Report) -> None:
-        report(service.plan.name, "stopping")
-        await service.remove(service.replicas)
-        report(service.plan.name, "stopped")
 
     def _check_port(self, port: int) -> None:
         if self._gateway and self._gateway.port != port:

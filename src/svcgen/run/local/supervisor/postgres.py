@@ -57,7 +57,7 @@ class Database:
         self.port = free_port()
         self._programs = Path(programs)
         self._paths = paths
-        self.process = SupervisedProcess(Program(NAME, self._start, self._is_ready, self._clean))
+        self.process = SupervisedProcess(Program(paths.run, NAME, self._start, self._is_ready))
 
     async def begin(self) -> None:
         """Start the server; create its data folder when it does not exist."""
@@ -139,9 +139,6 @@ class Database:
     def _interrupt(self) -> None:
         if self.process.child:
             os.kill(self.process.child.pid, signal.SIGINT)
-
-    def _clean(self) -> None:
-        processes.kill_all(self._paths.run, NAME)
 
 
 def _run_as() -> list[str]:

@@ -39,7 +39,14 @@ class SupervisedReplica:
         self._paths = paths
         name = f"{plan.name}-{number}"
         self.process = SupervisedProcess(
-            Program(name, self._start, self._is_ready, self._clean, changed, self._port_conflict)
+            Program(
+                paths.run,
+                name,
+                self._start,
+                self._is_ready,
+                changed,
+                lambda: not is_free(self.port),
+            )
         )
 
     @property
@@ -76,10 +83,6 @@ class SupervisedReplica:
         self._server = await asyncio.to_thread(processes.server_below, pid, self.port)
         return self._server != 0
 
-    def _port_conflict(self) -> bool:
-        """Return whether another program took the port between its choice and its use."""
-        return not is_free(self.port)
-
     def _terminate(self) -> None:
         """Signal the server itself: make would end on SIGTERM without waiting for it."""
         with contextlib.suppress(ProcessLookupError):
@@ -88,9 +91,6 @@ class SupervisedReplica:
                 return
         if self.process.child:
             self.process.child.send(signal.SIGTERM)
-
-    def _clean(self) -> None:
-        processes.kill_all(self._paths.run, self.process.name)
 
 
 def labelled(plan: ServicePlan, paths: Paths, replica: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from svcgen.errors import SvcgenError
 from svcgen.ports import LOOPBACK
 from svcgen.run.engine import Replica
+from svcgen.run.local import processes
 from svcgen.run.local.logs import last_lines
 from svcgen.run.local.supervisor.process import Child
 
@@ -22,29 +23,21 @@ LOOK_SECONDS = 0.1
 SHOWN_LINES = 15
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def _never() -> bool:
-    return False
-
-
 @dataclass(frozen=True)
 class Program:
     """What is supervised, and how.
 
-    `ready` is asked until it returns true. `clean` ends, in a thread, what an ended program left.
-    `changed` is called at each change of the state. `port_conflict` reports that another program
-    took the port before this one was ready; then a start with another port may succeed.
+    `run` and `name` label its processes. `ready` is asked until it returns true. `changed` is
+    called at each change of the state. `port_conflict` returns whether another program took the
+    port before this one was ready; then a start with another port may succeed.
     """
 
+    run: str
     name: str
     start: Callable[[], Awaitable[Child]]
     ready: Callable[[], Awaitable[bool]]
-    clean: Callable[[], None]
-    changed: Callable[[], None] = _nothing
-    port_conflict: Callable[[], bool] = _never
+    changed: Callable[[], None] = lambda: None
+    port_conflict: Callable[[], bool] = lambda: False
 
 
 class SupervisedProcess:
@@ -72,7 +65,8 @@ class SupervisedProcess:
         deadline = time.monotonic() + seconds
         while self.state != "ready":
             if self._failures > before or self.state == "exited":
-                raise self._failed(f"{self.name} ended before it was ready ({self._exit()}).")
+                ended = self.child.how_it_ended() if self.child else "it could not be started"
+                raise self._failed(f"{self.name} ended before it was ready ({ended}).")
             if time.monotonic() > deadline:
                 raise self._failed(f"{self.name} was not ready within {seconds:g} s.")
             await asyncio.sleep(LOOK_SECONDS)
@@ -88,7 +82,7 @@ class SupervisedProcess:
         if self._task:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await asyncio.to_thread(self._program.clean)
+        await self._kill_remaining()
 
     def row(self, service: str, port: int) -> Replica:
         """Return a program that answers at one port as a replica for `ps`."""
@@ -105,8 +99,10 @@ class SupervisedProcess:
             if time.monotonic() - began >= STEADY_SECONDS:
                 delay = FIRST_DELAY
             self._set_state("restarting")
-            await asyncio.to_thread(self._program.clean)
-            await self._pause(delay)
+            await self._kill_remaining()
+            self._skip_backoff.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._skip_backoff.wait(), delay)
             delay = min(delay * 2, LONGEST_DELAY)
             self.restarts += 1
 
@@ -118,7 +114,13 @@ class SupervisedProcess:
         except OSError:
             self._failures += 1
             return
-        probing = asyncio.create_task(self._until_ready())
+
+        async def probe() -> None:
+            while not await self._program.ready():
+                await asyncio.sleep(LOOK_SECONDS)
+            self._set_state("ready")
+
+        probing = asyncio.create_task(probe())
         try:
             await self.child.wait()
         finally:
@@ -126,16 +128,9 @@ class SupervisedProcess:
         if self.state != "ready" and not self._program.port_conflict():
             self._failures += 1
 
-    async def _until_ready(self) -> None:
-        while not await self._program.ready():
-            await asyncio.sleep(LOOK_SECONDS)
-        self._set_state("ready")
-
-    async def _pause(self, delay: float) -> None:
-        """Wait `delay` seconds; `wait_ready` skips the rest."""
-        self._skip_backoff.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._skip_backoff.wait(), delay)
+    async def _kill_remaining(self) -> None:
+        """Kill the processes that the program has left."""
+        await asyncio.to_thread(processes.kill_all, self._program.run, self.name)
 
     def _set_state(self, state: str) -> None:
         if self._ending:
@@ -143,9 +138,6 @@ class SupervisedProcess:
         if state != self.state:
             self.state = state
             self._program.changed()
-
-    def _exit(self) -> str:
-        return self.child.how_it_ended() if self.child else "it could not be started"
 
     def _failed(self, problem: str) -> SvcgenError:
         log = self.child.log if self.child else None
