@@ -120,7 +120,9 @@ def _rules(old: Version, new: Version, answers: Mapping[str, Any], *, trusted: b
     """
     manifests = read_declaration(new).manifests
     if old == new:
-        return Rules(lambda _path: False, manifests, f"{new.name} with the old answers", new.name)
+        return Rules(
+            lambda _path: False, manifests, f"{new.name} with the former answers", new.name
+        )
     seeded = matcher(seeded_patterns(new, answers, trusted=trusted))
     return Rules(seeded, manifests, old.name, new.name)
 
