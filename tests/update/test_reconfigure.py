@@ -94,7 +94,7 @@ def test_a_seeded_file_that_the_user_has_changed_is_a_conflict(orders: Path) -> 
     (outcome,) = answered(done, 3)["services"]
     assert [conflict["path"] for conflict in outcome["conflicts"]] == ["src/store.py"]
     marked = text(orders, "src/store.py")
-    for line in ("STORE = MINE", "STORE = 'none'", "STORE = 'postgres'", "the old answers"):
+    for line in ("STORE = MINE", "STORE = 'none'", "STORE = 'postgres'", "the former answers"):
         assert line in marked
     assert svcgen("update", "orders", "--abort", within=orders).returncode == 0
     assert changed(orders) == ""
