@@ -449,4 +449,4 @@ def test_what_the_user_deleted_stays_deleted_and_is_reported(orders: Path) -> No
     done = svcgen("update", within=orders)
     assert done.returncode == 0, done.stderr
     assert not (orders / "Dockerfile").exists()
-    assert "you deleted these files, so they stay deleted: Dockerfile" in done.stderr
+    assert "you deleted what the template changed; it stays deleted: Dockerfile" in done.stderr

@@ -172,7 +172,7 @@ def test_a_command_fetches_a_fleets_template_once(
 
 def test_json_is_one_document(three: Path) -> None:
     done = svcgen("update", "--all", "--json", within=three)
-    assert len(json.loads(done.stdout)) == 3
+    assert len(json.loads(done.stdout)["services"]) == 3
 
 
 def test_a_worker_that_is_killed_takes_no_other_service_along(three: Path) -> None:

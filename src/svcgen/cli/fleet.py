@@ -9,7 +9,6 @@ import typer
 
 from svcgen.cli import output
 from svcgen.cli.completion import complete_services
-from svcgen.cli.documents import fleet as documents
 from svcgen.cli.options import (
     FOUND_SOMETHING,
     Engine,
@@ -49,6 +48,7 @@ def compose(
     json: Json = False,
 ) -> None:
     """Check that all services fit together, and write compose.yaml and gateway/."""
+    from svcgen.cli.documents import fleet as documents
     from svcgen.commands.compose import check as inspect
     from svcgen.commands.compose import compose as stitch
 
@@ -73,6 +73,7 @@ def routes(
     json: Json = False,
 ) -> None:
     """List the routes at the gateway, or explain which route a request takes."""
+    from svcgen.cli.documents import fleet as documents
     from svcgen.commands.routes import explain_route, list_routes
 
     if path is None:
@@ -100,6 +101,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Start all services behind the gateway, or replace the named ones if the fleet runs."""
+    from svcgen.cli.documents import fleet as documents
     from svcgen.commands.up import attach as follow
     from svcgen.commands.up import read_scale
     from svcgen.commands.up import up as start
@@ -134,6 +136,7 @@ def down(
     json: Json = False,
 ) -> None:
     """Stop the fleet and keep the database volumes."""
+    from svcgen.cli.documents import fleet as documents
     from svcgen.commands.down import down as stop
 
     ended = stop(current_workspace(), volumes=volumes, report=report_progress)
@@ -142,6 +145,7 @@ def down(
 
 def ps(json: Json = False) -> None:
     """List the replicas of the running services."""
+    from svcgen.cli.documents import fleet as documents
     from svcgen.commands.ps import ps as running_replicas
 
     running = running_replicas(current_workspace())
@@ -160,6 +164,7 @@ def logs(
     json: Json = False,
 ) -> None:
     """Show the logs of services."""
+    from svcgen.cli.documents import fleet as documents
     from svcgen.commands.logs import logs as read
 
     lines = read(current_workspace(), names or [], follow=follow and not json, tail=tail)
@@ -173,6 +178,7 @@ def logs(
 
 def restart(name: Name, json: Json = False) -> None:
     """Replace the replicas of a service by new ones, without a lost request."""
+    from svcgen.cli.documents import fleet as documents
     from svcgen.commands.restart import restart as replace
 
     result = replace(current_workspace(), name, report=report_progress)

@@ -67,9 +67,9 @@ def _needs(outcome: UpdateResult, *, dry_run: bool) -> list[str]:
         lines.append(f"Resolve them, then: svcgen update {outcome.service} --continue")
         lines.append(f"Or undo the update: svcgen update {outcome.service} --abort")
     if outcome.kept_deleted:
-        gone = ", ".join(outcome.kept_deleted)
+        deleted = ", ".join(outcome.kept_deleted)
         lines.append(
-            f"{outcome.service}: you deleted these files, so their changes were ignored: {gone}"
+            f"{outcome.service}: you deleted what the template changed; it stays deleted: {deleted}"
         )
     if outcome.lock_needed:
         lines.append(f"{outcome.service}: its dependencies changed. Next: make lock generate")

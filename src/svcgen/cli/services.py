@@ -10,7 +10,6 @@ import typer
 
 from svcgen.cli import output, output_updates
 from svcgen.cli.completion import complete_from
-from svcgen.cli.documents import services as documents
 from svcgen.cli.options import (
     Data,
     DataFile,
@@ -65,6 +64,7 @@ def new(
     json: Json = False,
 ) -> None:
     """Create a service."""
+    from svcgen.cli.documents import services as documents
     from svcgen.commands.new import Template, new_service, read_answers
 
     answers = read_answers(data or [], data_file)
@@ -87,6 +87,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the services in this directory and below."""
+    from svcgen.cli.documents import services as documents
     from svcgen.commands.list import call_graph, list_services
 
     if outdated:
@@ -101,6 +102,7 @@ def list_(
 
 
 def _list_outdated(*, json: bool) -> None:
+    from svcgen.cli.documents import services as documents
     from svcgen.commands.list import outdated
     from svcgen.workspace import survey
 
@@ -112,6 +114,7 @@ def _list_outdated(*, json: bool) -> None:
 
 def questions(template: TemplateSource = "", ref: Ref = "", json: Json = False) -> None:
     """List the questions of a template, with their choices and defaults."""
+    from svcgen.cli.documents import services as documents
     from svcgen.commands.questions import list_questions
 
     found = list_questions(template, ref)
@@ -125,6 +128,7 @@ def demo(engine: Engine = None, port: Port = None, json: Json = False) -> None:
     """
     import threading
 
+    from svcgen.cli.documents import services as documents
     from svcgen.commands.demo import demonstrate, stays
 
     with demonstrate(engine, port, report_progress) as shown:

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from svcgen.cli import output
-from svcgen.cli.documents import template as documents
 from svcgen.cli.help_format import Command, Group
 from svcgen.cli.options import FOUND_SOMETHING, Data, Json, TemplateSource, Trust, allows
 from svcgen.cli.output import emit
@@ -24,6 +23,7 @@ templates = typer.Typer(
 @templates.command("versions", cls=Command)
 def versions_(template: TemplateSource = "", json: Json = False) -> None:
     """List the versions of a template, the oldest first."""
+    from svcgen.cli.documents import template as documents
     from svcgen.templates.sources import open_source
 
     found = open_source(template).versions()
@@ -44,6 +44,7 @@ def check_(
 
     Questions that have neither choices nor a default need an answer with -d.
     """
+    from svcgen.cli.documents import template as documents
     from svcgen.commands.new import read_answers
     from svcgen.template_check.check import check_template
 
@@ -65,6 +66,7 @@ def init_(
     json: Json = False,
 ) -> None:
     """Create a git repository with your own template, based on svcgen's."""
+    from svcgen.cli.documents import template as documents
     from svcgen.commands.template.init import init
 
     made = init(folder, ref)
@@ -79,6 +81,7 @@ def upgrade_(
     json: Json = False,
 ) -> None:
     """Merge a newer release of svcgen's template into yours; exit with 3 on conflicts."""
+    from svcgen.cli.documents import template as documents
     from svcgen.commands.template.upgrade import upgrade
 
     done = upgrade(Path.cwd(), version)
@@ -97,6 +100,7 @@ def release_(
     json: Json = False,
 ) -> None:
     """Check your template and tag the current commit; exit with 3 if it breaks a rule."""
+    from svcgen.cli.documents import template as documents
     from svcgen.commands.new import read_answers
     from svcgen.commands.template.release import release
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from svcgen.cli import output_updates
-from svcgen.cli.documents import updates as documents
 from svcgen.cli.options import (
     FOUND_SOMETHING,
     Data,
@@ -128,6 +127,7 @@ def drift(
     json: Json = False,
 ) -> None:
     """Find managed files that differ from the template."""
+    from svcgen.cli.documents import updates as documents
     from svcgen.commands.drift import DriftOptions
     from svcgen.commands.drift import drift as compare
     from svcgen.update.selection import select
@@ -168,6 +168,8 @@ def reconfigure(
 
 def _emit_results(results: Sequence[Any], *, json: bool, dry_run: bool = False) -> None:
     """Print the result for each service, and exit with the code that it requires."""
+    from svcgen.cli.documents import updates as documents
+
     results = sorted(results, key=lambda result: result.service)
     text = output_updates.diffs(results) if dry_run else output_updates.outcomes(results)
     needs = output_updates.needs(results, dry_run=dry_run)
