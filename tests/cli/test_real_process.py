@@ -15,6 +15,7 @@ from tests.support.workspaces import make
 COMMANDS = {
     "new stock --yes": 0,
     "list": 0,
+    "questions": 0,
     "compose": 0,
     "routes": 0,
     "up --engine local --scale nobody=2": 1,

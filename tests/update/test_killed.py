@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import kill_points as faults
+from tests.support import kill_points
 from tests.support.templates import git, in_git
 from tests.support.updates import Make, created, made, own_cache, versions
 
@@ -27,23 +27,23 @@ def files(folder: Path) -> dict[str, bytes]:
 def kills(words: list[str], within: Path, seconds: float) -> Iterator[None]:
     """Kill a command at its first change, its second, …, its last; then at random moments."""
     for number in itertools.count(1):
-        if not faults.killed_at(number, words, within):
+        if not kill_points.killed_at(number, words, within):
             assert number > 5, "nothing was killed"
             break
         yield
-    for moment in faults.moments(MOMENTS, seconds):
-        faults.killed_after(moment, words, within)
+    for moment in kill_points.moments(MOMENTS, seconds):
+        kill_points.killed_after(moment, words, within)
         yield
 
 
 def test_update_is_done_or_was_never_begun(made: Make) -> None:
     orders = in_git(made())
     words = ["update"]
-    seconds = faults.duration(words, orders)
+    seconds = kill_points.duration(words, orders)
     wanted = files(orders)
     git_reset(orders)
     for _ in kills(words, orders, seconds):
-        assert faults.run(words, orders) == 0
+        assert kill_points.run(words, orders) == 0
         assert files(orders) == wanted
         git_reset(orders)
 
@@ -51,11 +51,11 @@ def test_update_is_done_or_was_never_begun(made: Make) -> None:
 def test_an_update_on_a_branch_is_committed_whole_or_not_at_all(made: Make) -> None:
     orders = in_git(made())
     words = ["update", "--branch", "newer"]
-    seconds = faults.duration(words, orders)
+    seconds = kill_points.duration(words, orders)
     wanted = files(orders)
     start_again(orders)
     for _ in kills(words, orders, seconds):
-        assert faults.run(words, orders) == 0
+        assert kill_points.run(words, orders) == 0
         assert files(orders) == wanted
         assert git("status", "--porcelain", within=orders) == ""
         start_again(orders)
@@ -67,12 +67,12 @@ def test_a_fleet_is_put_right_by_the_next_run(made: Make, tmp_path: Path) -> Non
         made(name)
     in_git(tmp_path)
     words = ["update", "--all", "--branch", "newer"]
-    seconds = faults.duration(words, tmp_path)
+    seconds = kill_points.duration(words, tmp_path)
     wanted = files(tmp_path)
     start_again(tmp_path)
-    for moment in faults.moments(MOMENTS_OF_A_FLEET, seconds):
-        faults.killed_after(moment, words, tmp_path)
-        assert faults.run(words, tmp_path) == 0
+    for moment in kill_points.moments(MOMENTS_OF_A_FLEET, seconds):
+        kill_points.killed_after(moment, words, tmp_path)
+        assert kill_points.run(words, tmp_path) == 0
         assert files(tmp_path) == wanted
         assert git("status", "--porcelain", within=tmp_path) == ""
         start_again(tmp_path)
@@ -90,14 +90,14 @@ def git_reset(folder: Path) -> None:
 
 def test_new_writes_a_whole_service_or_none(versions: Path, tmp_path: Path) -> None:
     words = ["new", "orders", "--template", str(versions), "--yes"]
-    seconds = faults.duration(words, tmp_path)
+    seconds = kill_points.duration(words, tmp_path)
     wanted = files(tmp_path)
     shutil.rmtree(tmp_path / "orders")
     for _ in kills(words, tmp_path, seconds):
         found = {name for name in files(tmp_path) if not name.startswith(".svcgen-new-")}
         assert found in (set(), set(wanted))
         shutil.rmtree(tmp_path / "orders", ignore_errors=True)
-        assert faults.run(words, tmp_path) == 0
+        assert kill_points.run(words, tmp_path) == 0
         assert files(tmp_path) == wanted
         shutil.rmtree(tmp_path / "orders")
 
@@ -108,14 +108,14 @@ def test_compose_is_written_or_written_again(there: str, new_service: Make, tmp_
     new_service("orders", root)
     words = ["compose"]
     if there == "an older one":
-        assert faults.run(words, root) == 0
+        assert kill_points.run(words, root) == 0
         new_service("catalog", root)
     shutil.copytree(root, before)
-    seconds = faults.duration(words, root)
+    seconds = kill_points.duration(words, root)
     wanted = files(root)
     put_back(before, root)
     for _ in kills(words, root, seconds):
-        assert faults.run(words, root) == 0
+        assert kill_points.run(words, root) == 0
         assert files(root) == wanted
         put_back(before, root)
 

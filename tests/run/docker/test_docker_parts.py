@@ -10,7 +10,7 @@ import pytest
 from svcgen.errors import SvcgenError, UnsupportedError
 from svcgen.run.choose import choose_engine
 from svcgen.run.docker.containers import Observed
-from svcgen.run.docker.gateway import _unchunked
+from svcgen.run.docker.gateway import unchunked
 from svcgen.run.docker.state import password_variables, project_name, replica_counts
 from svcgen.service import Service
 from svcgen.settings import Settings
@@ -113,4 +113,4 @@ def test_numbers_of_replicas_are_remembered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", ['{"a": 1}', '5\r\n{"a":\r\n3\r\n 1}\r\n0\r\n\r\n'])
 def test_the_gateways_admin_may_answer_in_chunks(body: str) -> None:
-    assert _unchunked(body) == '{"a": 1}'
+    assert unchunked(body) == '{"a": 1}'

@@ -75,12 +75,12 @@ def _ask(gateway: str, page: str) -> str:
     response = docker("exec", gateway, "bash", "-c", ASK, page)
     _head, _, body = response.partition("\r\n\r\n")
     try:
-        return _unchunked(body)
+        return unchunked(body)
     except ValueError as error:
         raise SvcgenError(f"The gateway's admin page cannot be read: {error}") from error
 
 
-def _unchunked(body: str) -> str:
+def unchunked(body: str) -> str:
     """Join a chunked body (RFC 9112, section 7.1); the pages are ASCII."""
     if body.lstrip().startswith("{"):
         return body
