@@ -97,7 +97,15 @@ def test_one_place_imports_each_library(library: str) -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = "{'copier', 'pydantic', 'yaml', 'psutil', 'jinja2', 'asyncio', 'svcgen.cli.documents.fleet'} & set(sys.modules)"
-    program = f"import sys, svcgen.cli.app; print({heavy} or '')"
+    heavy = {
+        "copier",
+        "pydantic",
+        "yaml",
+        "psutil",
+        "jinja2",
+        "asyncio",
+        "svcgen.cli.documents.fleet",
+    }
+    program = f"import sys, svcgen.cli.app; print({heavy} & set(sys.modules) or '')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "", done.stdout + done.stderr

@@ -120,12 +120,11 @@ def read_text(path: Path) -> str | None:
 def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[int]:
     """Hold the lock (flock(2)) of a file or directory; yield its open file descriptor.
 
-    A file that does not exist is made, readable to its owner. The kernel frees the lock when the
-    last process that has the descriptor open ends. Raises BlockingIOError when another process
-    holds it and `wait` is false, else OSError.
+    The lock file is made, readable to its owner, when its name is new. The kernel frees the lock
+    when the last process that has the descriptor open ends. Raises BlockingIOError when another
+    process holds it and `wait` is false, else OSError.
     """
-    is_directory = path.is_dir()
-    flags = os.O_RDONLY if is_directory else os.O_RDWR | os.O_CREAT
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
     descriptor = os.open(path, flags, 0o600)
     try:
         how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
