@@ -53,7 +53,7 @@ def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_held_lock_is_not_waited_for(tmp_path: Path) -> None:
     file = tmp_path / "lock"
-    with locked(file), pytest.raises(BlockingIOError), locked(file, wait=False):
+    with locked(file, create=True), pytest.raises(BlockingIOError), locked(file, wait=False):
         pass
     with locked(tmp_path, shared=True), locked(tmp_path, shared=True, wait=False):
         pass

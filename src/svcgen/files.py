@@ -117,14 +117,16 @@ def read_text(path: Path) -> str | None:
 
 
 @contextmanager
-def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[int]:
+def locked(
+    path: Path, *, shared: bool = False, wait: bool = True, create: bool = False
+) -> Iterator[int]:
     """Hold the lock (flock(2)) of a file or directory; yield its open file descriptor.
 
-    The lock file is made, readable to its owner, when its name is new. The kernel frees the lock
-    when the last process that has the descriptor open ends. Raises BlockingIOError when another
-    process holds it and `wait` is false, else OSError.
+    With `create` a missing file is made, readable to its owner. The kernel frees the lock when the
+    last process that has the descriptor open ends. Raises BlockingIOError when another process
+    holds it and `wait` is false, else OSError.
     """
-    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
     descriptor = os.open(path, flags, 0o600)
     try:
         how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX

@@ -175,7 +175,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a mirror: one process at a time fetches it."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(folder / "lock"))
+            stack.enter_context(locked(folder / "lock", create=True))
         except OSError as error:
             raise cache_error(error) from error
         yield

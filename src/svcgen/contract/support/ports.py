@@ -18,7 +18,7 @@ TIMEOUT = 5.0  # seconds to wait until another program frees the port
 @contextlib.contextmanager
 def exclusive_port(port: int) -> Iterator[None]:
     """Hold a port for this suite alone; NotRunError when another program listens on it."""
-    with locked(Path(tempfile.gettempdir()) / f"svcgen-contract-{port}.lock"):
+    with locked(Path(tempfile.gettempdir()) / f"svcgen-contract-{port}.lock", create=True):
         try:
             until(lambda: is_free(port), TIMEOUT)
         except BrokenRuleError as error:

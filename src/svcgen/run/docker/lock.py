@@ -27,7 +27,7 @@ def changing(root: Path) -> Iterator[int]:
     file = state_folder(root) / FILE
     with ExitStack() as stack:
         try:
-            descriptor = stack.enter_context(locked(file, wait=False))
+            descriptor = stack.enter_context(locked(file, wait=False, create=True))
         except BlockingIOError as error:
             raise _busy(file) from error
         os.ftruncate(descriptor, 0)
@@ -45,7 +45,7 @@ def retry_until_unlocked(root: Path, action: Callable[[], None], timeout: float 
     action()
     while True:
         try:
-            with locked(file, wait=False):
+            with locked(file, wait=False, create=True):
                 return action()
         except BlockingIOError as error:
             if time.monotonic() > deadline:

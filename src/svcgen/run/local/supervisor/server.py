@@ -160,7 +160,7 @@ def main(root: Path) -> None:
     """Leave the command that started it, end what a killed supervisor left, and serve."""
     paths = Paths(root)
     try:
-        with locked(paths.lock, wait=False):
+        with locked(paths.lock, wait=False, create=True):
             if os.fork():
                 os._exit(0)  # so that the command does not have it as a child
             _clean_up(paths)
