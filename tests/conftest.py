@@ -15,14 +15,6 @@ from tests.support.services import Rendered, copied, rendered_below
 __all__ = ["images", "postgres"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all tests of a file, for its fixtures, where no other group is named."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here, or fail it when SVCGEN_REQUIRE names what is missing."""
     required = os.environ.get("SVCGEN_REQUIRE", "").split(",")

@@ -14,7 +14,8 @@ from svcgen.contract.targets.base import DATABASE, IMAGE
 from svcgen.contract.targets.image import ImageTarget
 from svcgen.service import read_service
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
-from tests.support.images import IMAGES, Images
+from tests.support.images import Images
+from tests.support.services import PAIRS
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("docker", "local")]
 OF_IMAGES = [check for check in CHECKS if IMAGE in check.needs]
@@ -80,7 +81,7 @@ def test_an_image_that_keeps_the_rules_passes(
     assert {one.check.name: one.detail for one in found if not one.ok} == {}
 
 
-@pytest.mark.parametrize(("stack", "database"), IMAGES)
+@pytest.mark.parametrize(("stack", "database"), PAIRS)
 def test_the_image_of_a_generated_service_keeps_the_contract(
     stack: str, database: str, images: Images, postgres: Callable[[str], str]
 ) -> None:

@@ -84,7 +84,8 @@ def typed(*words: str, within: Path, code: int = 0) -> Done:
 
 
 def svcgen(*words: str, within: Path, code: int = 0) -> Done:
-    done = run.svcgen(*words, within=within, GIT_CONFIG_GLOBAL=os.environ["GIT_CONFIG_GLOBAL"])
+    own_settings = {"GIT_CONFIG_GLOBAL": os.environ["GIT_CONFIG_GLOBAL"]}
+    done = run.svcgen(*words, within=within, **dict.fromkeys(run.SOMEBODY), **own_settings)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -364,5 +365,5 @@ def test_an_existing_empty_folder_is_filled(place: Path) -> None:
 def test_without_any_release_nothing_can_be_begun(place: Path) -> None:
     (place / "releases.bundle").unlink()
     done = svcgen("template", "init", "other", within=place, code=1)
-    assert "No version of svcgen's template was released yet" in done.stderr
+    assert "svcgen's template has no released version yet" in done.stderr
     assert not (place / "other").exists()

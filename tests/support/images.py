@@ -11,15 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.repository import STACKS
-from tests.support.services import PAIRS, Rendered
+from tests.support.services import Rendered
 
 # A service of the same answers has the same layers in BuildKit's cache, whatever builds it.
 NAME = "things"
 CALLS = ["order-items"]
-# The tests of a stack's images run in one process, which builds them once.
-PER_STACK = {stack: pytest.mark.xdist_group(f"images-{stack}") for stack in STACKS}
-IMAGES = [pytest.param(*pair, marks=PER_STACK[pair[0]]) for pair in PAIRS]
 VERSION, REVISION = "7.8.9", "abc"
 
 

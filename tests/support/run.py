@@ -33,10 +33,13 @@ SOMEBODY = {
 }
 
 
-def svcgen(*words: str | Path, within: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def svcgen(
+    *words: str | Path, within: Path, **variables: str | None
+) -> subprocess.CompletedProcess[str]:
     """Run a command without a terminal; return its exit code and what it printed.
 
-    `variables` are set in its environment, beside a committer's name and no git settings.
+    `variables` are set in its environment, beside a committer's name and no git settings; None
+    removes one.
     """
     return _forked("svcgen", words, within, environment(variables))
 
@@ -90,9 +93,10 @@ def answered(done: subprocess.CompletedProcess[str], code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
-def environment(variables: Mapping[str, str]) -> dict[str, str]:
+def environment(variables: Mapping[str, str | None]) -> dict[str, str]:
     """Return the environment of a command: no git settings of this machine."""
-    return {**os.environ, **SOMEBODY, "GIT_CONFIG_GLOBAL": os.devnull, **variables}
+    given = {**os.environ, **SOMEBODY, "GIT_CONFIG_GLOBAL": os.devnull, **variables}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 class _Server:

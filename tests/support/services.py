@@ -49,7 +49,7 @@ def rendered_below(root: Path) -> Rendered:
     def rendered(**answers: object) -> Path:
         key = sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()[:16]
         folder = root / key / str(answers["name"])
-        with locked(root / f"{key}.lock"):
+        with locked(root / f"{key}.lock", create=True):
             if not folder.parent.exists():
                 unfinished = root / f"{key}-{os.getpid()}"
                 render_service(unfinished / folder.name, answers)

@@ -66,7 +66,7 @@ class Event:
 @contextmanager
 def alone_on_this_machine() -> Iterator[None]:
     """Wait until no other load runs on this machine: two loads would disturb each other."""
-    with locked(Path(tempfile.gettempdir()) / "svcgen-e2e.lock"):
+    with locked(Path(tempfile.gettempdir()) / "svcgen-e2e.lock", create=True):
         yield
 
 

@@ -294,7 +294,7 @@ def test_copiers_own_settings_are_honoured(
 
 @pytest.mark.parametrize(("reply", "code"), [("y", 0), ("n", 1)])
 def test_on_a_terminal_it_asks(wanting: Path, reply: str, code: int) -> None:
-    words = ("new", "orders", "--template", wanting, "-d", "database=none")
+    words = ("new", "orders", "--template", wanting, "--stack", "python", "-d", "database=none")
     asked = "Do you trust it? [y/N]"
     exit_code, said = at_terminal(*words, within=Path.cwd(), asked=asked, reply=reply)
     assert exit_code == code, said

@@ -18,8 +18,8 @@ import pytest
 from svcgen.ports import free_port
 from tests.support.repository import STACKS
 from tests.support.checkout import until, version
-from tests.support.services import copied, is_source
-from tests.support.images import IMAGES, PER_STACK, Images, docker
+from tests.support.services import PAIRS, copied, is_source
+from tests.support.images import Images, docker
 
 # Bytes over the base, at most; 75 MB of Java's are its AOT cache.
 ADDED = {
@@ -42,7 +42,7 @@ class Built:
     image: str
 
 
-@pytest.fixture(params=[pytest.param(stack, marks=mark) for stack, mark in PER_STACK.items()])
+@pytest.fixture(params=STACKS)
 def built(request: pytest.FixtureRequest, images: Images) -> Built:
     """Return the larger variant of each stack."""
     stack: str = request.param
@@ -135,7 +135,7 @@ def alone(folder: Path, image: str) -> Iterator[Alone]:
         docker("rmi", "--force", tag)
 
 
-@pytest.mark.parametrize(("stack", "database"), IMAGES)
+@pytest.mark.parametrize(("stack", "database"), PAIRS)
 def test_alone_it_answers_and_watch_brings_in_what_was_saved(
     stack: str, database: str, images: Images, tmp_path: Path
 ) -> None:
