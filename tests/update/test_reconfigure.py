@@ -100,6 +100,22 @@ def test_a_seeded_file_that_the_user_has_changed_is_a_conflict(orders: Path) -> 
     assert changed(orders) == ""
 
 
+def test_a_seeded_file_of_an_older_release_without_an_edit_is_not_a_conflict(
+    made: Path, orders: Path
+) -> None:
+    template = shutil.copytree(made.parent / "template", orders.parent / "template")
+    other_words = {"template/src/store.py.jinja": "KEPT_IN = '{{ database }}'\n"}
+    publish(template, "v1.2.0", other_words)
+    answers = text(orders, ".copier-answers.yml").replace(str(made.parent), str(orders.parent))
+    write(orders, {".copier-answers.yml": answers})
+    commit(orders)
+    assert svcgen("update", "orders", "--commit", within=orders).returncode == 0
+    assert text(orders, "src/store.py") == "STORE = 'none'\n", "seeded files are skipped"
+    done = svcgen("reconfigure", "orders", "-d", "database=postgres", within=orders)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert text(orders, "src/store.py") == "KEPT_IN = 'postgres'\n"
+
+
 def test_a_manifest_that_the_user_has_changed_needs_a_lock(orders: Path) -> None:
     own = text(orders, "pyproject.toml").replace("[project]", '[project]\nversion = "1"')
     write(orders, {"pyproject.toml": own})

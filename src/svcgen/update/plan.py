@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from svcgen.service import ANSWERS_FILE, read_answers
 from svcgen.templates.base import Version
 from svcgen.templates.declaration import read_declaration
 from svcgen.templates.patterns import matcher
+from svcgen.templates.sources import open_source
 from svcgen.update.journal import Conflict
 from svcgen.update.stored_answers import migrate_answers
 
@@ -84,6 +86,10 @@ def plan_update(
     rules = _rules(old, new, answers, trusted=trusted)
     user_tree = read_tree(folder, paths_to_read(old_tree, new_tree, rules))
     merged = _merge(folder, old_tree, new_tree, user_tree, rules)
+    conflicts = {change.path for change in merged.changes if change.conflict}
+    if old == new and (unedited := _unedited(user_tree, conflicts, stored, old)):
+        own_tree = {**user_tree, **{path: old_tree[path] for path in unedited & old_tree.keys()}}
+        merged = _merge(folder, old_tree, new_tree, own_tree, rules)
     return UpdatePlan(folder, old, new, user_tree, merged, frozenset(old_tree | new_tree))
 
 
@@ -125,6 +131,26 @@ def _rules(old: Version, new: Version, answers: Mapping[str, Any], *, trusted: b
         )
     seeded = matcher(seeded_patterns(new, answers, trusted=trusted))
     return Rules(seeded, manifests, old.name, new.name)
+
+
+def _unedited(
+    user_tree: Tree, paths: Collection[str], stored: Mapping[str, Any], version: Version
+) -> set[str]:
+    """Return those of `paths` that are as an earlier release rendered them, without an edit.
+
+    Updates skip seeded files, so an old service has them from the release that it was made with.
+    A release that does not render with the stored answers, or has its own programs, is passed over.
+    """
+    source = open_source(version.source)
+    unedited: set[str] = set()
+    for name in reversed([name for name in source.versions() if name != version.name]):
+        if unedited >= set(paths):
+            break
+        with tempfile.TemporaryDirectory(prefix="svcgen-") as temporary, suppress(SvcgenError):
+            folder = Path(temporary, str(stored.get("name", "service")))
+            rendered = read_tree(render_version(source.obtain(name), folder, stored, trusted=False))
+            unedited |= {path for path in paths if user_tree.get(path) == rendered.get(path)}
+    return unedited
 
 
 def _merge(
