@@ -10,7 +10,7 @@ from typing import Any
 
 from svcgen.compose.compose_file import ComposeFile, read_compose_file
 from svcgen.errors import SvcgenError, counted
-from svcgen.gateway.envoy.clusters import Upstream, upstream_of
+from svcgen.gateway.envoy.clusters import ClusterUpstream, upstream_of
 from svcgen.gateway.registration import Registration, read_registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.openapi.document import read_document
@@ -96,7 +96,7 @@ class Fleet:
         return route_table(self.registrations, self.settings.gateway)
 
     @property
-    def upstreams(self) -> tuple[Upstream, ...]:
+    def upstreams(self) -> tuple[ClusterUpstream, ...]:
         """How the gateway reaches each service."""
         default = self.settings.gateway.timeout_ms
         return tuple(upstream_of(each, default) for each in self.registrations)

@@ -77,7 +77,7 @@ def update_document(outcomes: Iterable[UpdateResult]) -> UpdateDocument:
 
 
 @dataclass(frozen=True)
-class DriftedFile:
+class DriftEntry:
     """A managed file that differs from the template."""
 
     path: Annotated[str, "Path in the service."]
@@ -96,7 +96,7 @@ class DriftedService:
     service: Annotated[str, "Name of the service."]
     template_version: Annotated[str, "Version of the template that it has."]
     folder: Annotated[str, "Absolute path of the service."]
-    files: Annotated[tuple[DriftedFile, ...], "Managed files that differ."]
+    files: Annotated[tuple[DriftEntry, ...], "Managed files that differ."]
     allowed: Annotated[tuple[str, ...], "Files that differ, which svcgen.yaml allows."]
     fixed: Annotated[tuple[str, ...], "Only with `--fix`: files that were restored."]
     error: Annotated[str, "Why it could not be compared or restored; empty if it was."]
@@ -117,7 +117,7 @@ def drift_document(results: Iterable[DriftResult]) -> DriftDocument:
                 service=result.service,
                 template_version=result.version,
                 folder=str(result.folder),
-                files=tuple(DriftedFile(file.path, file.state, file.diff) for file in result.files),
+                files=tuple(DriftEntry(file.path, file.state, file.diff) for file in result.files),
                 allowed=result.allowed,
                 fixed=result.fixed,
                 error=result.error,

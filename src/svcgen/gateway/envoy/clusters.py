@@ -17,7 +17,7 @@ BUFFER_BYTES = 32_768
 
 
 @dataclass(frozen=True)
-class Upstream:
+class ClusterUpstream:
     """How the gateway reaches one service; times in milliseconds."""
 
     service: str
@@ -27,14 +27,14 @@ class Upstream:
     timeout_ms: int = 10_000
 
 
-def upstream_of(registration: Registration, default_timeout_ms: int) -> Upstream:
+def upstream_of(registration: Registration, default_timeout_ms: int) -> ClusterUpstream:
     """Return the upstream that a registration describes."""
     settings = registration.upstream
     timeouts = [
         parse_duration(entry.timeout) if entry.timeout else default_timeout_ms
         for entry in registration.routes.values()
     ]
-    return Upstream(
+    return ClusterUpstream(
         service=registration.service,
         port=settings.port,
         health_path=settings.health.http or "/readyz",
@@ -43,7 +43,7 @@ def upstream_of(registration: Registration, default_timeout_ms: int) -> Upstream
     )
 
 
-def named_cluster(upstream: Upstream) -> Values:
+def named_cluster(upstream: ClusterUpstream) -> Values:
     """Return a cluster that finds its replicas by DNS, as Docker's networks answer it."""
     return {
         **_cluster(upstream),
@@ -55,7 +55,7 @@ def named_cluster(upstream: Upstream) -> Values:
     }
 
 
-def listed_cluster(upstream: Upstream, folder: Path) -> Values:
+def listed_cluster(upstream: ClusterUpstream, folder: Path) -> Values:
     """Return a cluster that reads its replicas from FOLDER/NAME.json."""
     source = {"path_config_source": {"path": str(folder / f"{upstream.service}.json")}}
     config = {"eds_config": {**source, "resource_api_version": "V3"}}
@@ -77,7 +77,7 @@ def socket_address(host: str, port: int) -> Values:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _cluster(upstream: Upstream) -> Values:
+def _cluster(upstream: ClusterUpstream) -> Values:
     interval = seconds(upstream.health_interval_ms)
     return {
         "name": upstream.service,

@@ -13,15 +13,15 @@ from typing import Any
 
 from svcgen.gateway.envoy import clusters, listeners, route_config
 from svcgen.gateway.envoy.bootstrap import bootstrap
-from svcgen.gateway.envoy.clusters import Upstream, endpoints_file, upstream_of
+from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.xds import Values, document, resources
 from svcgen.gateway.routes import Route
 from svcgen.settings import GatewaySettings
 
 __all__ = [
+    "ClusterUpstream",
     "ComposePlacement",
     "LocalPlacement",
-    "Upstream",
     "edge_files",
     "endpoints_file",
     "static_twin",
@@ -60,7 +60,7 @@ Placement = ComposePlacement | LocalPlacement
 
 def edge_files(
     table: Sequence[Route],
-    upstreams: Iterable[Upstream],
+    upstreams: Iterable[ClusterUpstream],
     placement: Placement,
     settings: GatewaySettings | None = None,
 ) -> dict[str, str]:

@@ -20,7 +20,7 @@ from svcgen.run.local import processes
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, start_child
-from svcgen.run.local.supervisor.restart import Program, SupervisedProcess
+from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
 
 NAME = "gateway-1"
 START_SECONDS = 30.0
@@ -58,7 +58,7 @@ class Gateway:
         self._program = program
         self._paths = paths
         ready = partial(is_ready, port, "/readyz")
-        self.process = SupervisedProcess(Program(paths.run, NAME, self._start, ready))
+        self.process = SupervisedProcess(ProgramSpec(paths.run, NAME, self._start, ready))
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""

@@ -16,7 +16,7 @@ from svcgen.run.engine import Replica
 from svcgen.run.local import processes
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.supervisor.process import Child, start_child
-from svcgen.run.local.supervisor.restart import Program, SupervisedProcess
+from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
 from svcgen.run.passwords import stored_passwords
 
 NAME = "database-1"
@@ -57,7 +57,7 @@ class Database:
         self.port = free_port()
         self._programs = Path(programs)
         self._paths = paths
-        self.process = SupervisedProcess(Program(paths.run, NAME, self._start, self._is_ready))
+        self.process = SupervisedProcess(ProgramSpec(paths.run, NAME, self._start, self._is_ready))
 
     async def begin(self) -> None:
         """Start the server; create its data folder when it does not exist."""

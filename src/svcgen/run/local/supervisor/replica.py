@@ -17,7 +17,12 @@ from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan
 from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, run_to_end, start_child
-from svcgen.run.local.supervisor.restart import SHOWN_LINES, Program, SupervisedProcess, not_ready
+from svcgen.run.local.supervisor.restart import (
+    SHOWN_LINES,
+    ProgramSpec,
+    SupervisedProcess,
+    not_ready,
+)
 
 MAKE = ("make", "--no-print-directory")
 STOP_SECONDS = 30.0
@@ -39,7 +44,7 @@ class SupervisedReplica:
         self._paths = paths
         name = f"{plan.name}-{number}"
         self.process = SupervisedProcess(
-            Program(
+            ProgramSpec(
                 paths.run,
                 name,
                 self._start,

@@ -24,7 +24,7 @@ SHOWN_LINES = 15
 
 
 @dataclass(frozen=True)
-class Program:
+class ProgramSpec:
     """What is supervised, and how.
 
     `run` and `name` label its processes. `ready` is asked until it returns true. `changed` is
@@ -43,7 +43,7 @@ class Program:
 class SupervisedProcess:
     """A program and its state: starting, ready, restarting or exited."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: ProgramSpec) -> None:
         self.name = program.name
         self._program = program
         self.state = "starting"
