@@ -43,6 +43,11 @@ BOTH = f"{CATALOG} and {ORDERS}"
             f"{BOTH}: routes.catalog and routes.orders both claim HEAD /v1/catalog.",
         ),
         (
+            lambda root: route(root / "orders", path="/v1/catalog", expose="internal"),
+            f"{BOTH}: routes.catalog and routes.orders both claim GET and HEAD and POST "
+            "/v1/catalog.",
+        ),
+        (
             lambda root: route(root / "orders", path="/docs/orders"),
             f'{ORDERS}: routes.orders: the path "/docs" and all below it are the gateway\'s own.',
         ),

@@ -49,6 +49,23 @@ def test_a_path_is_explained(shop: Path) -> None:
     assert (found.route.service, found.route.timeout_ms) == ("orders", 10_000)
 
 
+def test_an_internal_route_is_in_the_table_but_not_at_the_gateway(shop: Path) -> None:
+    routes = {
+        "orders": {"path": "/v1/orders", "auth": "none"},
+        "admin": {"path": "/v1/orders/admin", "auth": "none", "expose": "internal"},
+    }
+    registration(shop / "orders", routes=routes)
+    assert stitch(shop).routes == 2
+    workspace = open_workspace(shop)
+    listed = {each.full_name: each.internal for each in list_routes(workspace)}
+    assert listed == {"orders-admin": True, "orders-orders": False, "catalog-catalog": False}
+    found = explain_route(workspace, "/v1/orders/%61dmin/x")
+    assert (found.status, found.reason) == (
+        404,
+        "orders-admin is internal: only other services can call it",
+    )
+
+
 def test_writing_again_changes_nothing(shop: Path) -> None:
     stitch(shop)
     assert stitch(shop).written == ()

@@ -79,6 +79,8 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
         (with_route(path="v1/orders"), 'must start with "/"'),
         (with_route(path="/v1//orders"), 'must not hold "//"'),
         (with_route(path="/v1/../admin"), 'must not hold the segments "." and ".."'),
+        (with_route(path="/v1/..;/x"), "they never match"),
+        (with_route(path=None, exact="/v1/.;x"), "they never match"),
         (with_route(path="/v1/orders/"), "must not end with a slash"),
         (with_route(path="/v1/orders?x=1"), "RFC 3986"),
         (with_route(path="/v1/orders#top"), "RFC 3986"),

@@ -152,6 +152,7 @@ def routes(table_: Sequence[Route]) -> str:
             "route": route.name,
             "auth": route.auth,
             "timeout": seconds(route.timeout_ms),
+            "expose": "internal" if route.internal else "gateway",
         }
         for route in table_
     ]

@@ -100,11 +100,12 @@ def _result(
     refreshed: tuple[str, ...] = (),
 ) -> ComposeResult:
     from svcgen.compose.client_copies import broken_contracts
+    from svcgen.gateway.routes import exposed
 
     return ComposeResult(
         root=found.fleet.root,
         services=tuple(service.name for service in found.fleet.services),
-        routes=0 if found.faults else len(found.fleet.table),
+        routes=0 if found.faults else len(exposed(found.fleet.table)),
         written=written,
         differences=differences or {},
         faults=found.faults,

@@ -52,6 +52,7 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     from svcgen.compose.client_copies import broken_contracts
     from svcgen.compose.fleet import FaultsError
     from svcgen.compose.write import inspect_fleet
+    from svcgen.gateway.routes import exposed
 
     require_services(workspace)
     choice = choose_engine(workspace.root, engine)
@@ -70,7 +71,7 @@ def up(  # noqa: PLR0913 (one for each option of the command)
         engine=choice.engine.name,
         why=choice.reason,
         url=f"http://127.0.0.1:{port}",
-        routes=fleet.table,
+        routes=exposed(fleet.table),
         replicas=state.replicas,
         broken=tuple(broken_contracts(fleet, inspected.everyone)),
     )

@@ -27,8 +27,8 @@ GATEWAY = "gateway"
 _DOCUMENTED = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
-class ExposedRoute(NamedTuple):
-    """A route of one service that the gateway exposes, as its registration has it."""
+class ClaimedRoute(NamedTuple):
+    """A route of one service at the gateway, as its registration has it."""
 
     member: Member
     name: str
@@ -41,19 +41,25 @@ class ExposedRoute(NamedTuple):
         """The registration, relative to the root."""
         return self.member.file(REGISTRATION_FILE)
 
+    @property
+    def internal(self) -> bool:
+        """Whether the gateway answers 404 instead of the service."""
+        return self.entry.expose == "internal"
+
 
 def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
     """Return every fault of a fleet; `known` are the names of all services of the workspace."""
     names = frozenset(known)
     unique = replace(fleet, members=tuple({each.name: each for each in fleet.members}.values()))
-    exposed = _exposed_routes(unique)
+    routes = _claimed_routes(unique)
+    exposed = [route for route in routes if not route.internal]
     found = chain(
         _check_names(fleet),
         _check_overlays(fleet, names),
         _check_compose_files(unique),
         _check_ports(unique),
         _check_supported(unique),
-        _check_paths(exposed),
+        _check_paths(routes),
         _check_documented(exposed),
         _check_calls(unique, names),
     )
@@ -139,30 +145,33 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
             yield Fault((file,), f"{key} is not supported yet.")
 
 
-def _exposed_routes(fleet: Fleet) -> list[ExposedRoute]:
+def _claimed_routes(fleet: Fleet) -> list[ClaimedRoute]:
     routes = []
     for member in fleet.members:
         for name, entry in member.registration.routes.items() if member.registration else ():
             path, methods = entry.exact or entry.path, frozenset(entry.methods)
-            if entry.expose == "gateway" and path:
+            if path:
                 head = {"HEAD"} if "GET" in methods else set()
-                routes.append(ExposedRoute(member, name, entry, path, methods | head))
+                routes.append(ClaimedRoute(member, name, entry, path, methods | head))
     return routes
 
 
-def _check_paths(routes: Sequence[ExposedRoute]) -> Iterator[Fault]:
+def _check_paths(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
     """Find paths of the gateway itself, and paths that two routes claim.
 
     Prefixes are whole segments, so two of them are equally specific only when they are equal.
-    Between such routes the order of precedence has only the alphabet to decide.
+    Between such routes the order of precedence has only the alphabet to decide. Two internal ones
+    are both 404 at the gateway, so they may be equal.
     """
-    equal: dict[tuple[bool, str], list[ExposedRoute]] = defaultdict(list)
+    equal: dict[tuple[bool, str], list[ClaimedRoute]] = defaultdict(list)
     for route in routes:
         equal[route.entry.exact is not None, route.path].append(route)
-        if problem := reserved_problem(route.path):
+        if not route.internal and (problem := reserved_problem(route.path)):
             yield Fault((route.file,), f"routes.{route.name}: {problem}.")
     for group in equal.values():
         for route, other in combinations(group, 2):
+            if route.internal and other.internal:
+                continue
             common = " and ".join(sorted(route.methods & other.methods))
             if not route.methods and not other.methods:
                 common = "every method of"
@@ -172,7 +181,7 @@ def _check_paths(routes: Sequence[ExposedRoute]) -> Iterator[Fault]:
                 yield Fault(files, f"{names} both claim {common} {route.path}.")
 
 
-def _check_documented(routes: Sequence[ExposedRoute]) -> Iterator[Fault]:
+def _check_documented(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
     """Find methods of routes for which openapi.json has no operation."""
     for route in routes:
         operations = route.member.operations

@@ -76,6 +76,7 @@ class GatewayRoute:
     timeout_ms: Annotated[int, "Time limit of a request, with all its attempts."]
     attempts: Annotated[int, "Largest number of attempts."]
     per_try_ms: Annotated[int | None, "Time limit of one attempt; `null` for no limit."]
+    internal: Annotated[bool, "Whether the gateway answers 404, so that only services can call it."]
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def _route(route: Route) -> GatewayRoute:
         timeout_ms=route.timeout_ms,
         attempts=route.attempts,
         per_try_ms=route.per_try_ms,
+        internal=route.internal,
     )
 
 

@@ -15,7 +15,7 @@ from svcgen.gateway.envoy import clusters, listeners, route_config
 from svcgen.gateway.envoy.bootstrap import bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.xds import Values, document, resources
-from svcgen.gateway.routes import Route
+from svcgen.gateway.routes import Route, exposed
 from svcgen.settings import GatewaySettings
 
 __all__ = [
@@ -69,7 +69,7 @@ def edge_files(
     With a LocalPlacement, the caller adds eds/NAME.json for each upstream (`endpoints_file`).
     """
     by_name = {upstream.service: upstream for upstream in upstreams}
-    needed = {route.service for route in table}
+    needed = {route.service for route in exposed(table)}
     internal: list[Values] = []
     if isinstance(placement, LocalPlacement):
         needed |= set(placement.internal)
