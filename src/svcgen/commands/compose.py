@@ -75,6 +75,7 @@ def compose(
     from svcgen.compose.stitch import stitched_files
     from svcgen.compose.write import inspect_fleet, write_stitched
     from svcgen.gateway.admin import waiting
+    from svcgen.run.validation import find_validator
 
     require_services(workspace)
     found = inspect_fleet(workspace, only, deps=deps)
@@ -83,7 +84,7 @@ def compose(
     fleet = found.fleet
     outdated = outdated_copies(fleet, found.everyone) if refresh else []
     wait = wait_applied or waiting(PAUSE_S)
-    files = write_stitched(fleet.root, stitched_files(fleet), wait)
+    files = write_stitched(fleet, stitched_files(fleet), wait, find_validator)
     write_copies(outdated)
     return _result(
         found,

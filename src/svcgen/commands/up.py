@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault, Fleet
     from svcgen.gateway.routes import Route
 
+MOST_REPLICAS = 50  # of one service: each needs memory, a port and health checks
 SHOWN_BEFORE = 10  # log lines of each replica that `--attach` begins with
 
 
@@ -141,6 +142,10 @@ def _require_scale(scale: Mapping[str, int], fleet: Fleet) -> None:
             raise SvcgenError(
                 f"'{name}' cannot be scaled: it is not among the services that run.",
                 f"These are: {', '.join(names)}.",
+            )
+        if count > MOST_REPLICAS:
+            raise SvcgenError(
+                f"{name} cannot have {count} replicas.", f"At most {MOST_REPLICAS} on one machine."
             )
         if count < 1:
             raise SvcgenError(

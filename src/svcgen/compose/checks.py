@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.errors import did_you_mean
-from svcgen.gateway.paths import reserved_problem
-from svcgen.gateway.registration import RouteEntry
+from svcgen.gateway.paths import parents, reserved_problem
+from svcgen.gateway.registration import LONGER, RouteEntry
 from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, variable
 from svcgen.settings import SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"
+ALL = "*"
 _DOCUMENTED = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -60,6 +61,8 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
         _check_ports(unique),
         _check_supported(unique),
         _check_paths(routes),
+        _check_claims(routes, fleet.settings.gateway.claims),
+        _check_tries(routes, fleet.settings.gateway.timeout),
         _check_documented(exposed),
         _check_calls(unique, names),
     )
@@ -172,13 +175,54 @@ def _check_paths(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
         for route, other in combinations(group, 2):
             if route.internal and other.internal:
                 continue
-            common = " and ".join(sorted(route.methods & other.methods))
-            if not route.methods and not other.methods:
-                common = "every method of"
-            if common:
+            # A route that names its methods comes before one that does not.
+            if bool(route.methods) == bool(other.methods) and (both := _common(route, other)):
+                common = "every method of" if both == {ALL} else " and ".join(sorted(both))
                 names = f"routes.{route.name} and routes.{other.name}"
                 files = tuple(dict.fromkeys((route.file, other.file)))
                 yield Fault(files, f"{names} both claim {common} {route.path}.")
+
+
+def _check_claims(
+    routes: Sequence[ClaimedRoute], allowed: Mapping[str, Sequence[str]]
+) -> Iterator[Fault]:
+    """Find routes below a prefix of another service: they take requests, and their tokens, from it.
+
+    Equal paths are the subject of _check_paths: two services may share the methods of one path.
+    """
+    prefixes: dict[str, list[ClaimedRoute]] = defaultdict(list)
+    for route in routes:
+        if route.entry.exact is None and not route.internal and not reserved_problem(route.path):
+            prefixes[route.path].append(route)
+    for route in routes:
+        name = route.member.name
+        above = [other for prefix in parents(route.path) for other in prefixes.get(prefix, ())]
+        for other in above:
+            taken = other.member.name != name and other.path != route.path
+            if taken and _common(route, other) and route.path not in allowed.get(name, ()):
+                problem = (
+                    f"routes.{route.name}: {route.path} is below {other.path} of "
+                    f"{other.member.name}. Use another path, or allow it in {SETTINGS_FILE}: "
+                    f"gateway: {{claims: {{{name}: [{route.path}]}}}}"
+                )
+                yield Fault((route.file, other.file), problem)
+                break
+
+
+def _common(route: ClaimedRoute, other: ClaimedRoute) -> frozenset[str]:
+    """Return the methods that both match, apart from OPTIONS; ALL stands for every method."""
+    if not route.methods or not other.methods:
+        return route.methods or other.methods or frozenset({ALL})
+    return route.methods & other.methods
+
+
+def _check_tries(routes: Sequence[ClaimedRoute], default: str) -> Iterator[Fault]:
+    """Find tries that may take longer than the workspace's timeout, where the route has none."""
+    for route in routes:
+        retry = route.entry.retry
+        if not route.entry.timeout and retry.outlasts(default):
+            problem = f"routes.{route.name}: retry.per_try {retry.per_try} {LONGER} {default}."
+            yield Fault((route.file,), problem)
 
 
 def _check_documented(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:

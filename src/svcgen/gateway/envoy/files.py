@@ -107,13 +107,24 @@ def edge_files(
     }
 
 
-def static_twin(files: Mapping[str, str]) -> str:
+def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> str:
     """Return the same gateway as one static file, for `envoy --mode validate`.
 
     Envoy accepts a bootstrap as valid without opening the files that it discovers at run time.
+    `only` limits the file to what these services need.
     """
     routes = _resources(files["rds.json"])[0] | {"validate_clusters": True}
     services, every_listener = _resources(files["cds.json"]), _resources(files["lds.json"])
+    if only is not None:
+        services = [cluster for cluster in services if cluster["name"] in only]
+        for host in routes["virtual_hosts"]:
+            host["routes"] = [
+                route
+                for route in host["routes"]
+                if route.get("route", {}).get("cluster", only[0]) in only
+            ]
+        named = {"edge", *(f"internal-{name}" for name in only)}
+        every_listener = [each for each in every_listener if each["name"] in named]
     for listener in every_listener:
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         if manager.pop("rds", None):

@@ -25,6 +25,7 @@ from svcgen.run.docker.state import (
     require_own_name,
 )
 from svcgen.run.engine import GATEWAY_PORT, FleetRequest, FleetState, LogLine, Report
+from svcgen.run.validation import find_validator
 from svcgen.service import Service
 from svcgen.workspace import Workspace
 
@@ -51,7 +52,8 @@ class DockerEngine:
         with self._changing() as (seen, holding):
             if seen.port != request.port:
                 require_free_port(request.port)
-            write_stitched(fleet.root, stitched_files(fleet), wait_applied(seen.gateway))
+            waiting = wait_applied(seen.gateway)
+            write_stitched(fleet, stitched_files(fleet), waiting, find_validator)
             compose = self._compose(seen, fleet.services, request.port, holding)
             counts = replica_counts(self.root, changed, request.scale)
             reconcile(compose, request, counts, report)

@@ -6,16 +6,20 @@ import os
 import shutil
 import sysconfig
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from svcgen.compose.fleet import Fleet
+from svcgen.compose.validate import refuse_invalid
 from svcgen.errors import SvcgenError
+from svcgen.gateway.apply import steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
 from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.engine import FleetRequest
+from svcgen.run.local.envoy_program import find_envoy
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan, UpRequest
-from svcgen.run.local.supervisor.envoy import find_envoy
 from svcgen.run.local.supervisor.postgres import find_postgres
+from svcgen.run.validation import ask_program
 from svcgen.service import Service, variable
 from svcgen.toolchains import surroundings
 
@@ -27,11 +31,15 @@ OWN_VARIABLES = ("VIRTUAL_ENV", "PYTHONHOME", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"
 def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     """Return the request that brings up a fleet; ports between services stay as they are.
 
-    Raises SvcgenError when make, Envoy or PostgreSQL does not exist.
+    Raises SvcgenError when make, Envoy or PostgreSQL does not exist, and FaultsError when Envoy
+    refuses the gateway's files.
     """
     fleet = request.fleet
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
     placement = LocalPlacement(request.port, paths.gateway, paths.admin, internal)
+    files = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
+    if steps_to(paths.gateway, files):
+        refuse_invalid(files, fleet, partial(ask_program, find_envoy()))
     return UpRequest(
         services=_plans(fleet, internal),
         port=request.port,
@@ -40,7 +48,7 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
         replaced=tuple(sorted(request.replaced)),
         scale=dict(request.scale),
         internal=internal,
-        files=edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway),
+        files=files,
         programs=_programs(fleet.services),
     )
 

