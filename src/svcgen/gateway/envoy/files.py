@@ -28,6 +28,9 @@ __all__ = [
     "upstream_of",
 ]
 
+# Down to the keys of the connection manager, and of each route.
+LISTENER_DEPTH = 6
+ROUTES_DEPTH = 5
 RETRIES_BETWEEN_SERVICES = 2
 
 
@@ -102,8 +105,10 @@ def edge_files(
     return {
         "envoy.json": document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
-        "lds.json": resources("listener.v3.Listener", [edge, *internal]),
-        "rds.json": resources("route.v3.RouteConfiguration", [route_config.edge_routes(table)]),
+        "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
+        "rds.json": resources(
+            "route.v3.RouteConfiguration", [route_config.edge_routes(table)], ROUTES_DEPTH
+        ),
     }
 
 
