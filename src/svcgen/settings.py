@@ -42,6 +42,11 @@ class GatewaySettings(StrictModel):
         Field(description="Paths below the prefix of another service, by the service they reach."),
     ] = Field(default_factory=dict)
 
+    unrouted: Annotated[
+        dict[Text, tuple[Text, ...]],
+        Field(description="Operations without a route, by service: `DELETE /v1/orders/*`."),
+    ] = Field(default_factory=dict)
+
     @property
     def timeout_ms(self) -> int:
         """Milliseconds until a route without its own timeout answers 504."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,9 @@ class ComposeResult:
     """What was written, or by `check` would be; `differences` then has a unified diff of each.
 
     `broken` are callees that no longer keep what their callers rely on. `faults`, only of `check`,
-    is everything else that does not fit together. `refreshed` are the services with newer copies
-    of their callees' documents.
+    is everything else that does not fit together. `unrouted` are operations that no route leads to.
+    `changes`, only of `check`, has in words what differs. `refreshed` are the services with newer
+    copies of their callees' documents.
     """
 
     root: Path
@@ -35,6 +36,8 @@ class ComposeResult:
     faults: tuple[Fault, ...] = ()
     broken: tuple[Fault, ...] = ()
     refreshed: tuple[str, ...] = ()
+    unrouted: tuple[Fault, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> ComposeResult:
@@ -42,6 +45,7 @@ def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) 
 
     Raises SvcgenError without services, and for an unknown name in `only`.
     """
+    from svcgen.compose.changes import changes
     from svcgen.compose.manifest import differences
     from svcgen.compose.stitch import stitched_files
     from svcgen.compose.write import inspect_fleet
@@ -49,8 +53,10 @@ def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) 
     require_services(workspace)
     found = inspect_fleet(workspace, only, deps=deps)
     fleet = found.fleet
-    diffs = {} if found.faults else differences(fleet.root, stitched_files(fleet))
-    return _result(found, written=tuple(diffs), differences=diffs)
+    files = {} if found.faults else stitched_files(fleet)
+    diffs = differences(fleet.root, files)
+    result = _result(found, written=tuple(diffs), differences=diffs)
+    return replace(result, changes=changes(fleet.root, {path: files[path] for path in diffs}))
 
 
 def compose(
@@ -101,6 +107,7 @@ def _result(
     refreshed: tuple[str, ...] = (),
 ) -> ComposeResult:
     from svcgen.compose.client_copies import broken_contracts
+    from svcgen.compose.operations import unrouted_operations
     from svcgen.gateway.routes import exposed
 
     return ComposeResult(
@@ -112,4 +119,5 @@ def _result(
         faults=found.faults,
         broken=tuple(broken_contracts(found.fleet, found.everyone)),
         refreshed=refreshed,
+        unrouted=tuple(unrouted_operations(found.fleet)),
     )

@@ -6,16 +6,16 @@ first of two equal routes: so svcgen looks for them.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import Fault, Fleet, Member
+from svcgen.compose.operations import undocumented_methods
 from svcgen.errors import did_you_mean
 from svcgen.gateway.paths import parents, reserved_problem
 from svcgen.gateway.registration import LONGER, RouteEntry
@@ -25,7 +25,6 @@ from svcgen.settings import SETTINGS_FILE
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"
 ALL = "*"
-_DOCUMENTED = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class ClaimedRoute(NamedTuple):
@@ -231,42 +230,10 @@ def _check_documented(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
         operations = route.member.operations
         if operations is None or reserved_problem(route.path):
             continue  # there is a fault for it already
-        if missing := _undocumented_methods(route.entry, operations):
+        if missing := undocumented_methods(route.entry, operations):
             files = (route.file, route.member.file(OPENAPI_FILE))
             problem = f"routes.{route.name}: no operation for {missing} {route.path}"
             yield Fault(files, f"{problem}; `make generate` writes openapi.json again.")
-
-
-def _undocumented_methods(route: RouteEntry, operations: Mapping[str, Any]) -> str:
-    found = {
-        method.upper()
-        for path, item in operations.items()
-        if isinstance(item, dict) and _leads_to(route, str(path))
-        for method in item
-    }
-    if "GET" in found:
-        found.add("HEAD")
-    if not route.methods:
-        return "" if found & _DOCUMENTED else "any method of"
-    return " and ".join(
-        method for method in route.methods if method != "OPTIONS" and method not in found
-    )
-
-
-def _leads_to(route: RouteEntry, template: str) -> bool:
-    """Report whether the route passes on some path of an OpenAPI path template.
-
-    `{id}` matches any text but the empty one.
-    """
-    documented = template.split("/")
-    claimed = (route.exact or route.path or "").split("/")
-    if len(documented) < len(claimed) or (route.exact and len(documented) != len(claimed)):
-        return False
-    for segment, pattern in zip(claimed, documented, strict=False):
-        parts = re.split(r"\{[^}]*\}", pattern)
-        if not re.fullmatch("[^/]+".join(map(re.escape, parts)), segment):
-            return False
-    return True
 
 
 def _check_calls(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:

@@ -43,6 +43,10 @@ class ComposeDocument:
     refreshed: Annotated[
         tuple[str, ...], "Only with `--refresh`: services with newer OpenAPI documents."
     ]
+    unrouted: Annotated[
+        tuple[FleetFault, ...], "Operations of openapi.json that no route leads to."
+    ]
+    changes: Annotated[tuple[str, ...], "Only with `--check`: in words, what differs."]
 
 
 def compose_document(result: ComposeResult) -> ComposeDocument:
@@ -56,6 +60,8 @@ def compose_document(result: ComposeResult) -> ComposeDocument:
         faults=_faults(result.faults),
         broken=_faults(result.broken),
         refreshed=result.refreshed,
+        unrouted=_faults(result.unrouted),
+        changes=result.changes,
     )
 
 
