@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from svcgen.commands.compose import ComposeResult
     from svcgen.commands.demo import DemoResult
-    from svcgen.commands.list import CallGraph, ListedService
+    from svcgen.commands.list import GraphResult, ListResult
     from svcgen.commands.new import NewResult
     from svcgen.commands.ps import PsResult
     from svcgen.commands.questions import Question, QuestionsResult
@@ -66,7 +66,7 @@ def new_service(made: NewResult) -> str:
     return f"{files}\n\n{len(made.files)} files. Next: svcgen up"
 
 
-def services(listed: Sequence[ListedService]) -> str:
+def services(result: ListResult) -> str:
     """Show one service a line."""
     return table(
         [
@@ -78,12 +78,12 @@ def services(listed: Sequence[ListedService]) -> str:
                 "template": service.version,
                 "folder": service.folder,
             }
-            for service in listed
+            for service in result.services
         ]
     )
 
 
-def call_graph(graph: CallGraph) -> str:
+def call_graph(graph: GraphResult) -> str:
     """Draw which services call each other, in Mermaid: a README shows it as a picture."""
     lines = ["flowchart LR"]
     for name in graph.services:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from svcgen.commands.drift import DriftResult
-    from svcgen.commands.list import OutdatedService
+    from svcgen.commands.list import OutdatedResult, OutdatedService
     from svcgen.run.engine import Report
     from svcgen.update.model import Finished, UpdateJob, UpdateResult
 
@@ -76,11 +76,11 @@ def _needs(outcome: UpdateResult, *, dry_run: bool) -> list[str]:
     return list(filter(None, lines))
 
 
-def outdated(behind: Sequence[OutdatedService]) -> str:
+def outdated(result: OutdatedResult) -> str:
     """Show which services are behind, and the changes since the oldest of them."""
-    known = [service for service in behind if not service.error]
+    known = [service for service in result.services if not service.error]
     if not known:
-        return "" if behind else "Every service has the newest version of its template."
+        return "" if result.services else "Every service has the newest version of its template."
     rows = [{"service": o.name, "version": o.version, "newest": o.newest} for o in known]
     return "\n".join([table(rows), *_changelogs(known), "\nNext: svcgen update --all"])
 

@@ -97,7 +97,7 @@ def list_(
         emit(documents.graph_document(calls), output.call_graph(calls), json=json)
     else:
         found = list_services(current_workspace())
-        hint = "" if found else "No services found. Create one: svcgen new orders"
+        hint = "" if found.services else "No services found. Create one: svcgen new orders"
         emit(documents.list_document(found), output.services(found), hint, json=json)
 
 
@@ -106,10 +106,11 @@ def _list_outdated(*, json: bool) -> None:
     from svcgen.commands.list import outdated
     from svcgen.workspace import survey
 
-    behind = outdated(*survey(Path.cwd()))
-    problems = output_updates.errors(behind)
-    emit(documents.outdated_document(behind), output_updates.outdated(behind), problems, json=json)
-    output_updates.exit_with(found=any(not service.error for service in behind), results=behind)
+    found = outdated(*survey(Path.cwd()))
+    behind = any(not service.error for service in found.services)
+    problems = output_updates.errors(found.services)
+    emit(documents.outdated_document(found), output_updates.outdated(found), problems, json=json)
+    output_updates.exit_with(found=behind, results=found.services)
 
 
 def questions(template: TemplateSource = "", ref: Ref = "", json: Json = False) -> None:
