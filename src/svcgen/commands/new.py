@@ -70,18 +70,7 @@ def new_service(
     require_known_questions(answers, version)
     if not template.source and not _PLAIN.fullmatch(str(answers["name"])):
         check_answers(answers, version)  # before it becomes a path; the render checks the rest
-    if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
-        raise SvcgenError(
-            f"{folder} already exists.",
-            f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
-        )
-    workspace = open_workspace(folder.parent)
-    for service in workspace.services:
-        if service.name == str(answers["name"]):
-            raise SvcgenError(
-                f'The name "{service.name}" is used by {service.folder}.',
-                "Each service of a workspace needs its own name: choose another one.",
-            )
+    workspace = _open_for(folder, str(answers["name"]))
     defaults = _defaults(workspace, version)
     trusted = may_run(version, template.trusts)
     with staged(folder.parent) as staging:
@@ -123,6 +112,23 @@ def read_answers(pairs: list[str], file: Path | None) -> dict[str, Any]:
 def is_empty_folder(folder: Path) -> bool:
     """Report whether a path is a folder without entries."""
     return folder.is_dir() and not any(folder.iterdir())
+
+
+def _open_for(folder: Path, name: str) -> Workspace:
+    """Open the workspace of a new service; raise SvcgenError when its folder or name exists."""
+    if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
+        raise SvcgenError(
+            f"{folder} already exists.",
+            f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
+        )
+    workspace = open_workspace(folder.parent)
+    for service in workspace.services:
+        if service.name == name:
+            raise SvcgenError(
+                f'The name "{service.name}" is used by {service.folder}.',
+                "Each service of a workspace needs its own name: choose another one.",
+            )
+    return workspace
 
 
 def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
