@@ -57,7 +57,8 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     lines = [[name.upper() for name in rows[0]]]
     lines += [[str(cell) for cell in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_padded(line, widths) for line in lines)
+    padded = [map(str.ljust, line, widths) for line in lines]
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
 def new_service(made: NewResult) -> str:
@@ -287,8 +288,3 @@ def template_released(done: ReleaseResult) -> str:
     if done.checked.faults:
         return f"{checked_}\n{done.version} was not tagged."
     return f"{checked_}\nTagged {done.version}.\nNext: git push origin {done.version}"
-
-
-def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join(padded).rstrip()

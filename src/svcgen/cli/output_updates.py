@@ -52,28 +52,25 @@ def diffs(ended: Sequence[UpdateResult]) -> str:
 
 def needs(ended: Sequence[UpdateResult], *, dry_run: bool = False) -> str:
     """List what the user has to do, service by service; empty without a task."""
-    lines = [line for outcome in ended for line in _needs(outcome, dry_run=dry_run)]
-    return "\n".join([*lines, ""]) if lines else ""
-
-
-def _needs(outcome: UpdateResult, *, dry_run: bool) -> list[str]:
     lines = []
-    if outcome.problem:
-        lines += [f"{outcome.service}: {outcome.problem}", outcome.advice]
-    if outcome.conflicts:
-        lines.append(f"{outcome.service}: conflicts between your edits and the template in:")
-        lines += [f"  {conflict.path}: {conflict.why}" for conflict in outcome.conflicts]
-    if outcome.conflicts and not dry_run:
-        lines.append(f"Resolve them, then: svcgen update {outcome.service} --continue")
-        lines.append(f"Or undo the update: svcgen update {outcome.service} --abort")
-    if outcome.kept_deleted:
-        deleted = ", ".join(outcome.kept_deleted)
-        lines.append(
-            f"{outcome.service}: you deleted what the template changed; it stays deleted: {deleted}"
-        )
-    if outcome.lock_needed:
-        lines.append(f"{outcome.service}: its dependencies changed. Next: make lock generate")
-    return list(filter(None, lines))
+    for outcome in ended:
+        name = outcome.service
+        if outcome.problem:
+            lines += [f"{name}: {outcome.problem}", outcome.advice]
+        if outcome.conflicts:
+            lines.append(f"{name}: conflicts between your edits and the template in:")
+            lines += [f"  {conflict.path}: {conflict.why}" for conflict in outcome.conflicts]
+        if outcome.conflicts and not dry_run:
+            lines.append(f"Resolve them, then: svcgen update {name} --continue")
+            lines.append(f"Or undo the update: svcgen update {name} --abort")
+        if outcome.kept_deleted:
+            deleted = ", ".join(outcome.kept_deleted)
+            lines.append(
+                f"{name}: you deleted what the template changed; it stays deleted: {deleted}"
+            )
+        if outcome.lock_needed:
+            lines.append(f"{name}: its dependencies changed. Next: make lock generate")
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def outdated(result: OutdatedResult) -> str:
@@ -142,26 +139,18 @@ def updates(
     begun: Sequence[UpdateJob], ended: Sequence[UpdateResult], report: Report, *, shown: bool
 ) -> Iterator[Finished]:
     """Yield a function that shows each finished service, in a table or off a terminal in a line."""
+    several = len(begun) + len(ended) > 1
     try:
-        with _progress(begun, ended, report, shown=shown) as finished:
-            yield finished
+        if not (several and shown):
+            yield lambda _outcome: None
+        elif sys.stderr.isatty():
+            with _live(begun, ended) as finished:
+                yield finished
+        else:
+            yield lambda outcome: report(outcome.service, outcome.state)
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted: the next `svcgen update` undoes the unfinished changes.\n")
         raise
-
-
-@contextmanager
-def _progress(
-    begun: Sequence[UpdateJob], ended: Sequence[UpdateResult], report: Report, *, shown: bool
-) -> Iterator[Finished]:
-    several = len(begun) + len(ended) > 1
-    if not (several and shown):
-        yield lambda _outcome: None
-    elif sys.stderr.isatty():
-        with _live(begun, ended) as finished:
-            yield finished
-    else:
-        yield lambda outcome: report(outcome.service, outcome.state)
 
 
 @contextmanager

@@ -88,29 +88,22 @@ def list_(
 ) -> None:
     """List the services in this directory and below."""
     from svcgen.cli.documents import services as documents
-    from svcgen.commands.list import call_graph, list_services
-
-    if outdated:
-        _list_outdated(json=json)
-    elif graph:
-        calls = call_graph(current_workspace())
-        emit(documents.graph_document(calls), output.call_graph(calls), json=json)
-    else:
-        found = list_services(current_workspace())
-        hint = "" if found.services else "No services found. Create one: svcgen new orders"
-        emit(documents.list_document(found), output.services(found), hint, json=json)
-
-
-def _list_outdated(*, json: bool) -> None:
-    from svcgen.cli.documents import services as documents
-    from svcgen.commands.list import outdated
+    from svcgen.commands import list as command
     from svcgen.workspace import survey
 
-    found = outdated(*survey(Path.cwd()))
-    behind = any(not service.error for service in found.services)
-    problems = output_updates.errors(found.services)
-    emit(documents.outdated_document(found), output_updates.outdated(found), problems, json=json)
-    output_updates.exit_with(found=behind, results=found.services)
+    if outdated:
+        compared = command.outdated(*survey(Path.cwd()))
+        behind = any(not service.error for service in compared.services)
+        text, problems = output_updates.outdated(compared), output_updates.errors(compared.services)
+        emit(documents.outdated_document(compared), text, problems, json=json)
+        output_updates.exit_with(found=behind, results=compared.services)
+    elif graph:
+        calls = command.call_graph(current_workspace())
+        emit(documents.graph_document(calls), output.call_graph(calls), json=json)
+    else:
+        found = command.list_services(current_workspace())
+        hint = "" if found.services else "No services found. Create one: svcgen new orders"
+        emit(documents.list_document(found), output.services(found), hint, json=json)
 
 
 def questions(template: TemplateSource = "", ref: Ref = "", json: Json = False) -> None:

@@ -35,15 +35,15 @@ def compare(version: str, other: str) -> int:
 
 def ordered(tags: Iterable[str]) -> tuple[str, ...]:
     """Sort tags that are versions by PEP 440, the oldest first; leave out the others."""
-    versions = {tag: _version(tag) for tag in tags}
+    versions = {tag: _parsed(tag) for tag in tags}
     found = [(version, tag) for tag, version in versions.items() if version is not None]
     return tuple(tag for _version, tag in sorted(found))
 
 
 def newest(versions: Iterable[str]) -> str:
     """Return the newest version that is not a pre-release, as Copier does; "" without one."""
-    final = [tag for tag in ordered(versions) if not _parsed(tag).is_prerelease]
-    return final[-1] if final else ""
+    final = [tag for tag in versions if (parsed := _parsed(tag)) and not parsed.is_prerelease]
+    return ordered(final)[-1] if final else ""
 
 
 def commit_of(version: str) -> str:
@@ -58,7 +58,7 @@ def tag_of(version: str) -> str:
     """Return the release that a version is, or that it comes after; "" when unknown."""
     described = _DESCRIBED.fullmatch(version)
     tag = described["tag"] if described else version
-    return tag if _version(tag) is not None and not commit_of(tag) else ""
+    return tag if _parsed(tag) is not None and not commit_of(tag) else ""
 
 
 def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
@@ -70,27 +70,21 @@ def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
 
 
 def _sort_key(version: str) -> tuple[Version, int, str]:
-    tag = tag_of(version)
-    if not tag:
+    parsed = _parsed(tag_of(version))
+    if parsed is None:
         raise SvcgenError(
             f"{version or 'No version'} cannot be ordered among versions.",
             "Name a released one; `svcgen template versions` lists them.",
         )
     described = _DESCRIBED.fullmatch(version)
     commits = int(described["commits"]) if described else 0
-    return _parsed(tag), commits, described["hash"] if described else ""
+    return parsed, commits, described["hash"] if described else ""
 
 
-def _version(tag: str) -> Version | None:
-    from packaging.version import InvalidVersion
+def _parsed(tag: str) -> Version | None:
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return _parsed(tag)
+        return Version(tag)
     except InvalidVersion:
         return None
-
-
-def _parsed(tag: str) -> Version:
-    from packaging.version import Version as Parsed
-
-    return Parsed(tag)

@@ -23,8 +23,8 @@ from svcgen.render.refusals import (
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.service import ANSWERS_FILE, read_answers
 from svcgen.templates.base import Version
+from svcgen.templates.copier_yml import matcher
 from svcgen.templates.declaration import read_declaration
-from svcgen.templates.patterns import matcher
 from svcgen.templates.sources import open_source
 from svcgen.update.journal import Conflict
 from svcgen.update.stored_answers import migrate_answers
