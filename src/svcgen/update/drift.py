@@ -15,7 +15,7 @@ from svcgen.service import ANSWERS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.copier_yml import matcher
 from svcgen.templates.declaration import read_declaration
-from svcgen.update.plan import stored_answers
+from svcgen.update.stored_answers import stored_answers
 
 CHANGED = "changed"
 MODE = "mode"

@@ -21,13 +21,13 @@ from svcgen.render.refusals import (
     require_known_questions,
 )
 from svcgen.render.render import render_version, seeded_patterns
-from svcgen.service import ANSWERS_FILE, read_answers
+from svcgen.service import ANSWERS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.copier_yml import matcher
 from svcgen.templates.declaration import read_declaration
 from svcgen.templates.sources import open_source
 from svcgen.update.journal import Conflict
-from svcgen.update.stored_answers import migrate_answers
+from svcgen.update.stored_answers import migrate_answers, stored_answers
 
 # Shares of the rendered files that a service has to have, with its manifest and without it.
 _WITH_MANIFEST, _WITHOUT_MANIFEST = 0.5, 0.75
@@ -91,12 +91,6 @@ def plan_update(
         own_tree = {**user_tree, **{path: old_tree[path] for path in unedited & old_tree.keys()}}
         merged = _merge(folder, old_tree, new_tree, own_tree, rules)
     return UpdatePlan(folder, old, new, user_tree, merged, frozenset(old_tree | new_tree))
-
-
-def stored_answers(folder: Path) -> dict[str, Any]:
-    """Return the answers of a service, without Copier's own keys."""
-    answers = read_answers(folder / ANSWERS_FILE)
-    return {name: answer for name, answer in answers.items() if not name.startswith("_")}
 
 
 def unified_diff(plan: UpdatePlan, prefix: str = "") -> str:
