@@ -14,7 +14,7 @@ from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.gateway import admin
-from svcgen.gateway.apply import write_in_order
+from svcgen.gateway.apply import cluster_names, write_in_order
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.paths import Paths
@@ -79,7 +79,13 @@ class Gateway:
         await asyncio.to_thread(write)
 
     async def wait_routable(self, service: str, ports: Sequence[int]) -> None:
-        """Return when Envoy sends requests to these ports; SvcgenError when it does not."""
+        """Return when Envoy sends requests to these ports; SvcgenError when it does not.
+
+        A service that no client and no other service can call has no cluster: there is nothing to
+        wait for.
+        """
+        if service not in await asyncio.to_thread(cluster_names, self._paths.gateway):
+            return
         deadline = time.monotonic() + ROUTABLE_SECONDS
         while not set(ports) <= await asyncio.to_thread(self._healthy_ports, service):
             if time.monotonic() > deadline:
