@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -107,6 +108,11 @@ def find_root(start: Path) -> Path:
         if _is_root(folder):
             return folder
     return start.parent if is_service(start) else start
+
+
+def workspace_id(root: Path) -> str:
+    """Return 16 hexadecimal digits that distinguish a root from others on this machine."""
+    return hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
 
 
 def state_folder(root: Path) -> Path:
