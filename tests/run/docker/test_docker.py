@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -211,13 +212,12 @@ def test_helpers_of_the_override_and_new_dependencies_are_started_and_brought_ba
         "networks": ["platform"],
     }
     once = {**helper, "command": ["true"]}
-    edit(
-        orders / "compose.yaml",
-        lambda written: (
-            written["services"].update(cache=helper),
-            written["services"]["orders"].update(depends_on=["cache"]),
-        ),
-    )
+
+    def add_cache(written: dict[str, Any]) -> None:
+        written["services"]["cache"] = helper
+        written["services"]["orders"]["depends_on"] = ["cache"]
+
+    edit(orders / "compose.yaml", add_cache)
     (shop.root / "compose.override.yaml").write_text(
         json.dumps({"services": {"mail": helper, "prepare": once}})
     )
