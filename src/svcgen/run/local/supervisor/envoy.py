@@ -17,6 +17,7 @@ from svcgen.gateway import admin
 from svcgen.gateway.apply import cluster_names, write_in_order
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
+from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, start_child
@@ -130,7 +131,7 @@ class Gateway:
             *("--log-level", "warning", "--file-flush-interval-msec", "200"),
             *("-c", str(self._paths.gateway / "envoy.json")),
         ]
-        environment = {**os.environ, **processes.labels(self._paths.run, NAME)}
+        environment = {**system_environment(), **processes.labels(self._paths.run, NAME)}
         return await start_child(command, self._paths.state, environment, self._paths.log(NAME))
 
     def _terminate(self) -> None:
