@@ -30,7 +30,7 @@ FLOORS = (
     ("templates", "merge", "workspace"),
     ("contract", "settings"),
     ("service", "toolchains"),
-    ("strict",),
+    ("strict", "ownership"),
     ("files", "ports", "git", "openapi", "yaml_files", "units"),
     ("errors",),
 )

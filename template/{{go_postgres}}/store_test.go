@@ -16,6 +16,10 @@ var errNoDatabase = errors.New(
 	"no database: DATABASE_URL is not set, and Docker is not running",
 )
 
+// project is the Compose project of the database: two test runs on one machine do not stop each
+// other's.
+var project = service + "-test-" + uuid.NewString()[:8]
+
 // prepare creates an empty schema in the database of DATABASE_URL, or of compose.yaml, and migrates
 // it. Existing data is not touched.
 func prepare() (variables []string, remove func(), err error) {
@@ -60,7 +64,7 @@ func database() (url string, stop func(), err error) {
 }
 
 func compose(args ...string) (string, error) {
-	args = append([]string{"compose", "--project-name", service + "-test"}, args...)
+	args = append([]string{"compose", "--project-name", project}, args...)
 	command := exec.CommandContext(context.Background(), "docker", args...)
 	command.Stderr = os.Stderr
 	output, err := command.Output()

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.errors import BusyError, SvcgenError
-from svcgen.service import Service, is_service, read_service
-from svcgen.settings import read_settings
+from svcgen.service import Service, is_service
 from svcgen.update.journal import read_journal
 from svcgen.update.repository import is_committing, repository_of
 from svcgen.update.transaction import recover, service_lock
-from svcgen.workspace import Unreadable, Workspace, find_root, survey
+from svcgen.workspace import Unreadable, Workspace, open_alone, survey
 
 _Found = tuple[Workspace, dict[Path, SvcgenError]]
 _LEFT_BY_AN_UPDATE = ".svcgen-*"  # the journal, or temporary files of a killed run
@@ -55,8 +54,7 @@ def select(
 
     def find() -> _Found:
         if alone:
-            root = find_root(alone)
-            return Workspace(root, (read_service(alone),), read_settings(root)), {}
+            return open_alone(alone), {}
         workspace, unreadable = survey(around.parent if around else start)
         return workspace, dict(unreadable)
 
