@@ -21,6 +21,7 @@ from svcgen.cli.options import (
     Trust,
     allows,
     current_workspace,
+    name_marked_files,
     terminal,
 )
 from svcgen.cli.output import emit, report_progress
@@ -106,7 +107,9 @@ def _list_outdated(*, json: bool) -> None:
     from svcgen.commands.list import outdated
     from svcgen.workspace import survey
 
-    behind = outdated(*survey(Path.cwd()))
+    workspace, unreadable = survey(Path.cwd())
+    name_marked_files(workspace)
+    behind = outdated(workspace, unreadable)
     problems = output_updates.errors(behind)
     emit(documents.outdated_document(behind), output_updates.outdated(behind), problems, json=json)
     output_updates.exit_with(found=any(not service.error for service in behind), results=behind)

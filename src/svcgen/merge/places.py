@@ -52,7 +52,7 @@ def mark_added_twice(
             places.setdefault(entry, []).append(at)
     conflicts = merged.conflicts
     for entry, found in places.items():
-        if len(found) != 2 or in_user[entry] != 1 or in_new[entry] != 1:
+        if not len(found) - 1 == in_user[entry] == in_new[entry] == 1:
             continue
         texts = [lines[at].strip().removesuffix(",") for at in found]
         own = [_is_line_of(lines[at], user) for at in found]

@@ -32,6 +32,8 @@ def _lost_lines(case: Case, outcome: Outcome) -> Iterator[str]:
             continue
         there = set(lines_of(outcome.tree.get(path)))
         kept = everywhere if path in outcome.conflicts or path not in outcome.tree else there
+        if path in MANIFESTS:  # the last entry of a list in JSON has no comma
+            kept = kept | {_without_comma(line) for line in kept} | {f"{line}," for line in kept}
         for line in _owners_lines(case, path):
             if line not in kept and not (path in MANIFESTS and _both_raised(case, path, line)):
                 yield f"{path}: {line.strip()}"
@@ -48,8 +50,7 @@ def _owners_lines(case: Case, path: str) -> list[str]:
 def _both_raised(case: Case, path: str, line: str) -> bool:
     """Return whether both sides raised the version of this line, the template at least as high.
 
-    A cap is part of the line's shape; a lowered or a pinned version, and one in another list, is
-    no raise. The last entry of a list in JSON has no comma, until another entry follows.
+    A lowered, capped or pinned version, and one in another list, is no raise.
     """
     old, new = (
         [one for one in lines_of(tree.get(path)) if _shape(one) == _shape(line)]
@@ -61,7 +62,11 @@ def _both_raised(case: Case, path: str, line: str) -> bool:
 
 
 def _shape(line: str) -> str:
-    return re.sub(r"\d+", "0", line.removesuffix(","))
+    return re.sub(r"\d+", "0", _without_comma(line))
+
+
+def _without_comma(line: str) -> str:
+    return line.removesuffix(",")
 
 
 def _caps(line: str) -> list[str]:
