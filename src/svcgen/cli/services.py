@@ -21,6 +21,7 @@ from svcgen.cli.options import (
     Trust,
     allows,
     current_workspace,
+    name_marked_files,
     terminal,
 )
 from svcgen.cli.output import emit, report_progress
@@ -92,7 +93,9 @@ def list_(
     from svcgen.workspace import survey
 
     if outdated:
-        compared = command.outdated(*survey(Path.cwd()))
+        workspace, unreadable = survey(Path.cwd())
+        name_marked_files(workspace)
+        compared = command.outdated(workspace, unreadable)
         behind = any(not service.error for service in compared.services)
         text, problems = output_updates.outdated(compared), output_updates.errors(compared.services)
         emit(documents.outdated_document(compared), text, problems, json=json)

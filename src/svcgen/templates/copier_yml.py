@@ -15,7 +15,7 @@ from svcgen.yaml_files import read_documents
 
 # Settings that several documents of one copier.yml add to, as Copier reads them.
 _MERGED = ("_exclude", "_jinja_extensions", "_secret_questions", "_skip_if_exists")
-_TRUST = {"_tasks": "tasks", "_migrations": "migrations", "_jinja_extensions": "extensions"}
+_TRUST = {"_tasks": "tasks", "_jinja_extensions": "extensions"}
 
 
 def read_configuration(folder: Path) -> Mapping[str, Any]:
@@ -69,7 +69,7 @@ def choices(question: Mapping[str, Any]) -> dict[str, str]:
 
 
 def trust_wanted(configuration: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what of a template runs its own programs: tasks, migrations, extensions."""
+    """Return what of a template runs its own programs in a render: tasks, extensions."""
     return tuple(word for setting, word in _TRUST.items() if configuration.get(setting))
 
 

@@ -48,17 +48,25 @@ def newest(versions: Iterable[str]) -> str:
 
 def commit_of(version: str) -> str:
     """Return the abbreviated commit in a name of `git describe`; "" when there is none."""
-    described = _DESCRIBED.fullmatch(version)
-    if described:
-        return described["hash"]
+    commit = described(version)[2]
+    if commit:
+        return commit
     return version if re.fullmatch(r"[0-9a-f]{4,64}", version) else ""
 
 
 def tag_of(version: str) -> str:
     """Return the release that a version is, or that it comes after; "" when unknown."""
-    described = _DESCRIBED.fullmatch(version)
-    tag = described["tag"] if described else version
+    tag = described(version)[0]
     return tag if _parsed(tag) is not None and not commit_of(tag) else ""
+
+
+def described(version: str) -> tuple[str, int, str]:
+    """Return the tag of a version, and how many commits after it which commit is.
+
+    For a tag these are 0 and "".
+    """
+    found = _DESCRIBED.fullmatch(version)
+    return (found["tag"], int(found["commits"]), found["hash"]) if found else (version, 0, "")
 
 
 def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
@@ -76,9 +84,8 @@ def _sort_key(version: str) -> tuple[Version, int, str]:
             f"{version or 'No version'} cannot be ordered among versions.",
             "Name a released one; `svcgen template versions` lists them.",
         )
-    described = _DESCRIBED.fullmatch(version)
-    commits = int(described["commits"]) if described else 0
-    return parsed, commits, described["hash"] if described else ""
+    _tag, commits, commit = described(version)
+    return parsed, commits, commit
 
 
 def _parsed(tag: str) -> Version | None:
