@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -109,9 +110,10 @@ func serve() error {
 		return err
 	}
 	defer items.close()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf(":%d", config.port))
+	address := net.JoinHostPort(config.host, strconv.Itoa(config.port))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("PORT: %w", err)
+		return fmt.Errorf("HOST or PORT: %w", err)
 	}
 	stopTracing, err := startTracing(ctx, config.exported)
 	if err != nil {

@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import swagger from "@fastify/swagger";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { Callee } from "./calls.ts";
-import { ConfigurationError, Environment, readSettings, SERVICE } from "./config.ts";
+import { ConfigurationError, Environment, readSettings, SERVICE, type Settings } from "./config.ts";
 import { addHealth, Readiness } from "./health.ts";
 import { items, PATH } from "./items.ts";
 import { Fault, Item, ItemPage, NewItem, Problem, Summary } from "./models.ts";
@@ -113,7 +113,7 @@ export async function serve(): Promise<void> {
   for (const [name, check] of Object.entries(store.checks)) {
     readiness.watch(name, check);
   }
-  await listen(app.server, settings.port);
+  await listen(app.server, settings);
   const [signal] = await stop;
   readiness.stopping = true;
   // Gateways notice with a delay that a replica stops. Closing at once would lose requests.
@@ -124,13 +124,13 @@ export async function serve(): Promise<void> {
   process.exit();
 }
 
-/** Listen on all interfaces, over IPv4 and, if available, IPv6. */
-async function listen(server: Server, port: number): Promise<void> {
-  server.listen({ port, backlog: 2048 });
+/** Listen on HOST; without it on all interfaces, over IPv4 and, if available, IPv6. */
+async function listen(server: Server, { host, port }: Settings): Promise<void> {
+  server.listen({ host, port, backlog: 2048 });
   try {
     await once(server, "listening");
   } catch (error) {
-    throw new ConfigurationError(`PORT: ${error instanceof Error ? error.message : error}`);
+    throw new ConfigurationError(`HOST or PORT: ${error instanceof Error ? error.message : error}`);
   }
 }
 
