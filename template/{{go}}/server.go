@@ -61,6 +61,10 @@ func newRouter(routes map[string]http.Handler) router {
 }
 
 func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if err := checkHead(request); err != nil {
+		refuse(w, request, err)
+		return
+	}
 	if path.Clean(request.URL.Path) != request.URL.Path { // the mux would redirect
 		refuse(w, request, problem(http.StatusNotFound, "No route matches this path."))
 		return
@@ -136,7 +140,7 @@ func (a *app) serve(listener net.Listener, drain time.Duration) error {
 	}
 	signals, failed := make(chan os.Signal, 1), make(chan error, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(problemListener{listener}) }()
 	select {
 	case err := <-failed:
 		return err

@@ -176,7 +176,7 @@ func report(r *http.Request, method string, status int, seconds float64) {
 	span.SetName(strings.TrimSpace(method + " " + route))
 	span.SetAttributes(
 		attribute.String("http.request.method", method),
-		attribute.String("url.path", r.URL.Path),
+		attribute.String("url.path", r.URL.EscapedPath()),
 		attribute.String("http.route", route),
 		attribute.Int("http.response.status_code", status),
 	)
@@ -185,7 +185,7 @@ func report(r *http.Request, method string, status int, seconds float64) {
 	}
 	if !slices.Contains(probes, r.URL.Path) {
 		slog.InfoContext(
-			r.Context(), "request", "http_request_method", method, "url_path", r.URL.Path,
+			r.Context(), "request", "http_request_method", method, "url_path", r.URL.EscapedPath(),
 			"http_route", route, "http_response_status_code", status, "duration_seconds", seconds,
 		)
 	}

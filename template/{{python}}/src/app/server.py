@@ -10,11 +10,11 @@ from types import FrameType
 
 import httpx2
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app import SERVICE, health, items, problems, telemetry
+from app import SERVICE, health, items, problems, requests, telemetry
 from app.calls import TIMEOUT, Callee
 from app.config import Settings, fail, read_settings
 from app.store import open_store
@@ -36,6 +36,7 @@ def compose(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False},  # middleware below: one span, without the query string
+        dependencies=[Depends(requests.check_query)],
         responses=problems.RESPONSES,
         exception_handlers={
             HTTPException: problems.handle_http_exception,
