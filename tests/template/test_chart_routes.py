@@ -217,7 +217,11 @@ def test_values_cannot_bring_in_what_is_refused(
         ({"exact": "/v1/echo"}, {"path": "/v1/echo"}, True),
         ({"exact": "/v1/echo"}, {"exact": "/v1/echo"}, True),
         ({"path": "/v1/echo/admin", "methods": ["GET"]}, {"path": "/v1/echo"}, True),
-        ({"path": "/v1/echo/x", "methods": ["HEAD"]}, {"path": "/v1/echo", "methods": ["GET"]}, True),
+        (
+            {"path": "/v1/echo/x", "methods": ["HEAD"]},
+            {"path": "/v1/echo", "methods": ["GET"]},
+            True,
+        ),
         ({"path": "/v1/echo", "methods": ["PUT"]}, {"path": "/v1/echo", "methods": ["GET"]}, False),
         ({"path": "/v1/echoes"}, {"path": "/v1/echo"}, False),
         ({"path": "/v1/echo"}, {"path": "/v1/echo/open"}, False),

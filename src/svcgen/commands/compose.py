@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svcgen.files import write_atomic
 from svcgen.workspace import Workspace, require_services
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) 
     require_services(workspace)
     found = inspect_fleet(workspace, only, deps=deps)
     fleet = found.fleet
-    files = {} if found.faults else stitched_files(fleet)
+    files = {} if found.faults else stitched_files(fleet) | fleet.callers_files(found.everyone)
     diffs = differences(fleet.root, files)
     result = _result(found, written=tuple(diffs), differences=diffs)
     return replace(result, changes=changes(fleet.root, {path: files[path] for path in diffs}))
@@ -67,7 +68,7 @@ def compose(
     refresh: bool = False,
     wait_applied: WaitApplied | None = None,
 ) -> ComposeResult:
-    """Write compose.yaml and gateway/ for a workspace.
+    """Write compose.yaml and gateway/ for a workspace, and who calls each service into its chart.
 
     `only` names services, with those they call unless `deps` is false. With `refresh` the callers'
     copies of OpenAPI documents become those of the callees. `wait_applied` waits for a running
@@ -90,11 +91,14 @@ def compose(
     fleet = found.fleet
     outdated = outdated_copies(fleet, found.everyone) if refresh else []
     wait = wait_applied or waiting(PAUSE_S)
+    callers = fleet.callers_files(found.everyone)
     files = write_stitched(fleet, stitched_files(fleet), wait, find_validator)
+    for path, text in callers.items():
+        write_atomic(fleet.root / path, text)
     write_copies(outdated)
     return _result(
         found,
-        written=(*files, *(copy.file for copy, _text in outdated)),
+        written=(*files, *callers, *(copy.file for copy, _text in outdated)),
         refreshed=tuple(dict.fromkeys(copy.caller.name for copy, _text in outdated)),
     )
 

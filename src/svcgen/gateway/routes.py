@@ -24,6 +24,7 @@ from svcgen.units import parse_duration
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # RFC 9110, section 9.2.2: sending one twice has the same effect as sending it once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+DEFAULTS = GatewaySettings()
 
 
 _OWN = {
@@ -35,7 +36,7 @@ _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
 
 @dataclass(frozen=True)
 class Route:
-    """One path of one service on the gateway; times in milliseconds.
+    """One path of one service on the gateway; times in milliseconds, sizes in bytes.
 
     `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
     the order of METHODS; none means all of METHODS.
@@ -50,6 +51,7 @@ class Route:
     timeout_ms: int
     attempts: int
     per_try_ms: int | None
+    max_body: int = DEFAULTS.max_body_bytes
     internal: bool = False
 
     @property
@@ -70,7 +72,7 @@ def route_table(
     registrations: Iterable[Registration], settings: GatewaySettings | None = None
 ) -> tuple[Route, ...]:
     """Return every route in the order in which the gateway tries them."""
-    defaults = settings or GatewaySettings()
+    defaults = settings or DEFAULTS
     routes = (
         _route(registration.service, name, entry, defaults)
         for registration in registrations
@@ -172,6 +174,7 @@ def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings
         timeout_ms=parse_duration(entry.timeout) if entry.timeout else defaults.timeout_ms,
         attempts=retry.attempts,
         per_try_ms=parse_duration(retry.per_try) if retry.per_try else None,
+        max_body=defaults.max_body_bytes,
         internal=entry.expose == "internal",
     )
 
