@@ -68,6 +68,21 @@ def test_a_replica_that_fails_costs_no_get(
     assert other.seen
 
 
+def test_a_retry_finds_the_other_replica(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    never = {"enforcing_consecutive_5xx": 0, "enforcing_consecutive_gateway_failure": 0}
+    monkeypatch.setattr(clusters, "_EJECTION", never)
+    # Within the slow start the replicas take turns.
+    monkeypatch.delitem(clusters._LEAST_REQUEST["typed_config"], "slow_start_config")
+    one, other = Upstream("one"), Upstream("other")
+    entry = {"path": "/v1/orders", "retry": {"attempts": 1}}
+    gateway.use({"orders": [one.port, other.port]}, [registration("orders", orders=entry)])
+    until(lambda: gateway.healthy("orders") == 2)
+    answers_503(one)
+    # Drawn at most three times, the other one is missed by a sixteenth of all retries.
+    assert Counter(gateway.send("/v1/orders").status for _ in range(300)) == {200: 300}
+    assert one.seen
+
+
 def test_a_replica_that_fails_is_left_out(
     gateway: Gateway, pair: tuple[Upstream, Upstream]
 ) -> None:
