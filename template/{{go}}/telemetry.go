@@ -171,7 +171,7 @@ func recoverPanic(next http.Handler, w *recorder, r *http.Request) {
 
 func report(r *http.Request, method string, status int, seconds float64) {
 	_, route, _ := strings.Cut(r.Pattern, " ")
-	path, requestID := cut(r.URL.Path, 1000), cut(r.Header.Get("X-Request-Id"), 100)
+	path, requestID := cut(r.URL.EscapedPath(), 1000), cut(r.Header.Get("X-Request-Id"), 100)
 	duration.WithLabelValues(method, route, strconv.Itoa(status)).Observe(seconds)
 	span := trace.SpanFromContext(r.Context())
 	span.SetName(strings.TrimSpace(method + " " + route))
@@ -184,7 +184,7 @@ func report(r *http.Request, method string, status int, seconds float64) {
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
 	}
-	if !slices.Contains(probes, path) {
+	if !slices.Contains(probes, r.URL.Path) {
 		slog.InfoContext(
 			r.Context(), "request", "http_request_method", method, "url_path", path, "http_route", route,
 			"http_response_status_code", status, "duration_seconds", seconds, "request_id", requestID,

@@ -16,6 +16,7 @@ from svcgen.contract.targets.base import DATABASE, START, Output
 
 LONGEST_PATH, LONGEST_ID = 1_000, 100  # characters in a log line
 LEVELS = {"debug", "info", "warning", "error"}
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal acts on these
 HEXADECIMAL = re.compile(r"([0-9a-f]{32} [0-9a-f]{16})| ")
 MEMBERS: dict[str, type | tuple[type, ...]] = {
     "http_request_method": str,
@@ -45,12 +46,14 @@ def request_line(output: Output, path: str) -> dict[str, Any]:
 
 def log_lines(context: CheckContext) -> None:
     path = f"/{marker()}"
-    for hostile in (f"{path}%0A%0D%1b", f"{path}%ff%00", f'{path}"}}', f"{path}%E2%80%A8"):
+    for hostile in (f"{path}%0A%0D%1b", f"{path}%ff%00", f'{path}"}}', f"{path}%E2%80%A8%C2%9B%7F"):
         get(context.address, hostile, user_agent='"}\t\x7f')
     send_raw(context.address, b"\x00\xff nonsense\r\n\r\n")
     get(context.address, path)
     request_line(context.output, path)
     lines = list(context.output.lines)
+    raw = [line for line in lines if CONTROL.search(line)]
+    expect(not raw, f"control characters are not escaped: {raw[:1]}")
     entries = context.output.entries()
     expect(len(entries) == len(lines), f"not JSON objects: {not_log_lines(context.output)}")
     for entry in entries:
@@ -130,6 +133,7 @@ def log_secrets(context: CheckContext) -> None:
     query, token, path = marker(), marker(), f"/{marker()}"
     headers = {"Authorization": f"Bearer {token}"}
     ask(context.address, "GET", f"{path}?token={query}", headers=headers)
+    ask(context.address, "GET", f"{context.path}?token={query}%ff", headers=headers)
     request_line(context.output, path)
     password = urlsplit(context.database_url).password or query
     for secret in (query, token, f":{password}@"):

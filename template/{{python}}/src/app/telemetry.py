@@ -15,10 +15,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
 from prometheus_client import Histogram
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import SERVICE, VERSION
-from app.problems import limit_body, problem
+from app.problems import problem
+from app.requests import check_body, check_head
 
 PROBES = ("/livez", "/readyz", "/metrics")
 DURATION = Histogram(
@@ -118,7 +120,10 @@ class Telemetry:
         # HEAD is handled as GET; the server omits the body (RFC 9110, 9.3.2).
         inner = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
         try:
-            await self.app(inner, limit_body(inner, receive), record_status)
+            check_head(inner)
+            await self.app(inner, check_body(inner, receive), record_status)
+        except HTTPException as error:
+            await problem(error.status_code, error.detail)(inner, receive, record_status)
         except Exception:
             log.exception("unhandled exception")
             if not status:

@@ -15,10 +15,11 @@ from pathlib import Path
 from svcgen.errors import SvcgenError
 from svcgen.files import allow_open_files
 from svcgen.gateway import admin
-from svcgen.gateway.apply import WaitApplied, write_in_order
+from svcgen.gateway.apply import WaitApplied, cluster_names, write_in_order
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, fit_connections
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
+from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, start_child
@@ -95,7 +96,13 @@ class Gateway:
         write_in_order(self._paths.gateway, {**files, BOOTSTRAP: fitted}, wait_applied)
 
     async def wait_routable(self, service: str, ports: Sequence[int]) -> None:
-        """Return when Envoy sends requests to these ports; SvcgenError when it does not."""
+        """Return when Envoy sends requests to these ports; SvcgenError when it does not.
+
+        A service that no client and no other service can call has no cluster: there is nothing to
+        wait for.
+        """
+        if service not in await asyncio.to_thread(cluster_names, self._paths.gateway):
+            return
         deadline = time.monotonic() + ROUTABLE_SECONDS
         while not set(ports) <= await asyncio.to_thread(self._healthy_ports, service):
             if time.monotonic() > deadline:
@@ -136,7 +143,7 @@ class Gateway:
         self._paths.admin.unlink(missing_ok=True)
         config = ("-c", str(self._paths.gateway / BOOTSTRAP))
         command = [self._program, *FLAGS, "--file-flush-interval-msec", "200", *config]
-        environment = {**os.environ, **processes.labels(self._paths.run, NAME)}
+        environment = {**system_environment(), **processes.labels(self._paths.run, NAME)}
         return await start_child(command, self._paths.state, environment, self._paths.log(NAME))
 
     def _terminate(self) -> None:
