@@ -109,7 +109,13 @@ def up(
 
     workspace, counts = current_workspace(), read_scale(scale or [])
     fleet = start(
-        workspace, names or [], engine=engine, scale=counts, port=port, report=report_progress
+        workspace,
+        names or [],
+        engine=engine,
+        scale=counts,
+        port=port,
+        watching=watch,
+        report=report_progress,
     )
     emit(
         documents.up_document(fleet),

@@ -15,10 +15,12 @@ from svcgen.run.local import processes
 from svcgen.run.local.logs import bound
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan, UpRequest
+from svcgen.run.local.saved import SavedFleet, save_fleet
 from svcgen.run.local.supervisor.envoy import Gateway
 from svcgen.run.local.supervisor.postgres import Database
 from svcgen.run.local.supervisor.replica import SupervisedReplica
 from svcgen.run.local.supervisor.service import ProcessRollout, RunningService, Starting
+from svcgen.run.local.supervisor.tasks import log_error
 from svcgen.run.rolling import roll
 
 
@@ -37,6 +39,41 @@ class Supervisor:
     def idle(self) -> bool:
         """Whether nothing runs."""
         return not (self._services or self._gateway or self._database)
+
+    async def adopt(self, saved: SavedFleet) -> None:
+        """Continue with what an earlier supervisor has left; what has ended is started again."""
+        self._seconds, self._internal = saved.seconds, dict(saved.internal)
+        if saved.database:
+            program, process = saved.database.program, saved.database.process
+            self._database = Database(program, self._paths, self._save, process.port)
+            await self._database.process.adopt(process)
+        if saved.gateway:
+            program, process = saved.gateway.program, saved.gateway.process
+            self._gateway = Gateway(program, process.port, self._paths, self._save)
+            await self._gateway.process.adopt(process)
+        for service in saved.services:
+            running = RunningService(service.plan, self._paths, self._save, service.newest)
+            self._services[service.plan.name] = running
+        await asyncio.gather(
+            *(self._services[each.plan.name].adopt(each.replicas) for each in saved.services)
+        )
+        self._save()
+
+    def _save(self) -> None:
+        """Keep what another supervisor needs to continue, should this one be killed."""
+        services = tuple(service.saved() for service in self._services.values())
+        fleet = SavedFleet(
+            pid=os.getpid(),
+            seconds=self._seconds,
+            gateway=self._gateway.saved() if self._gateway else None,
+            database=self._database.saved() if self._database else None,
+            services=tuple(service for service in services if service.replicas),
+            internal=self._internal,
+        )
+        try:
+            save_fleet(self._paths, fleet)
+        except OSError as error:  # the file is written again at the next change
+            log_error("state", error)
 
     async def status(self) -> dict[str, Any]:
         """Return the gateway's port, the ports between services, and every replica."""
@@ -65,12 +102,14 @@ class Supervisor:
             raise
         for name in request.replaced:
             await self._replace(request, name, report)
+        self._save()
         if request.replaced:
             gateway = self._running_gateway()
             await gateway.apply(request.files)
             for name in request.replaced:  # one may have its first route only now
                 await gateway.wait_routable(name, self._running(name).ports)
         await self._remove_surplus(request, report)
+        self._save()
 
     async def restart(self, name: str, report: Report) -> None:
         """Replace the replicas of one service by new ones of the same plan."""
@@ -91,6 +130,7 @@ class Supervisor:
         rollout = ProcessRollout(service, plan, gateway, report, request.seconds)
         await roll(rollout, service.replicas, count, surge=1)
         service.plan = plan
+        self._save()
 
     async def down(self, report: Report) -> None:
         """Stop everything: first the gateway drains, the database ends last."""
@@ -145,7 +185,7 @@ class Supervisor:
             return plan
         if self._database is None:
             report("database", "starting")
-            self._database = Database(request.programs["postgres"], self._paths)
+            self._database = Database(request.programs["postgres"], self._paths, self._save)
             await self._database.begin()
             report("database", "ready")
         url = await self._database.address(plan.name)
@@ -153,7 +193,9 @@ class Supervisor:
 
     async def _fill(self, plan: ServicePlan, request: UpRequest, start: Starting) -> None:
         """Start the replicas that a service lacks, and wait for those that it has."""
-        service = self._services.setdefault(plan.name, RunningService(plan, self._paths))
+        service = self._services.setdefault(
+            plan.name, RunningService(plan, self._paths, self._save)
+        )
         running = len(service.replicas)
         wanted = request.scale.get(plan.name, running or 1)
         for replica in service.replicas[:wanted]:
@@ -168,7 +210,8 @@ class Supervisor:
         """
         if self._gateway is None:
             report(GATEWAY, "starting")
-            self._gateway = Gateway(request.programs["envoy"], request.port, self._paths)
+            program = request.programs["envoy"]
+            self._gateway = Gateway(program, request.port, self._paths, self._save)
             await self._gateway.begin(request.files)
         else:
             await self._gateway.process.wait_ready(request.seconds)
