@@ -23,8 +23,9 @@ def choose_engine(root: Path, requested: str | None = None) -> EngineChoice:
     """Return the engine to use below a workspace root.
 
     It is the one that already runs the fleet; else the requested one; else that of the last
-    `svcgen up`; else Docker. Where no Docker engine answers, it is local. Raises SvcgenError when the fleet runs in another engine than the
-    requested one, or when the requested one does not exist or does not answer.
+    `svcgen up`; else Docker. Where no Docker engine answers, it is local. Raises SvcgenError when
+    the fleet runs in another engine than the requested one, or when the requested one does not
+    exist or does not answer.
     """
     from svcgen.run.docker.docker import docker_status
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ STEADY_SECONDS = 10.0
 """A program that ran so long is started again after the first delay."""
 LOOK_SECONDS = 0.1
 SHOWN_LINES = 15
+SMALLEST_FREE = 64 * 1024
+"""Bytes: with less, what a program writes may be what ends it."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,8 @@ class SupervisedProcess:
             self._program.changed()
 
     def _failed(self, problem: str) -> SvcgenError:
+        if shutil.disk_usage(self._program.paths.state).free < SMALLEST_FREE:
+            problem += f" The disk of {self._program.paths.state} is full."
         return not_ready(problem, self.child.last_lines(SHOWN_LINES) if self.child else [])
 
 
