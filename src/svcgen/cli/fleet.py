@@ -137,7 +137,7 @@ def up(
 
 def down(
     volumes: Annotated[
-        bool, typer.Option("--volumes", help="Also remove the database volumes.")
+        bool, typer.Option("--volumes", help="Also remove the database volumes and the images.")
     ] = False,
     json: Json = False,
 ) -> None:

@@ -24,7 +24,7 @@ def shop(tmp_path: Path) -> Iterator[LocalWorkspace]:
     """Yield a workspace whose `.svcgen/` is on a disk of 4 MB."""
     state = tmp_path / ".svcgen"
     state.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", state]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", str(state)]
     if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("no file system can be mounted here")
     try:

@@ -30,6 +30,7 @@ async def _rows(saved: SavedFleet) -> tuple[Replica, ...]:
         asked.append(_row("database", saved.database.process, ""))
     if saved.gateway:
         asked.append(_row(GATEWAY, saved.gateway.process, "/readyz"))
+    asked += [_row(helper.plan.name, helper.process, "") for helper in saved.helpers]
     for service in saved.services:
         asked += [_row(service.plan.name, each, service.plan.health) for each in service.replicas]
     rows = await asyncio.gather(*asked)

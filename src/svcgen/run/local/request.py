@@ -12,12 +12,13 @@ from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
 from svcgen.ports import free_port
 from svcgen.run.engine import FleetRequest
-from svcgen.run.local.environment import service_environment
+from svcgen.run.local.environment import resolved, service_environment
 from svcgen.run.local.paths import Paths
-from svcgen.run.local.protocol import ServicePlan, UpRequest
+from svcgen.run.local.protocol import ProgramPlan, ServicePlan, UpRequest
 from svcgen.run.local.supervisor.envoy import find_envoy
 from svcgen.run.local.supervisor.postgres import find_postgres
 from svcgen.service import Service
+from svcgen.settings import SETTINGS_FILE, Settings
 from svcgen.toolchains import surroundings
 
 READY_SECONDS = 60.0
@@ -30,7 +31,8 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     of the stacks.
     """
     fleet = request.fleet
-    programs = _programs(fleet.services)
+    helpers = _helpers(fleet.settings)
+    programs = _programs(fleet.services, helpers, paths.root)
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
     placement = LocalPlacement(request.port, paths.gateway, paths.admin, internal)
     return UpRequest(
@@ -43,6 +45,7 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
         internal=internal,
         files=edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway),
         programs=programs,
+        helpers=helpers,
     )
 
 
@@ -68,7 +71,21 @@ def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]
     )
 
 
-def _programs(services: Sequence[Service]) -> dict[str, str]:
+def _helpers(settings: Settings) -> tuple[ProgramPlan, ...]:
+    return tuple(
+        ProgramPlan(
+            name=name,
+            command=program.command,
+            port=program.port,
+            environment=resolved(program.environment),
+        )
+        for name, program in sorted(settings.programs.items())
+    )
+
+
+def _programs(
+    services: Sequence[Service], helpers: Sequence[ProgramPlan], root: Path
+) -> dict[str, str]:
     """Return the paths of Envoy and PostgreSQL, after a check of all programs that are needed."""
     faults = []
     if not shutil.which("make"):
@@ -88,5 +105,10 @@ def _programs(services: Sequence[Service]) -> dict[str, str]:
             surroundings(stack, os.environ)
         except SvcgenError as error:
             faults.append(error)
+    for helper in helpers:
+        program = helper.command[0]  # a path is relative to the root, a name is looked up on PATH
+        if not shutil.which(root / program if os.sep in program else program):
+            problem = f"programs.{helper.name}: there is no program `{program}`."
+            faults.append(SvcgenError(problem, f"Install it, or correct {SETTINGS_FILE}."))
     raise_all(faults)
     return programs

@@ -12,7 +12,7 @@ from typing import Any
 
 from svcgen.files import read_text, write_atomic
 from svcgen.run.local.paths import Paths
-from svcgen.run.local.protocol import ServicePlan
+from svcgen.run.local.protocol import ProgramPlan, ServicePlan, read_program
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,17 @@ class SavedProcess:
 
 @dataclass(frozen=True)
 class SavedProgram:
-    """The gateway, the database or a named program: its command or folder, and its process."""
+    """The gateway or the database: where its programs are, and its process."""
 
     program: str
+    process: SavedProcess
+
+
+@dataclass(frozen=True)
+class SavedHelper:
+    """A program of svcgen.yaml and its process."""
+
+    plan: ProgramPlan
     process: SavedProcess
 
 
@@ -52,6 +60,7 @@ class SavedFleet:
     gateway: SavedProgram | None = None
     database: SavedProgram | None = None
     services: tuple[SavedService, ...] = ()
+    helpers: tuple[SavedHelper, ...] = ()
     internal: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -59,6 +68,7 @@ class SavedFleet:
         """The labels of its processes."""
         programs = {"gateway-1": self.gateway, "database-1": self.database}
         found = {name for name, program in programs.items() if program}
+        found |= {helper.plan.replica for helper in self.helpers}
         for service in self.services:
             found |= {f"{service.plan.name}-{replica.number}" for replica in service.replicas}
         return frozenset(found)
@@ -79,6 +89,7 @@ def read_fleet(paths: Paths) -> SavedFleet | None:
             gateway=_program(content["gateway"]),
             database=_program(content["database"]),
             services=tuple(_service(service) for service in content["services"]),
+            helpers=tuple(_helper(helper) for helper in content["helpers"]),
             internal=content["internal"],
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -89,6 +100,10 @@ def _program(content: Mapping[str, Any] | None) -> SavedProgram | None:
     if content is None:
         return None
     return SavedProgram(content["program"], SavedProcess(**content["process"]))
+
+
+def _helper(content: Mapping[str, Any]) -> SavedHelper:
+    return SavedHelper(read_program(content["plan"]), SavedProcess(**content["process"]))
 
 
 def _service(content: Mapping[str, Any]) -> SavedService:

@@ -69,6 +69,12 @@ class Database:
         """Start the server; create its data folder when it does not exist."""
         if not (self._paths.data / "PG_VERSION").is_file():
             await self._initialise()
+        elif not self._paths.passwords.is_file():
+            raise SvcgenError(
+                f"{self._paths.data} has data, and its passwords are lost: "
+                f"{self._paths.passwords} does not exist.",
+                "Restore the file, or delete the data: svcgen down --volumes",
+            )
         self.process.begin()
         await self.process.wait_ready(START_SECONDS)
 
