@@ -39,11 +39,11 @@ FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}
 FOREIGN = {
     "typer": {"cli"},
     "rich": {"cli/output_updates"},
-    "copier": {"render/render"},
+    "copier": {"render/worker"},
     "plumbum": {"render/render"},
     "yaml": {"yaml_files"},
     "packaging": {"templates/versions"},
-    "pathspec": {"templates/patterns"},
+    "pathspec": {"templates/copier_yml"},
     "jinja2": {"render/compiled"},
     "pydantic": {"gateway", "settings", "strict"},
     "psutil": {"run/local"},

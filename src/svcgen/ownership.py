@@ -36,7 +36,7 @@ def _other_owner(path: Path) -> int | None:
     """Return the user to whom a file or the target of its link belongs, if it is another one."""
     try:
         owners = [path.lstat().st_uid, path.stat().st_uid]
-    except OSError:  # it does not exist, or a link leads nowhere: nothing of it can be read
+    except OSError:  # it does not exist, or its link is broken: it cannot be read
         return None
     return next((owner for owner in owners if owner not in _accepted()), None)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,10 +16,6 @@ import (
 var errNoDatabase = errors.New(
 	"no database: DATABASE_URL is not set, and Docker is not running",
 )
-
-// project is the Compose project of the database: two test runs on one machine do not stop each
-// other's.
-var project = service + "-test-" + uuid.NewString()[:8]
 
 // prepare creates an empty schema in the database of DATABASE_URL, or of compose.yaml, and migrates
 // it. Existing data is not touched.
@@ -64,6 +61,12 @@ func database() (url string, stop func(), err error) {
 }
 
 func compose(args ...string) (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	// A checkout has its own project: other checkouts' tests do not stop its database.
+	project := fmt.Sprintf("%s-test-%08x", service, crc32.ChecksumIEEE([]byte(folder)))
 	args = append([]string{"compose", "--project-name", project}, args...)
 	command := exec.CommandContext(context.Background(), "docker", args...)
 	command.Stderr = os.Stderr

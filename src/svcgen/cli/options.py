@@ -68,7 +68,18 @@ def current_workspace() -> Workspace:
     """Read the workspace of the current directory."""
     from svcgen.workspace import open_workspace
 
-    return open_workspace(Path.cwd())
+    workspace = open_workspace(Path.cwd())
+    name_marked_files(workspace)
+    return workspace
+
+
+def name_marked_files(workspace: Workspace) -> None:
+    """Print which files of a workspace have the markers of a conflict: git no longer says it."""
+    from svcgen.git import marked_files
+
+    for path in marked_files(service.folder for service in workspace.services):
+        shown = path.relative_to(workspace.root) if path.is_relative_to(workspace.root) else path
+        typer.echo(f"{shown} has conflict markers of an update: resolve them.", err=True)
 
 
 def terminal() -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from svcgen.commands.compose import ComposeResult
     from svcgen.commands.demo import DemoResult
-    from svcgen.commands.list import CallGraph, ListedService
+    from svcgen.commands.list import GraphResult, ListResult
     from svcgen.commands.new import NewResult
     from svcgen.commands.ps import PsResult
     from svcgen.commands.questions import Question, QuestionsResult
@@ -57,16 +57,18 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     lines = [[name.upper() for name in rows[0]]]
     lines += [[str(cell) for cell in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_padded(line, widths) for line in lines)
+    padded = [map(str.ljust, line, widths) for line in lines]
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
 def new_service(made: NewResult) -> str:
     """Draw the files of a new service."""
     files = tree(made.folder.name, made.files)
-    return f"{files}\n\n{len(made.files)} files. Next: svcgen up"
+    changed = "".join(f"{path} names {made.name} as a caller.\n" for path in made.changed)
+    return f"{files}\n\n{changed}{len(made.files)} files. Next: svcgen up"
 
 
-def services(listed: Sequence[ListedService]) -> str:
+def services(result: ListResult) -> str:
     """Show one service a line."""
     return table(
         [
@@ -78,12 +80,12 @@ def services(listed: Sequence[ListedService]) -> str:
                 "template": service.version,
                 "folder": service.folder,
             }
-            for service in listed
+            for service in result.services
         ]
     )
 
 
-def call_graph(graph: CallGraph) -> str:
+def call_graph(graph: GraphResult) -> str:
     """Draw which services call each other, in Mermaid: a README shows it as a picture."""
     lines = ["flowchart LR"]
     for name in graph.services:
@@ -287,8 +289,3 @@ def template_released(done: ReleaseResult) -> str:
     if done.checked.faults:
         return f"{checked_}\n{done.version} was not tagged."
     return f"{checked_}\nTagged {done.version}.\nNext: git push origin {done.version}"
-
-
-def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join(padded).rstrip()

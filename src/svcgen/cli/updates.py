@@ -21,6 +21,7 @@ from svcgen.cli.options import (
     Ref,
     Trust,
     allows,
+    name_marked_files,
     terminal,
 )
 from svcgen.cli.output import emit, report_progress
@@ -80,7 +81,7 @@ def update(
         )
     selection = select(Path.cwd(), names or [], everything=everything, recovering=not abort)
     if go_on or abort:
-        results = abort_updates(selection) if abort else continue_updates(selection)
+        results = abort_updates(selection, force=force) if abort else continue_updates(selection)
         _emit_results(results, json=json)
         return
     options = UpdateOptions(
@@ -133,6 +134,7 @@ def drift(
     from svcgen.update.selection import select
 
     selection = select(Path.cwd(), names or [], everything=False, reading=not fix)
+    name_marked_files(selection.workspace)
     options = DriftOptions(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json))
     results = compare(selection, options)
     problems = output_updates.errors(results)

@@ -18,6 +18,7 @@ from svcgen.update.repository import (
     require_attached_head,
     require_full_checkout,
     require_git_identity,
+    require_no_markers,
     require_usable_branch,
     uncommitted,
 )
@@ -59,6 +60,7 @@ def _plan_job(
             "A template in a folder without git has no versions: keep it in git.",
         )
     require_no_update_in_progress(service.folder)
+    require_no_markers(service.folder)
     source = open_source(service.template)
     new = source.obtain(options.ref)
     old = new if new.name == service.version else source.obtain(service.version)

@@ -52,6 +52,10 @@ class UpdateResult:
     conflicts: tuple[Conflict, ...] = ()
     kept_deleted: tuple[str, ...] = ()
     lock_needed: bool = False
+    ignored: tuple[str, ...] = ()
+    """Stored answers to questions that the newer version does not ask."""
+    unmerged: tuple[str, ...] = ()
+    """The conflicts as `git update-index --index-info` reads them."""
     problem: str = ""
     advice: str = ""
     diff: str = ""

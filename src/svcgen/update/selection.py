@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from svcgen.update.repository import is_committing, repository_of
 from svcgen.update.transaction import recover, service_lock
 from svcgen.workspace import Unreadable, Workspace, open_alone, survey
 
+_Found = tuple[Workspace, dict[Path, SvcgenError]]
 _LEFT_BY_AN_UPDATE = ".svcgen-*"  # the journal, or temporary files of a killed run
 
 
@@ -51,19 +52,13 @@ def select(
     around = next((folder for folder in (start, *start.parents) if is_service(folder)), None)
     alone = around if not names and not everything else None
 
-    def find() -> tuple[Workspace, tuple[Unreadable, ...]]:
+    def find() -> _Found:
         if alone:
-            return open_alone(alone), ()
-        return survey(around.parent if around else start)
+            return open_alone(alone), {}
+        workspace, unreadable = survey(around.parent if around else start)
+        return workspace, dict(unreadable)
 
-    workspace, unreadable = find()
-    faults = dict(unreadable)
-    folders = [service.folder for service in workspace.services] if recovering else []
-    interrupted = [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
-    if interrupted:
-        failed = _recover(interrupted, reading=reading)
-        workspace, unreadable = find()  # recovery may have restored other answers
-        faults = {**dict(unreadable), **failed}
+    workspace, faults = _find_recovered(find, reading=reading) if recovering else find()
     if alone or names:
         for folder, error in faults.items():
             if alone or folder.name in names:
@@ -89,10 +84,18 @@ def require_not_committing(folder: Path) -> None:
         )
 
 
-def _recover(folders: Iterable[Path], *, reading: bool) -> dict[Path, SvcgenError]:
-    """Recover services; return the errors of those where that failed."""
+def _find_recovered(find: Callable[[], _Found], *, reading: bool) -> _Found:
+    """Find services, undo what killed updates left half-done in them, and find them again.
+
+    A service where that failed is among those with an error.
+    """
+    workspace, faults = find()
+    folders = [service.folder for service in workspace.services]
+    interrupted = [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
+    if not interrupted:
+        return workspace, faults
     failed: dict[Path, SvcgenError] = {}
-    for folder in folders:
+    for folder in interrupted:
         try:
             with service_lock(folder):
                 require_not_committing(folder)
@@ -100,4 +103,5 @@ def _recover(folders: Iterable[Path], *, reading: bool) -> dict[Path, SvcgenErro
         except SvcgenError as error:
             if not (reading and isinstance(error, BusyError)):
                 failed[folder] = error
-    return failed
+    workspace, faults = find()  # recovery may have restored other answers
+    return workspace, {**faults, **failed}
