@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.service import COMPOSE_FILE, Service, is_service, read_service
+from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, Service, is_service, read_service
 from svcgen.settings import SETTINGS_FILE, Settings, read_settings
 
 STATE_FOLDER = ".svcgen"
@@ -126,7 +126,23 @@ def _is_root(folder: Path) -> bool:
     if not compose.is_file():
         return False
     with compose.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().startswith(COMPOSE_MARK)
+        return file.readline(len(COMPOSE_MARK)) == COMPOSE_MARK
+
+
+def projects_below(root: Path) -> Iterator[Path]:
+    """Yield every folder below `root` that a template made, however deep, but not in dot folders.
+
+    What is below such a folder, or a service, is a part of it.
+    """
+    for name, folders, files in os.walk(root):
+        folder = Path(name)
+        if folder != root and (ANSWERS_FILE in files or is_service(folder)):
+            folders.clear()
+            if ANSWERS_FILE in files:
+                yield folder
+        folders[:] = sorted(
+            each for each in folders if not each.startswith(".") and each != "node_modules"
+        )
 
 
 def _found(root: Path, levels: int) -> Iterator[Path]:

@@ -18,11 +18,11 @@ from svcgen.render.render import (
     render_version,
 )
 from svcgen.render.trust import Allows, may_run
-from svcgen.service import ANSWERS_FILE, REGISTRATION_FILE, is_service, read_service
+from svcgen.service import ANSWERS_FILE, REGISTRATION_FILE, has_template, is_service, read_service
 from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
-from svcgen.workspace import Workspace, open_workspace
+from svcgen.workspace import LEVELS, SKIPPED, Workspace, open_workspace
 from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
@@ -62,13 +62,17 @@ def new_service(
 ) -> NewResult:
     """Render a service in a staging directory, then move it into place in one step.
 
-    Raises SvcgenError, with nothing written, when the folder or the name in the workspace already
-    exists, a question is unknown, the template is not trusted or refuses an answer.
+    A template need not ask for a `name`; then the folder has it. Raises SvcgenError, with nothing
+    written, when the folder or the name in the workspace already exists, or would not be found in
+    it, a question is unknown, the template is not trusted or refuses an answer.
     """
     folder = folder.absolute()
+    name = str(answers.get("name", folder.name))
     version = open_source(template.source).obtain(template.ref)
+    if "name" not in questions(version):
+        answers = {question: value for question, value in answers.items() if question != "name"}
     require_known_questions(answers, version)
-    if not template.source and not _PLAIN.fullmatch(str(answers["name"])):
+    if not template.source and not _PLAIN.fullmatch(name):
         check_answers(answers, version)  # before it becomes a path; the render checks the rest
     if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
         raise SvcgenError(
@@ -77,22 +81,24 @@ def new_service(
         )
     workspace = open_workspace(folder.parent)
     for service in workspace.services:
-        if service.name == str(answers["name"]):
+        if service.name == name:
             raise SvcgenError(
                 f'The name "{service.name}" is used by {service.folder}.',
                 "Each service of a workspace needs its own name: choose another one.",
             )
+    _require_found(workspace, folder)
     defaults = _defaults(workspace, version)
     trusted = may_run(version, template.trusts)
     with staged(folder.parent) as staging:
         made = render_version(
             version, staging / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
         )
-        if not is_service(made):
+        if not (is_service(made) and has_template(made)):
             raise SvcgenError(
                 f"{version.source} does not write a service: it lacks {ANSWERS_FILE} or "
                 f"{REGISTRATION_FILE}.",
-                "svcgen's templates write both; use Copier for others: copier copy",
+                f"Create it with Copier: copier copy {version.source} {folder.name}\n"
+                f"Then svcgen can update it by its folder: svcgen update {folder.name}",
             )
         _apply_umask(made)
         name = read_service(made).name
@@ -123,6 +129,30 @@ def read_answers(pairs: list[str], file: Path | None) -> dict[str, Any]:
 def is_empty_folder(folder: Path) -> bool:
     """Report whether a path is a folder without entries."""
     return folder.is_dir() and not any(folder.iterdir())
+
+
+def _require_found(workspace: Workspace, folder: Path) -> None:
+    """Raise SvcgenError for a folder in which svcgen would not find the new service."""
+    root, settings = workspace.root, workspace.settings
+    if not folder.is_relative_to(root):
+        return
+    below = folder.relative_to(root)
+    if settings.folders:
+        if below.as_posix() not in {Path(each).as_posix() for each in settings.folders}:
+            raise SvcgenError(
+                f"`folders` in {root / SETTINGS_FILE} does not list {below}: svcgen would not find "
+                "the service.",
+                f"Add the line: - {below}",
+            )
+        return
+    skipped = [part for part in below.parts if part.startswith(".") or part in SKIPPED]
+    if skipped or len(below.parts) > LEVELS:
+        why = f"svcgen skips {skipped[0]}/" if skipped else f"svcgen searches {LEVELS} levels"
+        raise SvcgenError(
+            f"svcgen would not find a service in {below}: {why} of {root}.",
+            f"Choose another folder, such as {folder.name}, or list all in {SETTINGS_FILE}: "
+            "folders",
+        )
 
 
 def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:

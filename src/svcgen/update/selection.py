@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.errors import BusyError, SvcgenError
-from svcgen.service import Service, is_service, read_service
+from svcgen.service import Service, has_template, is_service, read_service
 from svcgen.settings import read_settings
 from svcgen.update.journal import read_journal
 from svcgen.update.repository import is_committing, repository_of
 from svcgen.update.transaction import recover, service_lock
-from svcgen.workspace import Unreadable, Workspace, find_root, survey
+from svcgen.workspace import Unreadable, Workspace, find_root, projects_below, survey
 
 _LEFT_BY_AN_UPDATE = ".svcgen-*"  # the journal, or temporary files of a killed run
 
@@ -50,6 +50,8 @@ def select(
     """
     start = start.resolve()
     around = next((folder for folder in (start, *start.parents) if is_service(folder)), None)
+    if around is None and not names and not everything:
+        around = _project_around(start)
     alone = around if not names and not everything else None
 
     def find() -> tuple[Workspace, tuple[Unreadable, ...]]:
@@ -61,6 +63,8 @@ def select(
     workspace, unreadable = find()
     faults = dict(unreadable)
     folders = [service.folder for service in workspace.services] if recovering else []
+    folders += [path for name in names if recovering and has_template(path := start / name)]
+    folders = list(dict.fromkeys(folder.resolve() for folder in folders))
     interrupted = [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
     if interrupted:
         failed = _recover(interrupted, reading=reading)
@@ -70,13 +74,39 @@ def select(
         for folder, error in faults.items():
             if alone or folder.name in names:
                 raise error
-        named = [workspace.service(name) for name in dict.fromkeys(names)]
+        named = [_named(workspace, start, name) for name in dict.fromkeys(names)]
         services = workspace.services if alone else tuple(named)
         return Selection(workspace, services, (), start, everything=False)
     if not workspace.services and not faults:
         raise SvcgenError("No services here.", "Create one: svcgen new orders")
     services = tuple(found for found in workspace.services if found.folder not in faults)
     return Selection(workspace, services, tuple(faults.items()), start, everything=True)
+
+
+def left_out(selection: Selection) -> tuple[Path, ...]:
+    """Return the folders with a template that a command for all services does not work on.
+
+    They are no services, are deeper than a workspace is searched, or are below a tool's folder.
+    """
+    if not selection.everything:
+        return ()
+    known = {service.folder for service in selection.services}
+    known |= {folder for folder, _error in selection.unreadable}
+    return tuple(folder for folder in projects_below(selection.start) if folder not in known)
+
+
+def _project_around(start: Path) -> Path | None:
+    """Return the project that contains a folder; a folder with services below is a workspace."""
+    found = next((folder for folder in (start, *start.parents) if has_template(folder)), None)
+    return None if found and survey(found)[0].services else found
+
+
+def _named(workspace: Workspace, start: Path, name: str) -> Service:
+    """Return a service by its name, or a project by its folder."""
+    if any(service.name == name for service in workspace.services):
+        return workspace.service(name)
+    folder = (start / name).resolve()
+    return read_service(folder) if has_template(folder) else workspace.service(name)
 
 
 def require_not_committing(folder: Path) -> None:
