@@ -14,6 +14,7 @@ from svcgen.settings import SETTINGS_FILE, Settings, read_settings
 STATE_FOLDER = ".svcgen"
 COMPOSE_MARK = "# Written by `svcgen compose`"
 LEVELS = 3
+TEMPLATE_FILE = "copier.yml"
 SKIPPED = frozenset({"node_modules", "target", "vendor", "dist", "build", "gateway"})
 
 
@@ -136,7 +137,9 @@ def projects_below(root: Path) -> Iterator[Path]:
     """
     for name, folders, files in os.walk(root):
         folder = Path(name)
-        if folder != root and (ANSWERS_FILE in files or is_service(folder)):
+        if TEMPLATE_FILE in files:
+            folders.clear()
+        elif folder != root and (ANSWERS_FILE in files or is_service(folder)):
             folders.clear()
             if ANSWERS_FILE in files:
                 yield folder
@@ -159,6 +162,8 @@ def _found(root: Path, levels: int) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
         folder = Path(entry.path)
+        if (folder / TEMPLATE_FILE).is_file():
+            continue  # a template: its files look like a service's
         if is_service(folder):
             yield folder
         elif levels > 1:
