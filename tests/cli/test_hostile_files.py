@@ -1,10 +1,11 @@
-"""Files that someone else wrote: a clear fault in bounded time, and nothing that a terminal obeys."""
+"""Files that someone else wrote: a clear fault in bounded time, printed escaped."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,7 @@ SECONDS = 20
 ANSWERS = "_src_path: https://example.invalid/t.git\n_commit: v1.0.0\n"
 LEVELS = "abcdefghi"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{name}: &{name} [{', '.join([f'*{below}'] * 9)}]\n"
-    for below, name in zip(LEVELS, LEVELS[1:], strict=False)
+    f"{name}: &{name} [{', '.join([f'*{below}'] * 9)}]\n" for below, name in pairwise(LEVELS)
 )
 ESCAPES = '"\\e]0;title\\a\\nfake 1 ready"'
 

@@ -19,10 +19,10 @@ from svcgen.render.render import (
 )
 from svcgen.render.trust import Allows, may_run
 from svcgen.service import ANSWERS_FILE, REGISTRATION_FILE, has_template, is_service, read_service
-from svcgen.settings import SETTINGS_FILE
+from svcgen.settings import SETTINGS_FILE, read_settings
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
-from svcgen.workspace import LEVELS, SKIPPED, Workspace, open_workspace
+from svcgen.workspace import LEVELS, SKIPPED, Workspace, find_root, find_services
 from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
@@ -79,14 +79,13 @@ def new_service(
             f"{folder} already exists.",
             f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
         )
-    workspace = open_workspace(folder.parent)
+    workspace = _workspace_of(folder)
     for service in workspace.services:
         if service.name == name:
             raise SvcgenError(
                 f'The name "{service.name}" is used by {service.folder}.',
                 "Each service of a workspace needs its own name: choose another one.",
             )
-    _require_found(workspace, folder)
     defaults = _defaults(workspace, version)
     trusted = may_run(version, template.trusts)
     with staged(folder.parent) as staging:
@@ -131,27 +130,42 @@ def is_empty_folder(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def _require_found(workspace: Workspace, folder: Path) -> None:
-    """Raise SvcgenError for a folder in which svcgen would not find the new service."""
-    root, settings = workspace.root, workspace.settings
-    if not folder.is_relative_to(root):
-        return
-    below = folder.relative_to(root)
+def _workspace_of(folder: Path) -> Workspace:
+    """Open the workspace of a new service, which `folders` in svcgen.yaml may list already.
+
+    Raises SvcgenError when svcgen would not find the service in it. A workspace without a mark is
+    the current directory.
+    """
+    root = find_root(folder.parent.resolve())
+    settings = read_settings(root)
+    new = Path(os.path.relpath(folder, root))
+    others = tuple(each for each in settings.folders if Path(each) != new)
+    services, unreadable = find_services(root, settings.model_copy(update={"folders": others}))
+    for _folder, error in unreadable:
+        raise error
     if settings.folders:
-        if below.as_posix() not in {Path(each).as_posix() for each in settings.folders}:
+        if len(others) == len(settings.folders):
             raise SvcgenError(
-                f"`folders` in {root / SETTINGS_FILE} does not list {below}: svcgen would not find "
+                f"`folders` in {root / SETTINGS_FILE} does not list {new}: svcgen would not find "
                 "the service.",
-                f"Add the line: - {below}",
+                f"Add it to `folders` first, as: - {new}",
             )
-        return
-    skipped = [part for part in below.parts if part.startswith(".") or part in SKIPPED]
-    if skipped or len(below.parts) > LEVELS:
+    else:
+        _require_found(root, folder)
+        if folder.is_relative_to(Path.cwd()):
+            _require_found(Path.cwd(), folder)
+    return Workspace(root, services, settings)
+
+
+def _require_found(root: Path, folder: Path) -> None:
+    parts = Path(os.path.relpath(folder, root)).parts
+    skipped = [part for part in parts if part in SKIPPED or (part.startswith(".") and part != "..")]
+    if skipped or len(parts) > LEVELS:
         why = f"svcgen skips {skipped[0]}/" if skipped else f"svcgen searches {LEVELS} levels"
         raise SvcgenError(
-            f"svcgen would not find a service in {below}: {why} of {root}.",
-            f"Choose another folder, such as {folder.name}, or list all in {SETTINGS_FILE}: "
-            "folders",
+            f"svcgen would not find a service in {Path(*parts)}: {why} below {root}.",
+            f"Choose another folder, such as {folder.name}, or list the folders of all services in "
+            f"{SETTINGS_FILE}: `folders`",
         )
 
 
