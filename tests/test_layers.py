@@ -43,7 +43,7 @@ FOREIGN = {
     "plumbum": {"render/render"},
     "yaml": {"yaml_files"},
     "packaging": {"templates/versions"},
-    "pathspec": {"templates/patterns"},
+    "pathspec": {"templates/copier_yml"},
     "jinja2": {"render/compiled"},
     "pydantic": {"gateway", "settings", "strict"},
     "psutil": {"run/local"},

@@ -16,10 +16,6 @@ from svcgen.errors import SvcgenError
 from svcgen.files import move_into_place, staged
 
 
-def _nowhere() -> Iterator[Path]:
-    yield from ()
-
-
 @dataclass(frozen=True)
 class Program:
     """A program that a stack needs: its minimum version, and where it may be when not on PATH."""
@@ -28,7 +24,7 @@ class Program:
     advice: str
     least: tuple[int, ...] = ()
     ask: tuple[str, ...] = ("--version",)
-    elsewhere: Callable[[], Iterator[Path]] = _nowhere
+    elsewhere: Callable[[], Iterator[Path]] = lambda: iter(())
 
 
 def _jdks() -> Iterator[Path]:

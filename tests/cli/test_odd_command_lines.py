@@ -43,7 +43,6 @@ WORDS = st.sampled_from(
         ("reconfigure", "", "-d", "a=b"),
         ("update", ""),
         ("drift", ""),
-        ("routes", ""),
         ("compose", ""),
     ],
 )

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from tests.support.repository import REPOSITORY
-import itertools
 import re
 import tomllib
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from svcgen.render.render import render_service
-from svcgen.template_check.check import check_template
 from svcgen.template_check.cases import HOSTILE
+from svcgen.template_check.check import check_template
+from tests.support.repository import REPOSITORY
 from tests.support.services import CHOICES, PAIRS, Rendered, tree
 
 TEMPLATE = REPOSITORY / "template"

@@ -78,8 +78,8 @@ def routes(
     from svcgen.commands.routes import explain_route, list_routes
 
     if path is None:
-        table = list_routes(current_workspace())
-        emit(documents.routes_document(table), output.routes(table), json=json)
+        listed = list_routes(current_workspace())
+        emit(documents.routes_document(listed), output.routes(listed.routes), json=json)
     else:
         explained = explain_route(current_workspace(), path, method)
         emit(documents.route_document(explained), output.explanation(explained), json=json)
@@ -168,12 +168,12 @@ def logs(
     from svcgen.cli.documents import fleet as documents
     from svcgen.commands.logs import logs as read
 
-    lines = read(current_workspace(), names or [], follow=follow and not json, tail=tail)
+    found = read(current_workspace(), names or [], follow=follow and not json, tail=tail)
     if json:
-        emit(documents.logs_document(lines), "", json=True)
+        emit(documents.logs_document(found), "", json=True)
         return
     with contextlib.suppress(KeyboardInterrupt):
-        for line in lines:
+        for line in found.lines:
             output.say(output.log_line(line), exact=True)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from svcgen.commands.compose import ComposeResult
     from svcgen.commands.demo import DemoResult
-    from svcgen.commands.list import CallGraph, ListedService
+    from svcgen.commands.list import GraphResult, ListResult
     from svcgen.commands.new import NewResult
     from svcgen.commands.ps import PsResult
     from svcgen.commands.questions import Question, QuestionsResult
@@ -70,7 +70,8 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     lines = [[name.upper() for name in rows[0]]]
     lines += [[_cell(value) for value in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_padded(line, widths) for line in lines)
+    padded = [map(str.ljust, line, widths) for line in lines]
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
 def _cell(value: object) -> str:
@@ -84,7 +85,7 @@ def new_service(made: NewResult) -> str:
     return f"{files}\n\n{len(made.files)} files. Next: svcgen up"
 
 
-def services(listed: Sequence[ListedService]) -> str:
+def services(result: ListResult) -> str:
     """Show one service a line."""
     return table(
         [
@@ -96,12 +97,12 @@ def services(listed: Sequence[ListedService]) -> str:
                 "template": service.version or "-",
                 "folder": service.folder,
             }
-            for service in listed
+            for service in result.services
         ]
     )
 
 
-def call_graph(graph: CallGraph) -> str:
+def call_graph(graph: GraphResult) -> str:
     """Draw which services call each other, in Mermaid: a README shows it as a picture."""
     lines = ["flowchart LR"]
     for name in graph.services:
@@ -305,8 +306,3 @@ def template_released(done: ReleaseResult) -> str:
     if done.checked.faults:
         return f"{checked_}\n{done.version} was not tagged."
     return f"{checked_}\nTagged {done.version}.\nNext: git push origin {done.version}"
-
-
-def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join(padded).rstrip()

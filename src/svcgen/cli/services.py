@@ -81,30 +81,24 @@ def list_(
 ) -> None:
     """List the services in this directory and below."""
     from svcgen.cli.documents import services as documents
-    from svcgen.commands.list import call_graph, list_services
-
-    if outdated:
-        _list_outdated(json=json)
-    elif graph:
-        calls = call_graph(current_workspace())
-        emit(documents.graph_document(calls), output.call_graph(calls), json=json)
-    else:
-        found = list_services(current_workspace())
-        hint = "" if found else "No services found. Create one: svcgen new orders"
-        emit(documents.list_document(found), output.services(found), hint, json=json)
-
-
-def _list_outdated(*, json: bool) -> None:
-    from svcgen.cli.documents import services as documents
-    from svcgen.commands.list import outdated
+    from svcgen.commands import list as command
     from svcgen.workspace import survey
 
-    workspace, unreadable = survey(Path.cwd())
-    name_marked_files(workspace)
-    behind = outdated(workspace, unreadable)
-    problems = output_updates.errors(behind)
-    emit(documents.outdated_document(behind), output_updates.outdated(behind), problems, json=json)
-    output_updates.exit_with(found=any(not service.error for service in behind), results=behind)
+    if outdated:
+        workspace, unreadable = survey(Path.cwd())
+        name_marked_files(workspace)
+        compared = command.outdated(workspace, unreadable)
+        behind = any(not service.error for service in compared.services)
+        text, problems = output_updates.outdated(compared), output_updates.errors(compared.services)
+        emit(documents.outdated_document(compared), text, problems, json=json)
+        output_updates.exit_with(found=behind, results=compared.services)
+    elif graph:
+        calls = command.call_graph(current_workspace())
+        emit(documents.graph_document(calls), output.call_graph(calls), json=json)
+    else:
+        found = command.list_services(current_workspace())
+        hint = "" if found.services else "No services found. Create one: svcgen new orders"
+        emit(documents.list_document(found), output.services(found), hint, json=json)
 
 
 def questions(template: TemplateSource = "", ref: Ref = "", json: Json = False) -> None:

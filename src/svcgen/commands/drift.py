@@ -12,7 +12,7 @@ from svcgen.render.trust import Allows, may_run, never
 from svcgen.service import Service, has_template
 from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
-from svcgen.templates.patterns import matcher
+from svcgen.templates.copier_yml import matcher
 from svcgen.templates.sources import open_source
 from svcgen.update.drift import MISSING, find_drift
 from svcgen.update.pool import in_processes

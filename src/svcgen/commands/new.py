@@ -74,18 +74,7 @@ def new_service(
     require_known_questions(answers, version)
     if not template.source and not _PLAIN.fullmatch(name):
         check_answers(answers, version)  # before it becomes a path; the render checks the rest
-    if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
-        raise SvcgenError(
-            f"{folder} already exists.",
-            f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
-        )
-    workspace = _workspace_of(folder)
-    for service in workspace.services:
-        if service.name == name:
-            raise SvcgenError(
-                f'The name "{service.name}" is used by {service.folder}.',
-                "Each service of a workspace needs its own name: choose another one.",
-            )
+    workspace = _open_for(folder, name)
     defaults = _defaults(workspace, version)
     trusted = may_run(version, template.trusts)
     with staged(folder.parent) as staging:
@@ -167,6 +156,23 @@ def _require_found(root: Path, folder: Path) -> None:
             f"Choose another folder, such as {folder.name}, or list the folders of all services in "
             f"{SETTINGS_FILE}: `folders`",
         )
+
+
+def _open_for(folder: Path, name: str) -> Workspace:
+    """Open the workspace of a new service; raise SvcgenError when its folder or name exists."""
+    if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
+        raise SvcgenError(
+            f"{folder} already exists.",
+            f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
+        )
+    workspace = _workspace_of(folder)
+    for service in workspace.services:
+        if service.name == name:
+            raise SvcgenError(
+                f'The name "{service.name}" is used by {service.folder}.',
+                "Each service of a workspace needs its own name: choose another one.",
+            )
+    return workspace
 
 
 def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 from svcgen.errors import SvcgenError, UnsupportedError
 from svcgen.run.choose import choose_engine, engine_named
@@ -87,12 +88,17 @@ def read_scale(pairs: Sequence[str]) -> dict[str, int]:
     return scale
 
 
+def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Raise KeyboardInterrupt: as a handler it makes SIGTERM end a command as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 def attach(
     workspace: Workspace, fleet: UpResult, show: Callable[[LogLine], None], report: Report = silent
 ) -> None:
     """Follow the logs of a fleet until Ctrl-C or SIGTERM, then stop the fleet."""
     engine = engine_named(workspace.root, fleet.engine)
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         for line in engine.logs((), follow=True, tail=SHOWN_BEFORE):
             show(line)
@@ -145,7 +151,3 @@ def _require_scale(scale: Mapping[str, int], fleet: Fleet) -> None:
             raise SvcgenError(
                 f"{name} cannot have {count} replicas.", f"At least one: --scale {name}=1"
             )
-
-
-def _interrupt(_number: int, _frame: Any) -> None:
-    raise KeyboardInterrupt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class Fleet:
         """The registrations of the services that have a valid one."""
         return tuple(member.registration for member in self.members if member.registration)
 
-    @property
+    @cached_property
     def table(self) -> tuple[Route, ...]:
         """Every exposed route in match order."""
         return route_table(self.registrations, self.settings.gateway)

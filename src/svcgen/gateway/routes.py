@@ -108,17 +108,14 @@ def explain(table: Sequence[Route], target: str, method: str = "GET") -> Explana
     if route:
         others = [other for other in table if other != route and other.covers(path)]
         lost = tuple(f"{other.full_name}: {_lost(route, other, method)}" for other in others)
-        return Explanation(method, path, 0, route, _won(route), lost)
+        won = f"{'exact path' if route.exact else 'longest prefix'} {route.path}"
+        won += ", and it names the method" if route.methods else ""
+        return Explanation(method, path, 0, route, won, lost)
     allow = allowed(route for route in table if route.covers(path))
     if allow:
         reason = f"routes claim this path, but none for {method}"
         return Explanation(method, path, 405, None, reason, allow=allow)
     return Explanation(method, path, 404, None, "no route claims this path")
-
-
-def _won(route: Route) -> str:
-    kind = "exact path" if route.exact else "longest prefix"
-    return f"{kind} {route.path}" + (", and it names the method" if route.methods else "")
 
 
 def _lost(winner: Route, other: Route, method: str) -> str:

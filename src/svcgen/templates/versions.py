@@ -35,15 +35,15 @@ def compare(version: str, other: str) -> int:
 
 def ordered(tags: Iterable[str]) -> tuple[str, ...]:
     """Sort tags that are versions by PEP 440, the oldest first; leave out the others."""
-    versions = {tag: _version(tag) for tag in tags}
+    versions = {tag: _parsed(tag) for tag in tags}
     found = [(version, tag) for tag, version in versions.items() if version is not None]
     return tuple(tag for _version, tag in sorted(found))
 
 
 def newest(versions: Iterable[str]) -> str:
     """Return the newest version that is not a pre-release, as Copier does; "" without one."""
-    final = [tag for tag in ordered(versions) if not _parsed(tag).is_prerelease]
-    return final[-1] if final else ""
+    final = [tag for tag in versions if (parsed := _parsed(tag)) and not parsed.is_prerelease]
+    return ordered(final)[-1] if final else ""
 
 
 def commit_of(version: str) -> str:
@@ -57,7 +57,7 @@ def commit_of(version: str) -> str:
 def tag_of(version: str) -> str:
     """Return the release that a version is, or that it comes after; "" when unknown."""
     tag = described(version)[0]
-    return tag if _version(tag) is not None and not commit_of(tag) else ""
+    return tag if _parsed(tag) is not None and not commit_of(tag) else ""
 
 
 def described(version: str) -> tuple[str, int, str]:
@@ -78,26 +78,20 @@ def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
 
 
 def _sort_key(version: str) -> tuple[Version, int, str]:
-    tag = tag_of(version)
-    if not tag:
+    parsed = _parsed(tag_of(version))
+    if parsed is None:
         raise SvcgenError(
             f"{version or 'No version'} cannot be ordered among versions.",
             "Name a released one; `svcgen template versions` lists them.",
         )
     _tag, commits, commit = described(version)
-    return _parsed(tag), commits, commit
+    return parsed, commits, commit
 
 
-def _version(tag: str) -> Version | None:
-    from packaging.version import InvalidVersion
+def _parsed(tag: str) -> Version | None:
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return _parsed(tag)
+        return Version(tag)
     except InvalidVersion:
         return None
-
-
-def _parsed(tag: str) -> Version:
-    from packaging.version import Version as Parsed
-
-    return Parsed(tag)

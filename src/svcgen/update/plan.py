@@ -22,15 +22,14 @@ from svcgen.render.refusals import (
     require_known_questions,
 )
 from svcgen.render.render import render_version, seeded_patterns
-from svcgen.service import ANSWERS_FILE, read_answers
+from svcgen.service import ANSWERS_FILE
 from svcgen.templates.base import Version
-from svcgen.templates.copier_yml import read_configuration
+from svcgen.templates.copier_yml import matcher, read_configuration
 from svcgen.templates.declaration import read_declaration
-from svcgen.templates.patterns import matcher
 from svcgen.templates.sources import open_source
 from svcgen.update.journal import STATE, Conflict
 from svcgen.update.repository import repository_of
-from svcgen.update.stored_answers import migrate_answers
+from svcgen.update.stored_answers import migrate_answers, stored_answers
 
 # Shares of the rendered files that a service has to have, with its manifest and without it.
 _WITH_MANIFEST, _WITHOUT_MANIFEST = 0.5, 0.75
@@ -179,12 +178,6 @@ def own_paths(folder: Path) -> list[str]:
         return [path for path in paths if not path.startswith(f"{STATE}/")]
     words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
     return [path for path in dict.fromkeys(git(*words, within=folder).split("\0")) if path]
-
-
-def stored_answers(folder: Path) -> dict[str, Any]:
-    """Return the answers of a service, without Copier's own keys."""
-    answers = read_answers(folder / ANSWERS_FILE)
-    return {name: answer for name, answer in answers.items() if not name.startswith("_")}
 
 
 def unified_diff(plan: UpdatePlan, prefix: str = "") -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from svcgen.errors import BusyError, SvcgenError
@@ -14,6 +14,7 @@ from svcgen.update.repository import is_committing, repository_of
 from svcgen.update.transaction import recover, service_lock
 from svcgen.workspace import Unreadable, Workspace, find_root, projects_below, survey
 
+_Found = tuple[Workspace, dict[Path, SvcgenError]]
 _LEFT_BY_AN_UPDATE = ".svcgen-*"  # the journal, or temporary files of a killed run
 
 
@@ -54,22 +55,20 @@ def select(
         around = _project_around(start)
     alone = around if not names and not everything else None
 
-    def find() -> tuple[Workspace, tuple[Unreadable, ...]]:
+    def find() -> _Found:
         if alone:
             root = find_root(alone)
-            return Workspace(root, (read_service(alone),), read_settings(root)), ()
-        return survey(around.parent if around else start)
+            return Workspace(root, (read_service(alone),), read_settings(root)), {}
+        workspace, unreadable = survey(around.parent if around else start)
+        known = {service.name for service in workspace.services}
+        folders = ((start / name).resolve() for name in names if name and name not in known)
+        projects = {folder: read_service(folder) for folder in folders if has_template(folder)}
+        for service in workspace.services:
+            projects.pop(service.folder, None)
+        every = (*workspace.services, *projects.values())
+        return replace(workspace, services=every), dict(unreadable)
 
-    workspace, unreadable = find()
-    faults = dict(unreadable)
-    folders = [service.folder for service in workspace.services] if recovering else []
-    folders += [path for name in names if recovering and has_template(path := start / name)]
-    folders = list(dict.fromkeys(folder.resolve() for folder in folders))
-    interrupted = [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
-    if interrupted:
-        failed = _recover(interrupted, reading=reading)
-        workspace, unreadable = find()  # recovery may have restored other answers
-        faults = {**dict(unreadable), **failed}
+    workspace, faults = _find_recovered(find, reading=reading) if recovering else find()
     if alone or names:
         for folder, error in faults.items():
             if alone or folder.name in names:
@@ -102,11 +101,12 @@ def _project_around(start: Path) -> Path | None:
 
 
 def _named(workspace: Workspace, start: Path, name: str) -> Service:
-    """Return a service by its name, or a project by its folder."""
-    if any(service.name == name for service in workspace.services):
-        return workspace.service(name)
-    folder = (start / name).resolve()
-    return read_service(folder) if has_template(folder) else workspace.service(name)
+    """Return a service by its name, or a service or project by its folder."""
+    folder = (start / name).resolve() if name else None
+    for service in workspace.services:
+        if service.folder == folder and service.name != name:
+            return service
+    return workspace.service(name)
 
 
 def require_not_committing(folder: Path) -> None:
@@ -121,10 +121,18 @@ def require_not_committing(folder: Path) -> None:
         )
 
 
-def _recover(folders: Iterable[Path], *, reading: bool) -> dict[Path, SvcgenError]:
-    """Recover services; return the errors of those where that failed."""
+def _find_recovered(find: Callable[[], _Found], *, reading: bool) -> _Found:
+    """Find services, undo what killed updates left half-done in them, and find them again.
+
+    A service where that failed is among those with an error.
+    """
+    workspace, faults = find()
+    folders = [service.folder for service in workspace.services]
+    interrupted = [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
+    if not interrupted:
+        return workspace, faults
     failed: dict[Path, SvcgenError] = {}
-    for folder in folders:
+    for folder in interrupted:
         try:
             with service_lock(folder):
                 require_not_committing(folder)
@@ -132,4 +140,5 @@ def _recover(folders: Iterable[Path], *, reading: bool) -> dict[Path, SvcgenErro
         except SvcgenError as error:
             if not (reading and isinstance(error, BusyError)):
                 failed[folder] = error
-    return failed
+    workspace, faults = find()  # recovery may have restored other answers
+    return workspace, {**faults, **failed}

@@ -50,7 +50,7 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWork
     os.kill(ps(shop.workspace).replicas[0].pid, signal.SIGKILL)
     _until(lambda: ps(shop.workspace).replicas[0].restarts == 1)
     _until(lambda: ps(shop.workspace).replicas[0].state == "ready")
-    lines = [line.text for line in logs(shop.workspace, ["catalog"], tail=100)]
+    lines = [line.text for line in logs(shop.workspace, ["catalog"], tail=100).lines]
     assert lines.count("catalog one listens") == 3
     with pytest.raises(SvcgenError, match="Running: catalog, gateway, orders"):
         logs(shop.workspace, ["basket"])
