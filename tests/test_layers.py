@@ -30,7 +30,7 @@ FLOORS = (
     ("templates", "merge", "workspace"),
     ("contract", "settings"),
     ("service", "toolchains"),
-    ("strict",),
+    ("strict", "ownership"),
     ("files", "ports", "git", "openapi", "yaml_files", "units"),
     ("errors",),
 )
@@ -39,7 +39,7 @@ FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}
 FOREIGN = {
     "typer": {"cli"},
     "rich": {"cli/output_updates"},
-    "copier": {"render/render"},
+    "copier": {"render/worker"},
     "plumbum": {"render/render"},
     "yaml": {"yaml_files"},
     "packaging": {"templates/versions"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import shutil
 import stat
 import tempfile
@@ -172,6 +173,20 @@ def _locked_directory(parent: Path) -> tuple[Path, int]:
             if staging.exists():
                 return staging, handle
             os.close(handle)
+
+
+def allow_open_files(wanted: int) -> int:
+    """Raise the limit of open files towards `wanted`; return the limit that now holds.
+
+    It is that of this process and of those that it starts. It is 1,024 in most shells, which a
+    service with 1,000 clients exceeds; the hard limit is often far above it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
 
 
 def _temporary_prefix(path: Path) -> str:

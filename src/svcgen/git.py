@@ -65,6 +65,19 @@ def keeps_modes(folder: Path) -> bool:
     return done.stdout.strip() != b"false"
 
 
+def safe_directories() -> tuple[str, ...]:
+    """Return the entries of the setting `safe.directory`: of the user and the machine only.
+
+    None is read from a repository: it could trust itself (git-config(1), safe.directory).
+    """
+    words = ("config", "--null", "--get-all", "safe.directory")
+    try:
+        done = run(*words, within=Path("/"), variables={"GIT_DIR": os.devnull})
+    except SvcgenError:
+        return ()  # git is not installed
+    return tuple(os.fsdecode(entry) for entry in done.stdout.split(b"\0")[:-1])
+
+
 def complaint(done: subprocess.CompletedProcess[bytes]) -> str:
     """Return why git failed: the first line that it calls an error, else a hook's last lines."""
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]

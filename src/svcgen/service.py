@@ -16,6 +16,7 @@ from svcgen.yaml_files import read_yaml
 
 ANSWERS_FILE = ".copier-answers.yml"
 REGISTRATION_FILE = "chart/registration.yaml"
+CALLERS_FILE = "chart/callers.yaml"
 COMPOSE_FILE = "compose.yaml"  # of a service, and of the workspace
 OPENAPI_FILE = "openapi.json"
 

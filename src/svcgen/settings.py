@@ -43,6 +43,21 @@ class GatewaySettings(StrictModel):
         return parse_size(self.max_body)
 
 
+EVERY_SERVICE = "*"
+_VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_SET_BY_ENGINE = {"PORT", "HOST", "DATABASE_URL"}
+
+
+def _not_set_by_engine(name: str) -> str:
+    if name in _SET_BY_ENGINE:
+        raise ValueError(f"must not contain {name}: the local engine sets it")
+    return name
+
+
+VariableName = Annotated[Text, Field(pattern=_VARIABLE_NAME), AfterValidator(_not_set_by_engine)]
+Variables = dict[VariableName, Text | None]
+
+
 class DriftSettings(StrictModel):
     """The key `drift`: managed files that may differ from what the template rendered."""
 
@@ -68,6 +83,10 @@ class Settings(StrictModel):
     gateway: GatewaySettings = GatewaySettings()
     services: Annotated[
         dict[Text, dict[str, Any]], Field(description="Merged over registrations, by service.")
+    ] = Field(default_factory=dict)
+    environment: Annotated[
+        dict[Text, Variables],
+        Field(description="Of services in the local engine, by service; null: from the shell."),
     ] = Field(default_factory=dict)
     drift: DriftSettings = DriftSettings()
     compositions: Annotated[Any, Field(description="A later version.")] = None

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"strings"
@@ -60,7 +61,13 @@ func database() (url string, stop func(), err error) {
 }
 
 func compose(args ...string) (string, error) {
-	args = append([]string{"compose", "--project-name", service + "-test"}, args...)
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	// A checkout has its own project: other checkouts' tests do not stop its database.
+	project := fmt.Sprintf("%s-test-%08x", service, crc32.ChecksumIEEE([]byte(folder)))
+	args = append([]string{"compose", "--project-name", project}, args...)
 	command := exec.CommandContext(context.Background(), "docker", args...)
 	command.Stderr = os.Stderr
 	output, err := command.Output()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 // settings come from environment variables, read once at startup.
 type settings struct {
+	host     string // empty: all interfaces
 	port     int
 	level    slog.Level
 	drain    time.Duration
@@ -21,13 +23,14 @@ type settings struct {
 }
 
 func readSettings() (settings, error) {
+	host, hostErr := read("HOST", "", optional(parseHost))
 	port, portErr := read("PORT", "8080", parsePort)
 	level, levelErr := read("LOG_LEVEL", "info", parseLevel)
 	drain, drainErr := read("DRAIN_SECONDS", "3", parseSeconds)
 	collector, collectorErr := read("OTEL_EXPORTER_OTLP_ENDPOINT", "", optional(parseURL))
 	addresses, calleeErr := readCallees()
-	err := errors.Join(portErr, levelErr, drainErr, collectorErr, calleeErr)
-	return settings{port, level, drain, collector != "", addresses}, err
+	err := errors.Join(hostErr, portErr, levelErr, drainErr, collectorErr, calleeErr)
+	return settings{host, port, level, drain, collector != "", addresses}, err
 }
 
 func readCallees() (map[string]string, error) {
@@ -59,6 +62,13 @@ func variable(name, fallback string) string {
 		return value
 	}
 	return fallback
+}
+
+func parseHost(value string) (string, error) {
+	if _, err := netip.ParseAddr(value); err != nil {
+		return "", errors.New("must be an IP address")
+	}
+	return value, nil
 }
 
 func parsePort(value string) (int, error) {

@@ -163,13 +163,13 @@ type callee struct {
 
 // number parses an integer query parameter.
 func number(r *http.Request, name string, fallback, low, high int) (int, error) {
-	query := r.URL.Query()
-	if !query.Has(name) {
+	texts := r.URL.Query()[name]
+	if len(texts) == 0 {
 		return fallback, nil
 	}
-	value, err := strconv.Atoi(query.Get(name))
-	if err != nil || value < low || value > high {
-		rule := fmt.Sprintf("must be a whole number from %d to %d", low, high)
+	value, err := strconv.Atoi(texts[0])
+	if err != nil || texts[0][0] == '+' || len(texts) > 1 || value < low || value > high {
+		rule := fmt.Sprintf("must be one whole number from %d to %d", low, high)
 		return 0, invalid(Fault{Detail: rule, Parameter: name})
 	}
 	return value, nil
@@ -185,12 +185,12 @@ func parseID(text string) (uuid.UUID, error) {
 }
 
 func cursor(r *http.Request) (uuid.NullUUID, error) {
-	query := r.URL.Query()
-	if !query.Has("cursor") {
+	cursors := r.URL.Query()["cursor"]
+	if len(cursors) == 0 {
 		return uuid.NullUUID{}, nil
 	}
-	last, err := parseID(query.Get("cursor"))
-	if err != nil {
+	last, err := parseID(cursors[0])
+	if err != nil || len(cursors) > 1 {
 		return uuid.NullUUID{}, errCursor
 	}
 	return uuid.NullUUID{UUID: last, Valid: true}, nil

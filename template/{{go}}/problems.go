@@ -86,6 +86,9 @@ func write(w http.ResponseWriter, status int, kind string, body any) error {
 // readBody parses the body of a request and validates it with its faults method.
 func readBody[T interface{ faults() []Fault }](r *http.Request) (T, error) {
 	var body T
+	if !isJSON(r) {
+		return body, problem(http.StatusUnsupportedMediaType, "The body must be application/json.")
+	}
 	text, err := readLimited(r)
 	if err != nil {
 		return body, err

@@ -30,10 +30,18 @@ var (
 // TestMain runs the tests, or, in a process started by them, the service.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_AS_SERVICE") != "" {
+		go exitWithTheTests()
 		main()
 		return
 	}
 	os.Exit(runTests(m))
+}
+
+// exitWithTheTests ends the service when the process of the tests ends: only that has the other end
+// of stdin. A test that panics, or is killed, runs no deferred function.
+func exitWithTheTests() {
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(1)
 }
 
 func runTests(m *testing.M) int {
@@ -104,6 +112,9 @@ func begin(log string, environment []string, args ...string) *exec.Cmd {
 	}
 	process.Env = append(process.Env, environment...)
 	process.Stdout, process.Stderr = file, os.Stderr
+	if _, err := process.StdinPipe(); err != nil { // open as long as this process
+		panic(err)
+	}
 	if err := process.Start(); err != nil {
 		panic(err)
 	}
@@ -125,13 +136,14 @@ type answer struct {
 	text string
 }
 
-// ask sends a request. Headers have the form "Name: value".
+// ask sends a request, whose body is JSON. Headers have the form "Name: value".
 func (s *running) ask(t *testing.T, method, path, body string, headers ...string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Header.Set("Content-Type", "application/json")
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
 		request.Header.Set(name, value)

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -60,6 +61,10 @@ func newRouter(routes map[string]http.Handler) router {
 }
 
 func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if err := checkHead(request); err != nil {
+		refuse(w, request, err)
+		return
+	}
 	if path.Clean(request.URL.Path) != request.URL.Path { // the mux would redirect
 		refuse(w, request, problem(http.StatusNotFound, "No route matches this path."))
 		return
@@ -109,9 +114,10 @@ func serve() error {
 		return err
 	}
 	defer items.close()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf(":%d", config.port))
+	address := net.JoinHostPort(config.host, strconv.Itoa(config.port))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("PORT: %w", err)
+		return fmt.Errorf("HOST or PORT: %w", err)
 	}
 	stopTracing, err := startTracing(ctx, config.exported)
 	if err != nil {
@@ -134,7 +140,7 @@ func (a *app) serve(listener net.Listener, drain time.Duration) error {
 	}
 	signals, failed := make(chan os.Signal, 1), make(chan error, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(problemListener{listener}) }()
 	select {
 	case err := <-failed:
 		return err

@@ -82,7 +82,8 @@ def _cell(value: object) -> str:
 def new_service(made: NewResult) -> str:
     """Draw the files of a new service."""
     files = tree(made.folder.name, made.files)
-    return f"{files}\n\n{len(made.files)} files. Next: svcgen up"
+    changed = "".join(f"{path} names {made.name} as a caller.\n" for path in made.changed)
+    return f"{files}\n\n{changed}{len(made.files)} files. Next: svcgen up"
 
 
 def services(result: ListResult) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svcgen.compose.callers import callers_with, current_callers, read_callers
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.files import move_into_place, staged
+from svcgen.files import move_into_place, staged, write_atomic
 from svcgen.render.refusals import require_known_questions
 from svcgen.render.render import (
     check_answers,
@@ -18,11 +19,18 @@ from svcgen.render.render import (
     render_version,
 )
 from svcgen.render.trust import Allows, may_run
-from svcgen.service import ANSWERS_FILE, REGISTRATION_FILE, has_template, is_service, read_service
-from svcgen.settings import SETTINGS_FILE, read_settings
+from svcgen.service import (
+    ANSWERS_FILE,
+    CALLERS_FILE,
+    REGISTRATION_FILE,
+    has_template,
+    is_service,
+    read_service,
+)
+from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
-from svcgen.workspace import LEVELS, SKIPPED, Workspace, find_root, find_services
+from svcgen.workspace import LEVELS, SKIPPED, Workspace, survey
 from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
@@ -30,12 +38,16 @@ _PLAIN = re.compile("[a-z][-a-z0-9]*")
 
 @dataclass(frozen=True)
 class NewResult:
-    """The new service: its folder, and its files relative to it, sorted."""
+    """The new service: its folder, and its files relative to it, sorted.
+
+    `changed` are files of the services that it calls: they name it as a caller now.
+    """
 
     name: str
     folder: Path
     version: str
     files: tuple[str, ...]
+    changed: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,9 +74,10 @@ def new_service(
 ) -> NewResult:
     """Render a service in a staging directory, then move it into place in one step.
 
-    A template need not ask for a `name`; then the folder has it. Raises SvcgenError, with nothing
-    written, when the folder or the name in the workspace already exists, or would not be found in
-    it, a question is unknown, the template is not trusted or refuses an answer.
+    A template need not ask for a `name`; then the folder has it. The callers files of the services
+    that it calls name it then. Raises SvcgenError, with nothing written, when the folder or the
+    name in the workspace already exists, or would not be found in it, a question is unknown, the
+    template is not trusted or refuses an answer.
     """
     folder = folder.absolute()
     name = str(answers.get("name", folder.name))
@@ -89,13 +102,19 @@ def new_service(
                 f"Then svcgen can update it by its folder: svcgen update {folder.name}",
             )
         _apply_umask(made)
-        name = read_service(made).name
+        service = read_service(made)
+        callers = callers_with(service.name, service.calls, workspace.services)
+        own = [each.name for each in workspace.services if service.name in each.calls]
+        if text := current_callers(read_callers(made), own, ()):
+            write_atomic(made / CALLERS_FILE, text)
         files = sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file())
         try:
             move_into_place(made, folder)
         except OSError as error:
             raise SvcgenError(f"{folder} cannot be made: {error.strerror}.") from error
-        return NewResult(name, folder, version.name, tuple(files))
+    for path, text in callers.items():
+        write_atomic(path, text)
+    return NewResult(service.name, folder, version.name, tuple(files), tuple(callers))
 
 
 def read_answers(pairs: list[str], file: Path | None) -> dict[str, Any]:
@@ -125,25 +144,22 @@ def _workspace_of(folder: Path) -> Workspace:
     Raises SvcgenError when svcgen would not find the service in it. A workspace without a mark is
     the current directory.
     """
-    root = find_root(folder.parent.resolve())
-    settings = read_settings(root)
-    new = Path(os.path.relpath(folder, root))
-    others = tuple(each for each in settings.folders if Path(each) != new)
-    services, unreadable = find_services(root, settings.model_copy(update={"folders": others}))
+    workspace, unreadable = survey(folder.parent, planned=folder)
     for _folder, error in unreadable:
         raise error
-    if settings.folders:
-        if len(others) == len(settings.folders):
-            raise SvcgenError(
-                f"`folders` in {root / SETTINGS_FILE} does not list {new}: svcgen would not find "
-                "the service.",
-                f"Add it to `folders` first, as: - {new}",
-            )
-    else:
+    root, listed = workspace.root, workspace.settings.folders
+    if not listed:
         _require_found(root, folder)
         if folder.is_relative_to(Path.cwd()):
             _require_found(Path.cwd(), folder)
-    return Workspace(root, services, settings)
+    elif folder not in {root / name for name in listed}:
+        new = os.path.relpath(folder, root)
+        raise SvcgenError(
+            f"`folders` in {root / SETTINGS_FILE} does not list {new}: svcgen would not find the "
+            "service.",
+            f"Add it to `folders` first, as: - {new}",
+        )
+    return workspace
 
 
 def _require_found(root: Path, folder: Path) -> None:

@@ -20,11 +20,12 @@ from svcgen.units import parse_duration
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # RFC 9110, section 9.2.2: sending one twice has the same effect as sending it once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+DEFAULTS = GatewaySettings()
 
 
 @dataclass(frozen=True)
 class Route:
-    """One path of one service on the gateway; times in milliseconds.
+    """One path of one service on the gateway; times in milliseconds, sizes in bytes.
 
     `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
     the order of METHODS; none means every method.
@@ -39,6 +40,7 @@ class Route:
     timeout_ms: int
     attempts: int
     per_try_ms: int | None
+    max_body: int = DEFAULTS.max_body_bytes
 
     @property
     def full_name(self) -> str:
@@ -58,7 +60,7 @@ def route_table(
     registrations: Iterable[Registration], settings: GatewaySettings | None = None
 ) -> tuple[Route, ...]:
     """Return every exposed route in the order in which the gateway tries them."""
-    defaults = settings or GatewaySettings()
+    defaults = settings or DEFAULTS
     routes = (
         _route(registration.service, name, entry, defaults)
         for registration in registrations
@@ -142,6 +144,7 @@ def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings
         timeout_ms=parse_duration(entry.timeout) if entry.timeout else defaults.timeout_ms,
         attempts=retry.attempts,
         per_try_ms=parse_duration(retry.per_try) if retry.per_try else None,
+        max_body=defaults.max_body_bytes,
     )
 
 

@@ -1,4 +1,4 @@
-"""Render a service from answers. The only module that imports Copier."""
+"""Render a service from answers."""
 
 from __future__ import annotations
 
@@ -31,24 +31,6 @@ def questions(version: Version | None = None) -> dict[str, Mapping[str, Any]]:
 def wants_trust(version: Version) -> tuple[str, ...]:
     """Return which parts of a template run its own programs in a render: tasks, extensions."""
     return trust_wanted(read_configuration(version.folder))
-
-
-def user_trusts(source: str) -> bool:
-    """Return whether the user's Copier settings trust a source: by name, or by a prefix/.
-
-    Raises SvcgenError when the settings cannot be read.
-    """
-    from copier import load_settings
-
-    plain = not any(part in source for part in ("..", "%", "\\"))
-    try:
-        trusted = [os.path.expanduser(entry) for entry in load_settings().trust]  # noqa: PTH111 (URLs)
-    except Exception as error:  # YAML that a person wrote
-        raise SvcgenError(f"Copier's settings cannot be read: {error}") from error
-    return any(
-        source == entry or (entry.endswith("/") and plain and source.startswith(entry))
-        for entry in trusted
-    )
 
 
 def check_answers(answers: Mapping[str, Any], version: Version | None = None) -> None:

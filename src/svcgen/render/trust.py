@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from svcgen.errors import SvcgenError
 from svcgen.render.migrations import migrations_due
-from svcgen.render.render import user_trusts, wants_trust
+from svcgen.render.render import wants_trust
 from svcgen.templates.base import Version
 
 Allows = Callable[[str], bool]  # given what it would do, as a sentence
@@ -37,6 +37,8 @@ def may_run(version: Version, allows: Allows, also: tuple[str, ...] = ()) -> boo
     wanted = (*wants_trust(version), *also)
     if not wanted:
         return False
+    from svcgen.render.worker import user_trusts
+
     wish = f"{version.source} wants to run its own programs ({', '.join(wanted)})"
     if user_trusts(version.source) or allows(wish):
         return True

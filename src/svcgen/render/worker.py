@@ -15,15 +15,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from copier import Phase
+from copier import Phase, load_settings
 from copier._main import Worker, as_operation
 from copier._settings import SettingsModel
 from copier._template import Task, Template
-from packaging.version import InvalidVersion
-from packaging.version import Version as Parsed
 
+from svcgen.errors import SvcgenError
 from svcgen.templates.base import Version
-from svcgen.templates.versions import described
+from svcgen.templates.versions import described, pep440
 
 Stage = Literal["before", "after"]
 
@@ -63,13 +62,10 @@ class ExportedTemplate(Template):
         return self.exported.commit or None
 
     @cached_property
-    def version(self) -> Parsed | None:
+    def version(self) -> Any:
         """The version by PEP 440; after a tag it is a post-release, as Copier has it."""
         tag, commits, commit = described(self.exported.name)
-        try:
-            return Parsed(f"{tag}.post{commits}+{commit}" if commit else tag)
-        except InvalidVersion:
-            return None
+        return pep440(f"{tag}.post{commits}+{commit}" if commit else tag)
 
     @cached_property
     def jinja_extensions(self) -> tuple[str, ...]:
@@ -131,7 +127,7 @@ class ExportedWorker(Worker):
             self._execute_tasks(self.exported.migration_tasks(stage, old))
 
     def _execute_tasks(self, tasks: Sequence[Task]) -> None:
-        """Run tasks; what they print goes to standard error, as it is no result of a command."""
+        """Run tasks; what they print goes to standard error, it is not the result of a command."""
         with _stdout_to_stderr():
             super()._execute_tasks(tasks)
 
@@ -146,3 +142,19 @@ def _stdout_to_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def user_trusts(source: str) -> bool:
+    """Return whether the user's Copier settings trust a source: by name, or by a prefix/.
+
+    Raises SvcgenError when the settings cannot be read.
+    """
+    plain = not any(part in source for part in ("..", "%", "\\"))
+    try:
+        trusted = [os.path.expanduser(entry) for entry in load_settings().trust]  # noqa: PTH111 (URLs)
+    except Exception as error:  # YAML that a person wrote
+        raise SvcgenError(f"Copier's settings cannot be read: {error}") from error
+    return any(
+        source == entry or (entry.endswith("/") and plain and source.startswith(entry))
+        for entry in trusted
+    )

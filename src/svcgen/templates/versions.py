@@ -35,14 +35,14 @@ def compare(version: str, other: str) -> int:
 
 def ordered(tags: Iterable[str]) -> tuple[str, ...]:
     """Sort tags that are versions by PEP 440, the oldest first; leave out the others."""
-    versions = {tag: _parsed(tag) for tag in tags}
+    versions = {tag: pep440(tag) for tag in tags}
     found = [(version, tag) for tag, version in versions.items() if version is not None]
     return tuple(tag for _version, tag in sorted(found))
 
 
 def newest(versions: Iterable[str]) -> str:
     """Return the newest version that is not a pre-release, as Copier does; "" without one."""
-    final = [tag for tag in versions if (parsed := _parsed(tag)) and not parsed.is_prerelease]
+    final = [tag for tag in versions if (parsed := pep440(tag)) and not parsed.is_prerelease]
     return ordered(final)[-1] if final else ""
 
 
@@ -57,7 +57,17 @@ def commit_of(version: str) -> str:
 def tag_of(version: str) -> str:
     """Return the release that a version is, or that it comes after; "" when unknown."""
     tag = described(version)[0]
-    return tag if _parsed(tag) is not None and not commit_of(tag) else ""
+    return tag if pep440(tag) is not None and not commit_of(tag) else ""
+
+
+def pep440(tag: str) -> Version | None:
+    """Return the version that a tag names by PEP 440; None when it names none."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(tag)
+    except InvalidVersion:
+        return None
 
 
 def described(version: str) -> tuple[str, int, str]:
@@ -78,7 +88,7 @@ def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
 
 
 def _sort_key(version: str) -> tuple[Version, int, str]:
-    parsed = _parsed(tag_of(version))
+    parsed = pep440(tag_of(version))
     if parsed is None:
         raise SvcgenError(
             f"{version or 'No version'} cannot be ordered among versions.",
@@ -86,12 +96,3 @@ def _sort_key(version: str) -> tuple[Version, int, str]:
         )
     _tag, commits, commit = described(version)
     return parsed, commits, commit
-
-
-def _parsed(tag: str) -> Version | None:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        return Version(tag)
-    except InvalidVersion:
-        return None

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from svcgen.errors import BusyError, SvcgenError
-from svcgen.service import Service, has_template, is_service, read_service
-from svcgen.settings import read_settings
+from svcgen.service import Service, has_template, is_service
 from svcgen.update.journal import read_journal
 from svcgen.update.repository import is_committing, repository_of
 from svcgen.update.transaction import recover, service_lock
-from svcgen.workspace import Unreadable, Workspace, find_root, projects_below, survey
+from svcgen.workspace import Unreadable, Workspace, open_alone, projects_below, survey
 
 _Found = tuple[Workspace, dict[Path, SvcgenError]]
 _LEFT_BY_AN_UPDATE = ".svcgen-*"  # the journal, or temporary files of a killed run
@@ -57,16 +56,17 @@ def select(
 
     def find() -> _Found:
         if alone:
-            root = find_root(alone)
-            return Workspace(root, (read_service(alone),), read_settings(root)), {}
+            return open_alone(alone), {}
         workspace, unreadable = survey(around.parent if around else start)
         known = {service.name for service in workspace.services}
         folders = ((start / name).resolve() for name in names if name and name not in known)
-        projects = {folder: read_service(folder) for folder in folders if has_template(folder)}
-        for service in workspace.services:
-            projects.pop(service.folder, None)
-        every = (*workspace.services, *projects.values())
-        return replace(workspace, services=every), dict(unreadable)
+        found = {service.folder for service in workspace.services}
+        projects = (
+            open_alone(folder).services[0]
+            for folder in dict.fromkeys(folders)
+            if has_template(folder) and folder not in found
+        )
+        return replace(workspace, services=(*workspace.services, *projects)), dict(unreadable)
 
     workspace, faults = _find_recovered(find, reading=reading) if recovering else find()
     if alone or names:

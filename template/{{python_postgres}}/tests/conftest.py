@@ -14,7 +14,8 @@ from running import Service, start, started
 
 from app import SERVICE
 
-COMPOSE = ["docker", "compose", "--project-name", f"{SERVICE}-test"]
+# Two test runs on one machine do not stop each other's database.
+COMPOSE = ["docker", "compose", "--project-name", f"{SERVICE}-test-{uuid4().hex[:8]}"]
 
 
 @pytest.fixture(scope="session")

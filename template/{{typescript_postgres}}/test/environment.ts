@@ -7,7 +7,8 @@ import pg from "pg";
 import { SERVICE } from "../src/config.ts";
 import { Running } from "./running.ts";
 
-const COMPOSE = ["compose", "--project-name", `${SERVICE}-test`];
+// Two test runs on one machine do not stop each other's database.
+const COMPOSE = ["compose", "--project-name", `${SERVICE}-test-${randomUUID().slice(0, 8)}`];
 const hasDocker = spawnSync("docker", ["info"]).status === 0;
 
 export const skip =

@@ -41,6 +41,17 @@ export function wrong(parameter: string, detail: string): Refusal {
   return new Refusal(422, "The request is not valid.", [{ detail, parameter }]);
 }
 
+export const UNENCODED = new Refusal(400, "The path or the query is not percent-encoded UTF-8.");
+
+/** Reject a path or query that cannot be decoded. */
+export function requireEncoded(url: string): void {
+  try {
+    decodeURIComponent(url);
+  } catch {
+    throw UNENCODED;
+  }
+}
+
 export function notFound(url: string): Refusal {
   return new Refusal(404, `No route matches ${url.split("?", 1)[0]}.`);
 }
@@ -115,9 +126,7 @@ export function handleClientError(error: NodeJS.ErrnoException, socket: Socket):
     socket.destroy();
     return;
   }
-  if (error.code === "HPE_INVALID_METHOD") {
-    record({ method: "_OTHER", path: "", route: "", status }, 0);
-  }
+  record({ method: "_OTHER", path: "", route: "", status }, 0);
   const body = JSON.stringify(problem(status, detail));
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -4,18 +4,33 @@ import { once } from "node:events";
 import { createServer, METHODS, type Server } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import swagger from "@fastify/swagger";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
 import { Callee } from "./calls.ts";
-import { ConfigurationError, Environment, readSettings, SERVICE } from "./config.ts";
+import { ConfigurationError, Environment, readSettings, SERVICE, type Settings } from "./config.ts";
 import { addHealth, Readiness } from "./health.ts";
 import { items, PATH } from "./items.ts";
 import { Fault, Item, ItemPage, NewItem, Problem, Summary } from "./models.ts";
-import { handleClientError, handleError, notFound, parseJson, Refusal } from "./problems.ts";
+import {
+  handleClientError,
+  handleError,
+  notFound,
+  parseJson,
+  Refusal,
+  requireEncoded,
+  UNENCODED,
+} from "./problems.ts";
 import { openStore, type Store } from "./store.ts";
 import { log, observe, setLogLevel, setRoute, startTracing } from "./telemetry.ts";
 import { compileSchema } from "./validation.ts";
 
 const MIB = 1024 * 1024;
+const HEADERS = 48 * 1024; // bytes
 const GRACE = 20_000; // milliseconds for requests in flight
 const FLUSH = 3000; // milliseconds to export the last spans
 
@@ -33,16 +48,18 @@ export async function compose(
     routerOptions: { maxParamLength: 16_384 }, // Node's limit for a path
     return503OnClosing: false,
     // Longer than gateways', so that the gateway closes an idle connection first.
-    serverFactory: (handler) => createServer({ keepAliveTimeout: 75_000 }, observe(handler)),
+    serverFactory: (handler) =>
+      createServer({ keepAliveTimeout: 75_000, maxHeaderSize: HEADERS }, observe(handler)),
     clientErrorHandler: handleClientError,
-    frameworkErrors: (_, request, reply) => handleError(notFound(request.url), request, reply),
+    frameworkErrors: (_, request, reply) => handleError(UNENCODED, request, reply),
   });
   app.setErrorHandler(handleError);
   app.setValidatorCompiler(compileSchema);
   app.setSerializerCompiler(() => JSON.stringify); // TypeScript checks the responses
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, parseJson);
+  app.addContentTypeParser(/^application\/(\S+\+)?json\b/i, { parseAs: "buffer" }, parseJson);
   app.addHook("onRequest", async (request) => {
+    requireEncoded(request.url);
     // The second condition: an extra / would match as an empty parameter.
     if (request.is404 || Object.values(request.params as object).includes("")) {
       throw notFound(request.url);
@@ -91,7 +108,9 @@ function addOtherMethods(app: FastifyInstance, paths: Map<string, Set<string>>):
     const reject = async () => {
       throw new Refusal(405, "This path does not allow this method.", undefined, headers);
     };
-    app.options(url, { schema }, (_, reply) => reply.code(204).headers(headers).send());
+    const respond = async (_: FastifyRequest, reply: FastifyReply) =>
+      reply.code(204).headers(headers).send();
+    app.options(url, { schema, onRequest: respond }, respond);
     const method = known.filter((method) => !methods.has(method));
     app.route({ method, url, schema, onRequest: reject, handler: reject });
   }
@@ -113,7 +132,7 @@ export async function serve(): Promise<void> {
   for (const [name, check] of Object.entries(store.checks)) {
     readiness.watch(name, check);
   }
-  await listen(app.server, settings.port);
+  await listen(app.server, settings);
   const [signal] = await stop;
   readiness.stopping = true;
   // Gateways notice with a delay that a replica stops. Closing at once would lose requests.
@@ -124,13 +143,13 @@ export async function serve(): Promise<void> {
   process.exit();
 }
 
-/** Listen on all interfaces, over IPv4 and, if available, IPv6. */
-async function listen(server: Server, port: number): Promise<void> {
-  server.listen({ port, backlog: 2048 });
+/** Listen on HOST; without it on all interfaces, over IPv4 and, if available, IPv6. */
+async function listen(server: Server, { host, port }: Settings): Promise<void> {
+  server.listen({ host, port, backlog: 2048 });
   try {
     await once(server, "listening");
   } catch (error) {
-    throw new ConfigurationError(`PORT: ${error instanceof Error ? error.message : error}`);
+    throw new ConfigurationError(`HOST or PORT: ${error instanceof Error ? error.message : error}`);
   }
 }
 

@@ -24,7 +24,9 @@ describe("service", { skip }, () => {
     ["PROPFIND", PATH, 405],
     ["GET", "/unknown", 404],
     ["GET", `${PATH}/`, 404],
-    ["GET", "/%ff", 404],
+    ["GET", "/%ff", 400],
+    ["GET", `${PATH}?limit=0x10`, 422],
+    ["GET", `${PATH}?limit=1&limit=2`, 422],
     ["GET", "/livez", 200],
     ["GET", "/metrics", 200],
   ] as const;

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from tests.contract.reference.settings import CALLEE, NAME, broken, log
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+INTEGER = re.compile(r"-?[0-9]+")
 PAUSE = 0.05  # seconds before a call is repeated
 PASSED = ("authorization", "x-auth-subject", "x-auth-scopes")
 
@@ -77,7 +78,8 @@ def faulty(parameter: str) -> ProblemError:
 
 def create(database: Database, body: bytes) -> dict[str, str]:
     try:
-        value = json.loads(body.decode())
+        lenient = broken("body-encoding")  # Python guesses the encoding of bytes
+        value = json.loads(body if lenient else body.decode(), parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise ProblemError(422 if broken("body-unparsable") else 400, "not JSON") from error
     errors = [{"detail": "wrong", "pointer": f"#/{name}"} for name in faults(value)]
@@ -86,6 +88,10 @@ def create(database: Database, body: bytes) -> dict[str, str]:
     item = {"id": str(uuid.uuid4()), "name": value["name"], "created_at": now()}
     database.items.append(item)
     return item
+
+
+def refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def faults(value: Any) -> list[str]:
@@ -134,7 +140,8 @@ def page(database: Database, query: Mapping[str, str]) -> dict[str, Any]:
 
 def number(query: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     try:
-        value = int(query.get(name, default))
+        text = str(query.get(name, default))
+        value = int(text if broken("query-integer") or INTEGER.fullmatch(text) else "no integer")
     except ValueError as error:
         raise faulty(name) from error
     rule = "list-limits" if name == "limit" else "summary-depth"

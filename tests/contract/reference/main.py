@@ -38,12 +38,12 @@ class Server(http.server.ThreadingHTTPServer):
 
 def main() -> None:
     settings.check_log_level()
-    port, drain = settings.port(), settings.drain_seconds()
+    host, port, drain = settings.host(), settings.port(), settings.drain_seconds()
     state = State(Database(settings.database_url()), Calls(settings.callee_url()))
     if broken("image-read-only"):
         Path("/app/started").touch()
     try:
-        server = Server(("", port), type("Bound", (Handler,), {"state": state}))
+        server = Server((host, port), type("Bound", (Handler,), {"state": state}))
     except OSError:
         settings.fail("PORT", "port-taken")
     stop = threading.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from datetime import UTC, datetime
@@ -65,6 +66,13 @@ def fail(variable: str, rule: str, value: str = "") -> NoReturn:
         case "callee-url-missing":
             log("info", variable)
     sys.exit(1)
+
+
+def host() -> str:
+    text = os.environ.get("HOST", "")
+    if text and not re.fullmatch(r"[0-9.]+", text) and not broken("host-malformed"):
+        fail("HOST", "host-malformed")
+    return "" if broken("host") else text
 
 
 def port() -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.contract.reference import items, telemetry
 from tests.contract.reference.document import document
@@ -20,6 +20,7 @@ from tests.contract.reference.items import PASSED, Calls, Database, ProblemError
 from tests.contract.reference.settings import NAME, broken, log
 
 LIMIT = 1_048_576
+HEADERS = 48 * 1024
 PATH = f"/v1/{NAME}"
 PROBES = ("/livez", "/readyz", "/metrics")
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # Python 3.11 has older ones
@@ -95,6 +96,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, route: str, methods: dict[str, Callable[[], Reply]]) -> Reply:
         if not route and broken("path-unknown") and self.path.endswith("/"):
             return 307, "", b"", {"Location": self.path.rstrip("/")}
+        self.check_head()
         if not route:
             raise ProblemError(404, "no such path")
         if self.command == "OPTIONS":
@@ -103,6 +105,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if wanted not in methods:
             raise ProblemError(405, "no such method")
         return methods[wanted]()
+
+    def check_head(self) -> None:
+        size = sum(len(name) + len(value) + 4 for name, value in self.headers.items())
+        if size > HEADERS and not broken("headers-large"):
+            raise ProblemError(431, "the headers are too large")
+        if broken("multipart") and self.headers.get("Content-Type", "").startswith("multipart"):
+            raise LookupError("no boundary")
+        try:
+            unquote(self.path, errors="strict")
+            decodable = not re.search("%(?![0-9A-Fa-f]{2})", self.path)
+        except ValueError:
+            decodable = False
+        if not (decodable or broken("query-undecodable")):
+            raise ProblemError(400, "not percent-encoded UTF-8")
 
     def problem(self, problem: ProblemError, methods: dict[str, Callable[[], Reply]]) -> Reply:
         status = problem.status
@@ -138,14 +154,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         telemetry.measure(self.command, route, path, status, seconds)
         if path in PROBES and not broken("log-probes"):
             return
+        longest = 10_000 if broken("log-length") else 1_000
         members = {
             "http_request_method": self.command,
-            "url_path": path,
+            "url_path": path[:longest],
             "http_route": route,
             "http_response_status_code": status,
             "duration_seconds": str(seconds) if broken("log-request") else seconds,
+            "request_id": self.headers.get("x-request-id", "")[:100],
             **({"url_query": self.path} if broken("log-secrets") else {}),
         }
+        if broken("log-request-id"):
+            del members["request_id"]
         log("info", "request", self.trace[:2], **members)
         if broken("log-lines") and not route:
             print(f"not found: {path}", flush=True)
@@ -172,6 +192,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.json(200, items.page(self.state.database, self.query()))
 
     def create(self) -> Reply:
+        kind = self.headers.get_content_type() if "Content-Type" in self.headers else ""
+        if kind != "application/json" and not broken("body-media-type"):
+            raise ProblemError(415, "not JSON")
         body = self.body()
         self.state.database.demand()
         item = items.create(self.state.database, body)
@@ -194,7 +217,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )
 
     def query(self) -> dict[str, str]:
-        return dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        pairs = parse_qsl(urlsplit(self.path).query, keep_blank_values=True)
+        names = [name for name, _value in pairs]
+        if len(names) > len(set(names)) and not broken("query-repeated"):
+            raise items.faulty(max(names, key=names.count))
+        return dict(pairs)
 
     def body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):

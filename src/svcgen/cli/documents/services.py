@@ -22,11 +22,15 @@ class NewDocument:
     folder: Annotated[str, "Absolute path of the service."]
     template_version: Annotated[str, "Version of the template; empty for a folder without git."]
     files: Annotated[tuple[str, ...], "Paths in the service, sorted."]
+    changed: Annotated[
+        tuple[str, ...], "Files of called services that name it as a caller now, absolute."
+    ]
 
 
 def new_document(result: NewResult) -> NewDocument:
     """Build the document of `svcgen new`."""
-    return NewDocument(result.name, str(result.folder), result.version, result.files)
+    changed = tuple(map(str, result.changed))
+    return NewDocument(result.name, str(result.folder), result.version, result.files, changed)
 
 
 @dataclass(frozen=True)

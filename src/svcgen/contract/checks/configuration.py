@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from svcgen.contract.check import Check
 from svcgen.contract.checks.logs import request_line
 from svcgen.contract.context import CheckContext, marker
-from svcgen.contract.expect import expect
-from svcgen.contract.http import get, status
+from svcgen.contract.expect import NotRunError, expect
+from svcgen.contract.http import get, refuses, status
 from svcgen.contract.support.ports import exclusive_port
 from svcgen.contract.targets.base import CALLS, DATABASE, START
 from svcgen.contract.targets.process import DEFAULT_PORT
 from svcgen.service import variable
 
 SECRET = "swordfish"  # noqa: S105 (must not appear in a log)
+OTHER_ADDRESS = "127.0.0.2"
 OTHER_DATABASE = f"mysql://user:{SECRET}@127.0.0.1/database"
 
 
@@ -40,8 +43,28 @@ def callee_refused(context: CheckContext, value: str | None) -> None:
     refused(context, f"{variable(context.service.calls[0])}_URL", value)
 
 
+def host(context: CheckContext) -> None:
+    with context.start(HOST="127.0.0.1") as running:
+        running.wait_for("/livez", context.start_timeout)
+        other = replace(running.address, host=other_address())
+        expect(refuses(other), f"with HOST=127.0.0.1 it also listens on {other.host}")
+
+
+def other_address() -> str:
+    """Return a second address of this machine; NotRunError when it has none (macOS)."""
+    try:
+        with socket.socket(type=socket.SOCK_DGRAM) as probe:
+            probe.bind((OTHER_ADDRESS, 0))
+    except OSError as error:
+        raise NotRunError(f"this machine does not have the address {OTHER_ADDRESS}") from error
+    return OTHER_ADDRESS
+
+
 def port(context: CheckContext) -> None:
     expect(status(context.address, "/livez") == 200, f"no answer on PORT={context.address.port}")
+    with contextlib.suppress(NotRunError):
+        other = replace(context.address, host=other_address())
+        expect(status(other, "/livez") == 200, f"no answer on {other.host}")
 
 
 def port_default(context: CheckContext) -> None:
@@ -66,7 +89,15 @@ def invalid(name: str, value: str | None) -> Callable[[CheckContext], None]:
 
 ALONE = frozenset({START})
 CHECKS = (
-    Check("port", "listens on PORT", port, ALONE),
+    Check("host", "listens on HOST alone", host, ALONE, alone=True),
+    Check(
+        "host-malformed",
+        "HOST=localhost: exit 1, one line",
+        invalid("HOST", "localhost"),
+        ALONE,
+        alone=True,
+    ),
+    Check("port", "listens on PORT, on all interfaces", port, ALONE),
     Check("port-default", "listens on 8080 without PORT", port_default, ALONE, alone=True),
     Check(
         "port-malformed",

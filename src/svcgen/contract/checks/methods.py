@@ -35,6 +35,8 @@ def options(context: CheckContext) -> None:
         answer = ask(context.address, "OPTIONS", path)
         expect(answer.status == 204, f"OPTIONS {path} is {answer.status}")
         expect(answer.allow == allowed, f"OPTIONS {path} allows {sorted(answer.allow)}")
+        answer = ask(context.address, "OPTIONS", path, b"{")
+        expect(answer.status == 204, f"OPTIONS {path} with a body is {answer.status}")
 
 
 def method_unknown(context: CheckContext) -> None:
@@ -42,6 +44,8 @@ def method_unknown(context: CheckContext) -> None:
         answer = ask(context.address, "DELETE", path)
         problem(answer, 405)
         expect(answer.allow == allowed, f"DELETE {path} allows {sorted(answer.allow)}")
+    unknown = ask(context.address, "BREW", context.path)
+    problem(unknown, 501 if unknown.status == 501 else 405)
 
 
 CHECKS = (

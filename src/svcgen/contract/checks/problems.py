@@ -22,8 +22,11 @@ TITLES = {
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Content Too Large",
+    415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error",
+    501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
@@ -76,12 +79,13 @@ def path_unknown(context: CheckContext) -> None:
         "/v1/%2e%2e/livez",
     ):
         problem(get(context.address, path), 404)
-    for parameters in (";x=1", ";/summary"):
-        problem(get(context.address, context.path + parameters), 404)
+    for path in (f"{context.path};x=1", f"{context.path};/summary", "/livez;x", "/metrics;x"):
+        problem(get(context.address, path), 404)
 
 
 def body_unparsable(context: CheckContext) -> None:
-    for body in (b"{", b"name=x", b'{"name": "x",}', b'{"name": "\xff"}', b"[" * 100_000):
+    texts = (b"{", b"name=x", b'{"name": "x",}', b'{"name": "\xff"}', b'{"name": NaN}')
+    for body in (*texts, b"[" * 100_000):
         problem(ask(context.address, "POST", context.path, body), 400)
 
 

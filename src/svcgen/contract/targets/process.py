@@ -19,7 +19,7 @@ from svcgen.service import Service, read_service, variable
 from svcgen.toolchains import surroundings
 
 DEFAULT_PORT = 8080
-CONTRACT = {"PORT", "LOG_LEVEL", "SERVICE_VERSION", "DRAIN_SECONDS", "DATABASE_URL"}
+CONTRACT = {"HOST", "PORT", "LOG_LEVEL", "SERVICE_VERSION", "DRAIN_SECONDS", "DATABASE_URL"}
 MAKE_FAILED = re.compile(r"make.*\] Error (\d+)")
 
 

@@ -21,10 +21,13 @@ from svcgen.run.docker.state import (
     clear_state,
     password_variables,
     project_name,
+    remove_images,
     replica_counts,
     require_own_name,
+    write_image_names,
 )
 from svcgen.run.engine import GATEWAY_PORT, FleetRequest, FleetState, LogLine, Report
+from svcgen.run.memory import remember
 from svcgen.service import Service
 from svcgen.workspace import Workspace
 
@@ -51,8 +54,11 @@ class DockerEngine:
         with self._changing() as (seen, holding):
             if seen.port != request.port:
                 require_free_port(request.port)
+            files = [member.compose_file for member in fleet.members if member.compose_file]
+            write_image_names(self.root, files)
             write_stitched(fleet.root, stitched_files(fleet), wait_applied(seen.gateway))
             compose = self._compose(seen, fleet.services, request.port, holding)
+            remember(self.root, project=compose.project)
             counts = replica_counts(self.root, changed, request.scale)
             reconcile(compose, request, counts, report)
         return self.observe()
@@ -74,6 +80,7 @@ class DockerEngine:
         retry_until_unlocked(self.root, lambda: take_down(self.root, project, report))
         if volumes:
             remove_volumes(project, report)
+            remove_images(self.root)
         clear_state(self.root)
 
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import sysconfig
 from collections.abc import Iterable, Mapping
 
 from svcgen.compose.fleet import Fleet
 from svcgen.errors import SvcgenError
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
-from svcgen.ports import LOOPBACK, free_port
+from svcgen.ports import free_port
 from svcgen.run.engine import FleetRequest
+from svcgen.run.local.environment import service_environment
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan, UpRequest
 from svcgen.run.local.supervisor.envoy import find_envoy
 from svcgen.run.local.supervisor.postgres import find_postgres
-from svcgen.service import Service, variable
+from svcgen.service import Service
 from svcgen.toolchains import surroundings
 
 READY_SECONDS = 60.0
-OWN_VARIABLES = ("VIRTUAL_ENV", "PYTHONHOME", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
-"""Variables of the Python environment and the make in which svcgen itself may run."""
 
 
 def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
@@ -56,19 +54,15 @@ def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]
             health=health[service.name],
             environment=surroundings(
                 service.stack,
-                _environment({name: internal[name] for name in calls[service.name]}),
+                service_environment(
+                    service.name,
+                    {name: internal[name] for name in calls[service.name]},
+                    fleet.settings.environment,
+                ),
             ),
         )
         for service in fleet.services
     )
-
-
-def _environment(called: Mapping[str, int]) -> dict[str, str]:
-    """Return this shell's environment with the URLs of called services; `uv` is last on PATH."""
-    inherited = {key: value for key, value in os.environ.items() if key not in OWN_VARIABLES}
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), sysconfig.get_path("scripts")])
-    calls = {f"{variable(name)}_URL": f"http://{LOOPBACK}:{called[name]}" for name in called}
-    return {"SERVICE_VERSION": "dev", **inherited, "PATH": path, **calls}
 
 
 def _programs(services: Iterable[Service]) -> dict[str, str]:

@@ -10,12 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.types import Message, Receive, Scope
 
-MIB = 1024 * 1024
 KIND = "application/problem+json"
 REF = "#/components/schemas/{model}"
 CONTENT = {KIND: {"schema": {"$ref": REF.format(model="Problem")}}}
@@ -87,6 +84,8 @@ async def handle_validation_error(_: Request, error: RequestValidationError) -> 
     errors = error.errors()
     if any(item["type"] == "json_invalid" for item in errors):
         return problem(400, "The body is not valid JSON.")
+    if any(isinstance(item.get("input"), bytes) for item in errors):
+        return problem(415, "The body must be application/json.")  # the framework did not parse it
     return problem(422, "The request is not valid.", errors=[_fault(item) for item in errors])
 
 
@@ -96,19 +95,3 @@ def _fault(item: Mapping[str, Any]) -> Fault:
         return Fault(detail=item["msg"], parameter=path[0])
     tokens = (quote(str(token).replace("~", "~0").replace("/", "~1"), safe="~") for token in path)
     return Fault(detail=item["msg"], pointer="/".join(["#", *tokens]))
-
-
-def limit_body(scope: Scope, receive: Receive) -> Receive:
-    """Reject a body over 1 MiB, before reading it if its Content-Length says so."""
-    declared = int(Headers(scope=scope).get("content-length", 0))
-    read = 0
-
-    async def limited() -> Message:
-        nonlocal read
-        message = await receive() if declared <= MIB else {}
-        read += len(message.get("body", b""))
-        if max(declared, read) > MIB:
-            raise HTTPException(413, "The body is larger than 1 MiB.")
-        return message
-
-    return limited

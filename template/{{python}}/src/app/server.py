@@ -10,11 +10,11 @@ from types import FrameType
 
 import httpx2
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app import SERVICE, health, items, problems, telemetry
+from app import SERVICE, health, items, problems, requests, telemetry
 from app.calls import TIMEOUT, Callee
 from app.config import Settings, fail, read_settings
 from app.store import open_store
@@ -36,6 +36,7 @@ def compose(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False},  # middleware below: one span, without the query string
+        dependencies=[Depends(requests.check_query)],
         responses=problems.RESPONSES,
         exception_handlers={
             HTTPException: problems.handle_http_exception,
@@ -101,19 +102,20 @@ class Server(uvicorn.Server):
 
 def serve() -> None:
     app = create_app()
-    Server(app).run(sockets=[listen(app.state.settings.port)])
+    Server(app).run(sockets=[listen(app.state.settings)])
 
 
-def listen(port: int) -> socket.socket:
-    """Listen on all interfaces, over IPv4 and, if available, IPv6."""
-    dual_stack = socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if dual_stack else socket.AF_INET
+def listen(settings: Settings) -> socket.socket:
+    """Listen on HOST; without it on all interfaces, over IPv4 and, if available, IPv6."""
+    host, port = settings.host, settings.port
+    dual_stack = host is None and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual_stack or (host and host.version == 6) else socket.AF_INET
     try:
         listener = socket.create_server(
-            ("", port), family=family, backlog=2048, dualstack_ipv6=dual_stack
+            (str(host or ""), port), family=family, backlog=2048, dualstack_ipv6=dual_stack
         )
     except OSError as error:
-        fail(f"PORT: {error.strerror}: {port}")
+        fail(f"HOST or PORT: {error.strerror}: {port}")
     # A response is two writes: Nagle's algorithm delays the second by up to 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -15,10 +15,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
 from prometheus_client import Histogram
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import SERVICE, VERSION
-from app.problems import limit_body, problem
+from app.problems import problem
+from app.requests import check_body, check_head
 
 PROBES = ("/livez", "/readyz", "/metrics")
 DURATION = Histogram(
@@ -85,7 +87,8 @@ class Telemetry:
             await self.app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "_OTHER"
-        span = tracer.start_span(method, extract(Headers(scope=scope)), SpanKind.SERVER)
+        headers, path = Headers(scope=scope), scope["path"][:1000]
+        span = tracer.start_span(method, extract(headers), SpanKind.SERVER)
         with trace.use_span(span, end_on_exit=True):
             start = perf_counter()
             route, status = await self._call(scope, receive, send)
@@ -94,14 +97,15 @@ class Telemetry:
             span.update_name(f"{method} {route}".strip())
             attributes: dict[str, str | float] = {
                 "http.request.method": method,
-                "url.path": scope["path"],
+                "url.path": path,
                 "http.route": route,
                 "http.response.status_code": status,
             }
             span.set_attributes(attributes)
-            if scope["path"] not in PROBES:
+            if path not in PROBES:
                 fields = {name.replace(".", "_"): value for name, value in attributes.items()}
                 fields["duration_seconds"] = round(seconds, 6)
+                fields["request_id"] = headers.get("x-request-id", "")[:100]
                 log.info("request", extra={"fields": fields})
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
@@ -116,7 +120,10 @@ class Telemetry:
         # HEAD is handled as GET; the server omits the body (RFC 9110, 9.3.2).
         inner = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
         try:
-            await self.app(inner, limit_body(inner, receive), record_status)
+            check_head(inner)
+            await self.app(inner, check_body(inner, receive), record_status)
+        except HTTPException as error:
+            await problem(error.status_code, error.detail)(inner, receive, record_status)
         except Exception:
             log.exception("unhandled exception")
             if not status:

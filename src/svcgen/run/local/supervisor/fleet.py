@@ -66,7 +66,10 @@ class Supervisor:
         for name in request.replaced:
             await self._replace(request, name, report)
         if request.replaced:
-            await self._running_gateway().apply(request.files)
+            gateway = self._running_gateway()
+            await gateway.apply(request.files)
+            for name in request.replaced:  # one may have its first route only now
+                await gateway.wait_routable(name, self._running(name).ports)
         await self._remove_surplus(request, report)
 
     async def restart(self, name: str, report: Report) -> None:

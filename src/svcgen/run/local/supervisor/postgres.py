@@ -14,6 +14,7 @@ from svcgen.files import move_into_place, staged, write_atomic
 from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.engine import Replica
 from svcgen.run.local import processes
+from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
@@ -110,7 +111,8 @@ class Database:
 
     async def _is_ready(self) -> bool:
         options = ["-q", "-h", LOOPBACK, "-p", str(self.port)]
-        probe = await asyncio.create_subprocess_exec(self._programs / "pg_isready", *options)
+        program = self._programs / "pg_isready"
+        probe = await asyncio.create_subprocess_exec(program, *options, env=self._environment())
         return await probe.wait() == 0
 
     async def _psql(self, statements: str) -> None:
@@ -131,7 +133,8 @@ class Database:
             raise SvcgenError(f"{program} failed: {output.decode(errors='replace').strip()}")
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "LC_MESSAGES": "C", **processes.labels(self._paths.run, NAME)}
+        labels = processes.labels(self._paths.run, NAME)
+        return {**system_environment(), "LC_MESSAGES": "C", **labels}
 
     def _password(self, role: str) -> str:
         return stored_passwords(self._paths.passwords, [role])[role]
@@ -144,9 +147,10 @@ class Database:
 def _run_as() -> list[str]:
     """Return the start of a command that runs PostgreSQL, which refuses to run as root.
 
-    As `nobody` it keeps the capability to enter folders of root (data below /root, the wheel in a
-    private environment); so these folders stay private. The secure bit is for access(2), by which
-    PostgreSQL finds its programs (capabilities(7), SECBIT_NO_SETUID_FIXUP).
+    As `nobody` it keeps the one capability to read and enter folders of root (`.svcgen/`, the wheel
+    in a private environment); so these folders stay private, and it cannot write outside its data.
+    It can gain no other one. The secure bit is for access(2), by which PostgreSQL finds its
+    programs (capabilities(7), CAP_DAC_READ_SEARCH and SECBIT_NO_SETUID_FIXUP).
     """
     if os.geteuid() != 0:
         return []
@@ -155,6 +159,6 @@ def _run_as() -> list[str]:
             "PostgreSQL does not run as root, and setpriv (util-linux) is not on PATH.",
             "Run svcgen as another user.",
         )
-    keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-    keep += ["--securebits=+no_setuid_fixup"]
+    keep = [f"--{kind}=-all,+dac_read_search" for kind in ("inh-caps", "bounding-set")]
+    keep += ["--ambient-caps=+dac_read_search", "--no-new-privs", "--securebits=+no_setuid_fixup"]
     return [setpriv, "--reuid=nobody", "--clear-groups", *keep]
