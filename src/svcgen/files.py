@@ -126,7 +126,7 @@ def read_file(path: Path, limit: int = LARGEST) -> bytes:
     """Return the content of a regular file of at most `limit` bytes.
 
     A FIFO would block for ever, and a device such as /dev/zero never ends: they are not read, also
-    through a symbolic link. Raises OSError, and ValueError for what is no such file.
+    through a symbolic link. Raises OSError, and ValueError for anything else.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:

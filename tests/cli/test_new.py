@@ -203,7 +203,7 @@ def test_a_folder_that_svcgen_yaml_does_not_list_is_refused(tmp_path: Path) -> N
     (tmp_path / "svcgen.yaml").write_text("folders:\n- orders\n")
     done = svcgen("new", "stock", within=tmp_path)
     assert done.returncode == 1
-    assert "Add the line: - stock" in done.stderr
+    assert "Add it to `folders` first, as: - stock" in done.stderr
     (tmp_path / "svcgen.yaml").write_text("folders:\n- orders\n- a/b/c/stock\n")
     done = svcgen("new", "stock", "a/b/c/stock", within=tmp_path)
     assert done.returncode == 0, done.stderr

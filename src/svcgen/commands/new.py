@@ -85,7 +85,7 @@ def new_service(
     if "name" not in questions(version):
         answers = {question: value for question, value in answers.items() if question != "name"}
     require_known_questions(answers, version)
-    if not template.source and not _PLAIN.fullmatch(name):
+    if not template.source and (name in SKIPPED or not _PLAIN.fullmatch(name)):
         check_answers(answers, version)  # before it becomes a path; the render checks the rest
     workspace = _open_for(folder, name)
     defaults = _defaults(workspace, version)

@@ -57,7 +57,7 @@ def plan_updates(
 
 
 _NO_TEMPLATE = "It has no .copier-answers.yml, so no template: it gets no updates."
-_NOT_FOUND = "It is no service of this workspace, or is too deep in it."
+_NOT_FOUND = "svcgen does not find it as a service of this workspace."
 
 
 def _left_out(name: str, folder: Path, why: str) -> UpdateResult:

@@ -85,7 +85,7 @@ def select(
 def left_out(selection: Selection) -> tuple[Path, ...]:
     """Return the folders with a template that a command for all services does not work on.
 
-    They are no services, are deeper than a workspace is searched, or are below a tool's folder.
+    They have no chart, are deeper than a workspace is searched, or are below a tool's folder.
     """
     if not selection.everything:
         return ()
