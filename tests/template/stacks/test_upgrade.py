@@ -19,7 +19,7 @@ import pathspec
 import pytest
 
 from svcgen.contract.targets.process import ProcessTarget
-from svcgen.contract.suite import run_checks
+from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.templates.sources import open_source
 from tests.support.repository import STACKS, STACKS_HERE
@@ -31,6 +31,9 @@ from tests.support.checkout import environment_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 ANSWERS = {"name": "orders", "database": "postgres", "calls": ["order-items"]}
+
+# A new service keeps these in items.go, which belongs to the owner of an older one.
+OF_SEEDED = {"go": {"query-integer", "query-repeated"}}
 
 
 def drawn() -> list[str]:
@@ -70,7 +73,8 @@ def test_an_upgraded_service_builds_and_keeps_the_contract(
     folder = upgraded(tmp_path / "shop", stack, drawn()[0])
     environment = environment_of(stack, DATABASE_URL=postgres(f"make-{stack}"))
     make(folder, environment, "lint", "test")
-    found = run_checks(ProcessTarget(folder), postgres(f"contract-{stack}"))
+    checks = [check for check in CHECKS if check.name not in OF_SEEDED.get(stack, ())]
+    found = run_checks(ProcessTarget(folder), postgres(f"contract-{stack}"), checks)
     assert {one.check.name: one.detail for one in found if one.ok is False} == {}
 
 
