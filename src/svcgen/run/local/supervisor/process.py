@@ -92,7 +92,7 @@ class StartedChild:
 
 @dataclass(frozen=True)
 class AdoptedChild:
-    """A program that an earlier supervisor started; the kernel does not report its end to this process."""
+    """A program that an earlier supervisor started: the kernel does not report its end here."""
 
     pid: int
     started: float
