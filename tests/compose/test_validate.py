@@ -100,7 +100,7 @@ def test_the_service_and_the_key_are_named(shop: Path, envoy: Callable[[], Valid
         refuse_invalid({**files, "cds.json": json.dumps(clusters)}, fleet, envoy())
     (fault,) = refusal.value.faults
     assert fault.files == ("orders/chart/registration.yaml",)
-    assert "for orders: Clusters[0].HealthChecks[0].HttpHealthCheck.Path: value" in fault.problem
+    assert "HealthChecks[0].HttpHealthCheck.Path: value does not match" in fault.problem
 
 
 def test_without_an_envoy_the_rules_of_svcgen_remain(
