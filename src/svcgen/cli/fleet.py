@@ -58,7 +58,8 @@ def compose(
     deps = not no_deps
     composed = inspect(*found, deps=deps) if check else stitch(*found, deps=deps, refresh=refresh)
     text = output.checked(composed) if check else output.composed(composed)
-    emit(documents.compose_document(composed), text, output.fleet_faults(composed), json=json)
+    faults = output.fleet_faults(composed)
+    emit(documents.compose_document(composed), text, faults, json=json, exact=check)
     if check and (composed.differences or composed.faults or composed.broken):
         raise typer.Exit(FOUND_SOMETHING)
 
@@ -109,7 +110,13 @@ def up(
 
     workspace, counts = current_workspace(), read_scale(scale or [])
     fleet = start(
-        workspace, names or [], engine=engine, scale=counts, port=port, report=report_progress
+        workspace,
+        names or [],
+        engine=engine,
+        scale=counts,
+        port=port,
+        watching=watch,
+        report=report_progress,
     )
     emit(
         documents.up_document(fleet),
@@ -124,14 +131,14 @@ def up(
         follow(
             workspace,
             fleet,
-            lambda line: typer.echo(output.log_line(line), err=json),
+            lambda line: output.say(output.log_line(line), err=json, exact=True),
             report_progress,
         )
 
 
 def down(
     volumes: Annotated[
-        bool, typer.Option("--volumes", help="Also remove the database volumes.")
+        bool, typer.Option("--volumes", help="Also remove the database volumes and the images.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -173,7 +180,7 @@ def logs(
         return
     with contextlib.suppress(KeyboardInterrupt):
         for line in found.lines:
-            typer.echo(output.log_line(line))
+            output.say(output.log_line(line), exact=True)
 
 
 def restart(name: Name, json: Json = False) -> None:
