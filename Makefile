@@ -16,8 +16,8 @@ test: lint ## everything; SVCGEN_REQUIRE=docker,helm makes what is missing fail
 ifdef TESTS
 	$(BIN)/pytest $(TESTS)
 else
-	$(BIN)/pytest -m "not slow and not alone" --numprocesses 3 --dist loadfile --durations 15
-	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile --durations 15
+	$(BIN)/pytest -m "not slow and not alone" --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
+	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15
 	$(BIN)/pytest -m alone --durations 15
 endif
 

@@ -14,6 +14,31 @@ from tests.support.services import Rendered, copied, rendered_below
 
 __all__ = ["images", "postgres"]
 
+# The files that take longest, in their order. A worker takes whole files, so a long one that starts
+# last keeps the other workers waiting.
+LONGEST_FIRST = (
+    "run/docker/test_docker.py",
+    "e2e/test_docs.py",
+    "cli/test_input_fuzz.py",
+    "run/local/test_local_killed.py",
+    "run/local/test_local_replace.py",
+    "contract/test_contract_suite.py",
+    "run/local/test_local.py",
+    "contract/test_contract_images.py",
+    "contract/test_contract_stacks.py",
+    "template/stacks/test_java.py",
+    "template/stacks/test_upgrade.py",
+    "template/stacks/test_image.py",
+    "update/test_fleet_proof.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest files first; xdist keeps this order with --no-loadscope-reorder."""
+    folder = Path(__file__).parent
+    places = {folder / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here, or fail it when SVCGEN_REQUIRE names what is missing."""

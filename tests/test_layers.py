@@ -30,8 +30,8 @@ FLOORS = (
     ("templates", "merge", "workspace"),
     ("contract", "settings"),
     ("service", "toolchains"),
-    ("strict",),
-    ("files", "ports", "git", "openapi", "yaml_files", "units"),
+    ("strict", "ownership", "openapi", "yaml_files"),
+    ("files", "ports", "git", "units"),
     ("errors",),
 )
 FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}
@@ -39,11 +39,11 @@ FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}
 FOREIGN = {
     "typer": {"cli"},
     "rich": {"cli/output_updates"},
-    "copier": {"render/render"},
+    "copier": {"render/worker"},
     "plumbum": {"render/render"},
     "yaml": {"yaml_files"},
     "packaging": {"templates/versions"},
-    "pathspec": {"templates/patterns"},
+    "pathspec": {"templates/copier_yml"},
     "jinja2": {"render/compiled"},
     "pydantic": {"gateway", "settings", "strict"},
     "psutil": {"run/local"},

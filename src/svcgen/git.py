@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,12 +44,13 @@ def git(
     *words: str | Path,
     within: Path | None = None,
     variables: Mapping[str, str] | None = None,
+    given: bytes = b"",
 ) -> str:
-    """Run git and return its output, without the last newline.
+    """Run git and return its output, without the last newline; it reads `given`.
 
     Raises SvcgenError with git's own reason when it fails, and when git is not installed.
     """
-    done = run(*words, within=within, variables=variables)
+    done = run(*words, within=within, variables=variables, given=given)
     if done.returncode:
         # The command is the first word that is not an option; `-c` has its value in the next word.
         plain = [str(word) for before, word in pairwise(("", *words)) if before != "-c"]
@@ -62,6 +63,19 @@ def keeps_modes(folder: Path) -> bool:
     """Return whether git tracks executable bits in a folder; on a Windows disk it does not."""
     done = run("config", "--type=bool", "core.fileMode", within=folder)
     return done.stdout.strip() != b"false"
+
+
+def safe_directories() -> tuple[str, ...]:
+    """Return the entries of the setting `safe.directory`: of the user and the machine only.
+
+    None is read from a repository: it could trust itself (git-config(1), safe.directory).
+    """
+    words = ("config", "--null", "--get-all", "safe.directory")
+    try:
+        done = run(*words, within=Path("/"), variables={"GIT_DIR": os.devnull})
+    except SvcgenError:
+        return ()  # git is not installed
+    return tuple(os.fsdecode(entry) for entry in done.stdout.split(b"\0")[:-1])
 
 
 def complaint(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -79,10 +93,30 @@ def first_conflict_marker(content: bytes) -> int:
     return 0
 
 
+def marked_files(folders: Iterable[Path]) -> list[Path]:
+    """Return the tracked files in these folders that have the markers of an update's conflict.
+
+    Folders outside of git have none. One process searches all folders of a repository.
+    """
+    repositories: dict[Path, list[Path]] = {}
+    for folder in folders:
+        above = (parent for parent in (folder, *folder.parents) if (parent / ".git").exists())
+        if repository := next(above, None):
+            repositories.setdefault(repository, []).append(folder)
+    found: list[Path] = []
+    for repository, within in repositories.items():
+        paths = [f":(literal){folder.relative_to(repository)}" for folder in within]
+        words = ("grep", "--files-with-matches", "-z", "-e", "^<<<<<<< yours", "--", *paths)
+        listed = os.fsdecode(run(*words, within=repository).stdout)
+        found += [repository / path for path in listed.split("\0") if path]
+    return sorted(found)
+
+
 def run(
     *words: str | Path,
     within: Path | None = None,
     variables: Mapping[str, str] | None = None,
+    given: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git, with any exit code; it never asks for a password and takes no optional lock.
 
@@ -97,7 +131,7 @@ def run(
             env={**environment, **(variables or {})},
             capture_output=True,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=given,
         )
     except FileNotFoundError as error:
         if within and not within.is_dir():

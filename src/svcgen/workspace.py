@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.service import COMPOSE_FILE, Service, is_service, read_service
+from svcgen.ownership import require_own
+from svcgen.service import (
+    ANSWERS_FILE,
+    COMPOSE_FILE,
+    REGISTRATION_FILE,
+    Service,
+    is_service,
+    read_service,
+)
 from svcgen.settings import SETTINGS_FILE, Settings, read_settings
 
 STATE_FOLDER = ".svcgen"
 COMPOSE_MARK = "# Written by `svcgen compose`"
+# What svcgen reads and runs: all of it must belong to the user.
+READ_AT_ROOT = (
+    SETTINGS_FILE,
+    STATE_FOLDER,
+    COMPOSE_FILE,
+    "compose.override.yaml",
+    "compose.override.yml",
+    "gateway",
+)
+READ_IN_SERVICE = (".", ANSWERS_FILE, REGISTRATION_FILE, COMPOSE_FILE, "Makefile", "Dockerfile")
 LEVELS = 3
+TEMPLATE_FILE = "copier.yml"
 SKIPPED = frozenset({"node_modules", "target", "vendor", "dist", "build", "gateway"})
 
 
@@ -55,14 +75,30 @@ def open_workspace(start: Path) -> Workspace:
     return workspace
 
 
-def survey(start: Path) -> tuple[Workspace, tuple[Unreadable, ...]]:
+def open_alone(folder: Path) -> Workspace:
+    """Open the workspace of a service with this service alone; the others are not read.
+
+    Raises SvcgenError when `svcgen.yaml` or the answers file cannot be read.
+    """
+    root = find_root(folder)
+    require_own(root, READ_AT_ROOT, root)
+    require_own(folder, READ_IN_SERVICE, root)
+    return Workspace(root, (read_service(folder),), read_settings(root))
+
+
+def survey(start: Path, *, planned: Path | None = None) -> tuple[Workspace, tuple[Unreadable, ...]]:
     """Open a workspace; return separately the services that cannot be read.
 
-    Raises SvcgenError when `svcgen.yaml` cannot be read.
+    `planned` is the folder of a service that does not exist yet, which `folders` may list. Raises
+    SvcgenError when `svcgen.yaml` cannot be read.
     """
     root = find_root(start.resolve())
+    require_own(root, READ_AT_ROOT, root)
     settings = read_settings(root)
-    services, unreadable = find_services(root, settings)
+    existing = tuple(name for name in settings.folders if root / name != planned)
+    if settings.folders and not existing:
+        return Workspace(root, (), settings), ()
+    services, unreadable = find_services(root, settings.model_copy(update={"folders": existing}))
     return Workspace(root, services, settings), unreadable
 
 
@@ -84,6 +120,7 @@ def find_services(
     services, unreadable = [], []
     for folder in listed or _found(root, LEVELS):
         try:
+            require_own(folder, READ_IN_SERVICE, root)
             services.append(read_service(folder))
         except SvcgenError as error:
             unreadable.append((folder, error))
@@ -101,12 +138,18 @@ def find_root(start: Path) -> Path:
     """Return the nearest workspace at or above `start`; without one, `start`.
 
     A workspace has a svcgen.yaml, a `.svcgen/` or a compose.yaml of `svcgen compose`. From within a
-    service, the default is its parent.
+    service, the default is its parent. Raises SvcgenError when a workspace is another user's.
     """
     for folder in (start, *start.parents):
         if _is_root(folder):
+            require_own(folder, (".", *READ_AT_ROOT), folder)
             return folder
     return start.parent if is_service(start) else start
+
+
+def workspace_id(root: Path) -> str:
+    """Return 16 hexadecimal digits that distinguish a root from others on this machine."""
+    return hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
 
 
 def state_folder(root: Path) -> Path:
@@ -126,7 +169,25 @@ def _is_root(folder: Path) -> bool:
     if not compose.is_file():
         return False
     with compose.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().startswith(COMPOSE_MARK)
+        return file.readline(len(COMPOSE_MARK)) == COMPOSE_MARK
+
+
+def projects_below(root: Path) -> Iterator[Path]:
+    """Yield every folder below `root` that a template made, however deep, but not in dot folders.
+
+    What is below such a folder, or a service, is a part of it.
+    """
+    for name, folders, files in os.walk(root):
+        folder = Path(name)
+        if TEMPLATE_FILE in files:
+            folders.clear()
+        elif folder != root and (ANSWERS_FILE in files or is_service(folder)):
+            folders.clear()
+            if ANSWERS_FILE in files:
+                yield folder
+        folders[:] = sorted(
+            each for each in folders if not each.startswith(".") and each != "node_modules"
+        )
 
 
 def _found(root: Path, levels: int) -> Iterator[Path]:
@@ -143,6 +204,8 @@ def _found(root: Path, levels: int) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
         folder = Path(entry.path)
+        if (folder / TEMPLATE_FILE).is_file():
+            continue  # a template: its files look like a service's
         if is_service(folder):
             yield folder
         elif levels > 1:

@@ -171,12 +171,13 @@ func recoverPanic(next http.Handler, w *recorder, r *http.Request) {
 
 func report(r *http.Request, method string, status int, seconds float64) {
 	_, route, _ := strings.Cut(r.Pattern, " ")
+	path, requestID := cut(r.URL.EscapedPath(), 1000), cut(r.Header.Get("X-Request-Id"), 100)
 	duration.WithLabelValues(method, route, strconv.Itoa(status)).Observe(seconds)
 	span := trace.SpanFromContext(r.Context())
 	span.SetName(strings.TrimSpace(method + " " + route))
 	span.SetAttributes(
 		attribute.String("http.request.method", method),
-		attribute.String("url.path", r.URL.EscapedPath()),
+		attribute.String("url.path", path),
 		attribute.String("http.route", route),
 		attribute.Int("http.response.status_code", status),
 	)
@@ -185,8 +186,11 @@ func report(r *http.Request, method string, status int, seconds float64) {
 	}
 	if !slices.Contains(probes, r.URL.Path) {
 		slog.InfoContext(
-			r.Context(), "request", "http_request_method", method, "url_path", r.URL.EscapedPath(),
-			"http_route", route, "http_response_status_code", status, "duration_seconds", seconds,
+			r.Context(), "request", "http_request_method", method, "url_path", path, "http_route", route,
+			"http_response_status_code", status, "duration_seconds", seconds, "request_id", requestID,
 		)
 	}
 }
+
+// cut limits the length of a client's text in a log line.
+func cut(text string, length int) string { return text[:min(len(text), length)] }

@@ -46,7 +46,7 @@ def sound(name: str) -> bool:
 labels = st.from_regex(LABEL, fullmatch=True).filter(sound)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.one_of(tame, wild, labels, sources))
 @example("a")
 @example("a" * 40)
@@ -75,7 +75,7 @@ def hostile_answers() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(hostile_answers())
 def test_answers_are_taken_or_refused_with_advice(answers: dict[str, Any]) -> None:
     try:
@@ -168,7 +168,7 @@ registrations = st.dictionaries(
 )
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(json_values, registrations))
 def test_a_registration_is_read_or_refused(content: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:

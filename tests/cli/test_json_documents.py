@@ -24,6 +24,7 @@ from svcgen.cli.documents import services as services_documents
 from svcgen.cli.documents import template as template_documents
 from svcgen.commands.demo import DemoResponse, DemoResult
 from svcgen.commands.down import DownResult
+from svcgen.commands.logs import LogsResult
 from svcgen.commands.ps import PsResult
 from svcgen.commands.restart import RestartResult
 from svcgen.commands.template.release import ReleaseResult
@@ -69,11 +70,16 @@ CHECKED = CheckResult(
     24, 24, 0, (TemplateFault("template/Makefile", "parses", "has no tab", "stack=go"),)
 )
 
+
+def logged(text: str) -> LogsResult:
+    return LogsResult(iter([LogLine("orders", 1, text)]))
+
+
 BUILT: dict[str, Callable[[], DataclassInstance]] = {
     "up": lambda: fleet_documents.up_document(UP),
     "down": lambda: fleet_documents.down_document(DownResult("local", (REPLICA,))),
     "ps": lambda: fleet_documents.ps_document(PsResult("local", UP.url, (REPLICA,))),
-    "logs": lambda: fleet_documents.logs_document([LogLine("orders", 1, "listening on :8080")]),
+    "logs": lambda: fleet_documents.logs_document(logged("listening on :8080")),
     "restart": lambda: fleet_documents.restart_document(RestartResult("local", (REPLICA,))),
     "demo": lambda: services_documents.demo_document(
         DemoResult(
@@ -205,7 +211,7 @@ def test_the_reference_is_generated_from_the_documents() -> None:
 
 
 def test_bytes_that_are_not_utf_8_are_replaced() -> None:
-    document: Any = fleet_documents.logs_document([LogLine("orders", 1, "caf\udce9")])
+    document: Any = fleet_documents.logs_document(logged("caf\udce9"))
     assert json.loads(as_json(document).encode())["lines"][0]["text"] == "caf\ufffd"
 
 

@@ -37,7 +37,7 @@ def test_what_fits_is_written(shop: Path) -> None:
     written = yaml.safe_load((shop / "compose.yaml").read_text())
     assert written["include"] == ["catalog/compose.yaml", "orders/compose.yaml"]
     assert written["services"]["gateway"]["ports"] == ["127.0.0.1:${GATEWAY_PORT:-8000}:8000"]
-    assert [route.full_name for route in list_routes(open_workspace(shop))] == [
+    assert [route.full_name for route in list_routes(open_workspace(shop)).routes] == [
         "catalog-catalog",
         "orders-orders",
     ]
@@ -186,7 +186,8 @@ def test_the_settings_reach_the_gateway(shop: Path) -> None:
     assert written["name"] == "shop"
     assert written["services"]["gateway"]["ports"] == ["127.0.0.1:${GATEWAY_PORT:-8800}:8000"]
     assert "2097152" in (shop / "gateway/lds.json").read_text()
-    timeouts = {route.service: route.timeout_ms for route in list_routes(open_workspace(shop))}
+    listed = list_routes(open_workspace(shop)).routes
+    timeouts = {route.service: route.timeout_ms for route in listed}
     assert timeouts == {"catalog": 3000, "orders": 4000}
 
 

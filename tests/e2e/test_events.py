@@ -112,5 +112,5 @@ def assert_one_trace(shop: LoadedFleet) -> None:
         assert summary["service"] == name
         summary = summary["calls"][following]
     assert summary == {"service": "billing", "items": 0, "calls": {}}
-    logged = {one.service for one in logs(shop.workspace, list(CHAIN)) if trace in one.text}
+    logged = {one.service for one in logs(shop.workspace, list(CHAIN)).lines if trace in one.text}
     assert logged == set(CHAIN)

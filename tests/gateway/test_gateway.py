@@ -6,10 +6,13 @@ import json
 import socket
 import stat
 import time
+import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from svcgen.contract.checks.logs import MEMBERS
 from svcgen.gateway.admin import read_stats
 from tests.support.envoy_process import (
     SETTINGS,
@@ -60,10 +63,9 @@ def raw(port: int, text: str, seconds: float = 5) -> str:
 
 
 def test_a_request_reaches_its_service(shop: Gateway) -> None:
-    answer = shop.send("/v1/orders/7?q=1", headers={"traceparent": "00-1-2-01"})
+    answer = shop.send("/v1/orders/7?q=1")
     assert answer.json["service"] == "orders"
     assert answer.json["path"] == "/v1/orders/7?q=1"
-    assert answer.json["headers"]["traceparent"] == "00-1-2-01"
     assert answer.json["headers"]["x-request-id"]
     assert not [name for name in answer.headers if name.startswith("x-envoy")]
 
@@ -178,29 +180,94 @@ def test_a_slow_answer_is_a_timeout(shop: Gateway) -> None:
     assert time.monotonic() - start < 2
 
 
+BIG = SETTINGS.max_body_bytes
+
+
 @pytest.mark.parametrize(
-    ("request_line", "status", "tries"),
+    ("request_line", "length", "status", "tries"),
     [
-        ("GET /v1/orders/a?reset=1", 200, 2),
-        ("GET /v1/orders/b?reset=2", 200, 3),
-        ("GET /v1/orders/c?reset=3", 503, 3),
-        ("GET /v1/orders/d?status=503", 503, 3),
-        ("GET /v1/orders/e?status=500", 500, 1),
-        ("POST /v1/orders/f?reset=1", 503, 1),
-        ("POST /v1/orders/g?status=503", 503, 1),
-        ("PUT /v1/catalog/h?reset=1", 200, 2),
-        ("DELETE /v1/catalog/i?reset=1", 200, 2),
-        ("PATCH /v1/catalog/j?reset=1", 503, 1),
-        ("GET /v1/once?reset=1", 503, 1),
+        ("GET /v1/orders/a?reset=1", 0, 200, 2),
+        ("GET /v1/orders/b?reset=2", 0, 200, 3),
+        ("GET /v1/orders/c?reset=3", 0, 503, 3),
+        ("GET /v1/orders/d?status=503", 0, 503, 3),
+        ("GET /v1/orders/e?status=500", 0, 500, 1),
+        ("POST /v1/orders/f?reset=1", 0, 503, 1),
+        ("POST /v1/orders/g?status=503", 0, 503, 1),
+        ("PUT /v1/catalog/h?reset=1", 0, 200, 2),
+        ("PUT /v1/catalog/k?reset=1", 40_000, 200, 2),
+        ("PUT /v1/catalog/l?reset=1", BIG, 200, 2),
+        ("DELETE /v1/catalog/i?reset=1", 0, 200, 2),
+        ("PATCH /v1/catalog/j?reset=1", 0, 503, 1),
+        ("GET /v1/once?reset=1", 0, 503, 1),
     ],
 )
 def test_only_what_may_be_done_twice_is_tried_again(
-    shop: Gateway, upstreams: dict[str, Upstream], request_line: str, status: int, tries: int
+    shop: Gateway,
+    upstreams: dict[str, Upstream],
+    request_line: str,
+    length: int,
+    status: int,
+    tries: int,
 ) -> None:
     method, path = request_line.split()
-    assert shop.send(path, method).status == status
+    assert shop.send(path, method, body=b"x" * length or None).status == status
     seen = [one for upstream in upstreams.values() for one in upstream.seen]
     assert seen.count(request_line) == tries
+
+
+@pytest.mark.parametrize("length", [40_000, BIG])
+def test_a_call_between_services_is_tried_again_with_its_body(shop: Gateway, length: int) -> None:
+    path = f"/v1/catalog/{uuid.uuid4()}?reset=1"
+    answer = send(shop.internal["catalog"], path, "PUT", b"x" * length)
+    assert (answer.status, answer.json["body"]) == (200, length)
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    ("sent", "joined"),
+    [
+        (f"00-{TRACE}-{SPAN}-01", True),
+        (f"00-{TRACE}-{SPAN}-00", True),
+        ("", False),
+        ("00-1-2-01", False),
+        (f"00-{'0' * 32}-{SPAN}-01", False),
+        (f"00-{TRACE}-{'0' * 16}-01", False),
+        (f"ff-{TRACE}-{SPAN}-01", False),
+        (f"00-{TRACE.upper()}-{SPAN}-01", False),
+        (f"00-{TRACE}-{SPAN}-01-x", False),
+        (f"00-{TRACE[1:]}-0{SPAN}-01", False),
+        ("x" * 20_000, False),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_the_gateway_starts_or_joins_a_trace(shop: Gateway, sent: str, joined: bool) -> None:
+    path = f"/v1/orders/{uuid.uuid4()}"
+    headers = {"traceparent": sent} if sent else {}
+    received = shop.send(path, headers=headers).json["headers"]
+    version, trace, parent, flags = received["traceparent"].split("-")
+    assert (version, len(trace), len(parent)) == ("00", 32, 16)
+    assert flags == (sent[-2:] if joined else "01")
+    assert (trace == TRACE) == joined
+    assert parent != SPAN
+    line = logged(shop, path)
+    ids = (line["trace_id"], line["span_id"], line["request_id"])
+    assert ids == (trace, parent, received["x-request-id"])
+
+
+def test_a_client_cannot_make_a_line_long(shop: Gateway) -> None:
+    path = f"/v1/orders/{uuid.uuid4()}{'y' * 20_000}"
+    shop.send(path, headers={"traceparent": "x" * 10_000, "x-request-id": "z" * 1_000})
+    assert len(json.dumps(logged(shop, path[:100]))) < 2_500
+
+
+def logged(shop: Gateway, path: str) -> dict[str, Any]:
+    """Return the line of the log whose path begins so."""
+    until(lambda: path in shop.log.read_text())
+    lines = [line for line in shop.log.read_text().splitlines() if path in line]
+    found: dict[str, Any] = json.loads(lines[0])
+    return found
 
 
 def test_each_request_is_a_line_without_its_query(shop: Gateway) -> None:
@@ -208,8 +275,10 @@ def test_each_request_is_a_line_without_its_query(shop: Gateway) -> None:
     until(lambda: "/v1/orders/logged" in shop.log.read_text())
     text = shop.log.read_text()
     line = json.loads(next(line for line in text.splitlines() if "/v1/orders/logged" in line))
-    assert (line["method"], line["status"], line["upstream"]) == ("GET", 200, "orders")
-    assert {"time", "level", "msg", "service", "request_id", "duration_ms"} <= set(line)
+    logged = (line["http_request_method"], line["http_response_status_code"], line["upstream"])
+    assert logged == ("GET", 200, "orders")
+    assert {"time", "level", "msg", "service", "trace_id", "span_id", "request_id"} <= set(line)
+    assert all(isinstance(line[name], kind) for name, kind in MEMBERS.items())
     assert "secret" not in text
     assert "/readyz" not in text
 

@@ -20,7 +20,6 @@ from tests.support.envoy_process import (
     free_port,
     load,
     problem,
-    registration,
     send,
     until,
 )
@@ -34,32 +33,6 @@ def alone() -> Iterator[Gateway]:
     gateway = Gateway()
     yield gateway
     gateway.end()
-
-
-def test_the_death_of_a_replica_fails_no_get(alone: Gateway) -> None:
-    one, other = Upstream("one"), Upstream("other")
-    alone.use({"orders": [one.port, other.port]})
-    until(lambda: alone.healthy("orders") == 2)
-    with load(alone.port, "/v1/orders", rate=100) as failed:
-        time.sleep(1)
-        one.kill()
-        time.sleep(3)
-    assert failed == []
-    assert one.seen
-    assert other.seen
-
-
-def test_a_replica_that_hangs_fails_no_get(alone: Gateway) -> None:
-    one, other = Upstream("one"), Upstream("other")
-    entry = {"path": "/v1/orders", "retry": {"attempts": 2, "per_try": "250ms"}}
-    alone.use({"orders": [one.port, other.port]}, [registration("orders", orders=entry)])
-    until(lambda: alone.healthy("orders") == 2)
-    with load(alone.port, "/v1/orders", rate=100) as failed:
-        time.sleep(0.5)
-        one.runs.clear()
-        time.sleep(3)
-    one.runs.set()
-    assert failed == []
 
 
 def test_a_draining_replica_gets_nothing_new_and_loses_nothing(alone: Gateway) -> None:

@@ -81,6 +81,8 @@ POM = """<project>
 """
 TEXTS = {"pyproject.toml": TOML, "package.json": JSON, "go.mod": GO, "pom.xml": POM}
 
+TESTS = '\n[dependency-groups]\ndev = [\n    "fastapi>=0.100",\n]\n'
+
 Edits = dict[str, str]
 
 
@@ -120,23 +122,26 @@ SETTLED: dict[str, tuple[str, Edits, Edits, Edits]] = {
         {"0.40.0": "0.39.0"},
         {"0.115": "0.120", "0.40.0": "0.39.0"},
     ),
-    "the user lowered it and the template raised it": (
-        "pyproject.toml",
-        {"0.40.0": "0.41.0"},
-        {"0.40.0": "0.39.0"},
-        {"0.40.0": "0.41.0"},
-    ),
     "the template lowered it": (
         "pyproject.toml",
         {"0.40.0": "0.39.0", ">=3.13": ">=3.14"},
         {"0.115": "0.116"},
         {"0.115": "0.116", "0.40.0": "0.39.0", ">=3.13": ">=3.14"},
     ),
-    "a range moved": (
+    "a cap that neither side changed": (
         "pyproject.toml",
-        {">=0.28,<1": ">=1.1,<2"},
+        {">=0.28,<1": ">=0.30,<1"},
         {">=0.28,<1": ">=0.29,<1"},
-        {">=0.28,<1": ">=1.1,<2"},
+        {">=0.28,<1": ">=0.30,<1"},
+    ),
+    "the template raised one list, the user another": (
+        "pyproject.toml",
+        {"fastapi>=0.115": "fastapi>=0.120"},
+        {"line-length = 100\n": f"line-length = 100\n{TESTS}"},
+        {
+            "fastapi>=0.115": "fastapi>=0.120",
+            "line-length = 100\n": f"line-length = 100\n{TESTS}",
+        },
     ),
     "neighbours changed": (
         "pyproject.toml",
@@ -157,19 +162,16 @@ SETTLED: dict[str, tuple[str, Edits, Edits, Edits]] = {
     ),
     "both added one, here and there": (
         "pyproject.toml",
-        {"serves it\n": 'serves it\n    "same>=2",\n'},
+        {"serves it\n": 'serves it\n    "same>=1",\n'},
         {"dependencies = [\n": 'dependencies = [\n    "same>=1",\n'},
-        {
-            "dependencies = [\n": 'dependencies = [\n    "same>=2",\n',
-            "serves it\n": 'serves it\n    "same>=2",\n',
-        },
+        {"dependencies = [\n": 'dependencies = [\n    "same>=1",\n'},
     ),
     "both added one, to two lists": (
         "pyproject.toml",
-        {"serves it\n": 'serves it\n    "same>=1",\n'},
+        {"serves it\n": 'serves it\n    "same>=2",\n'},
         {"line-length = 100\n": 'line-length = 100\ndependencies = [\n    "same>=1",\n]\n'},
         {
-            "serves it\n": 'serves it\n    "same>=1",\n',
+            "serves it\n": 'serves it\n    "same>=2",\n',
             "line-length = 100\n": 'line-length = 100\ndependencies = [\n    "same>=1",\n]\n',
         },
     ),
@@ -255,6 +257,45 @@ def test_what_is_settled(path: str, new: Edits, mine: Edits, result: Edits, end:
 
 
 CONFLICTS: dict[str, tuple[str, Edits, Edits]] = {
+    "the user lowered it": ("pyproject.toml", {"0.40.0": "0.41.0"}, {"0.40.0": "0.39.0"}),
+    "the user lowered Java": ("pom.xml", {">25<": ">26<"}, {">25<": ">21<"}),
+    "the user lowered Go": ("go.mod", {"1.26.0": "1.27.0"}, {"1.26.0": "1.25.0"}),
+    "the user held a module back": ("go.mod", {"v5.12.0": "v5.13.0"}, {"v5.12.0": "v5.11.2"}),
+    "the user lowered Node": ("package.json", {">=24": ">=26"}, {">=24": ">=22"}),
+    "the template lowered it": ("go.mod", {"v5.12.0": "v5.11.9"}, {"v5.12.0": "v5.12.1"}),
+    "the user lowered a pin": ("package.json", {"8.12.4": "8.13.0"}, {"8.12.4": "8.11.0"}),
+    "the user pinned a range": ("package.json", {"^8.20.0": "^8.21.0"}, {"^8.20.0": "8.20.1"}),
+    "the user capped it": (
+        "pyproject.toml",
+        {">=0.28,<1": ">=0.30,<1"},
+        {">=0.28,<1": ">=0.29,<0.32"},
+    ),
+    "the user added a cap": ("pyproject.toml", {">=0.115": ">=0.120"}, {"0.115": "0.116,<0.118"}),
+    "the template moved a range": (
+        "pyproject.toml",
+        {">=0.28,<1": ">=1.1,<2"},
+        {">=0.28,<1": ">=0.29,<1"},
+    ),
+    "an excluded version": (
+        "pyproject.toml",
+        {">=3.13": ">=3.14,!=3.14.1"},
+        {">=3.13": ">=3.14,!=3.14.2"},
+    ),
+    "the user moved it to another list": (
+        "pyproject.toml",
+        {"fastapi>=0.115": "fastapi>=0.120"},
+        {'    "fastapi>=0.115",\n': "", "line-length = 100\n": f"line-length = 100\n{TESTS}"},
+    ),
+    "both added one, at two places": (
+        "pyproject.toml",
+        {"serves it\n": 'serves it\n    "same>=2",\n'},
+        {"dependencies = [\n": 'dependencies = [\n    "same>=1",\n'},
+    ),
+    "both added a module, at two places": (
+        "go.mod",
+        {"v5.12.0\n": "v5.12.0\n\tgithub.com/same/x v1.2.0\n"},
+        {"require (\n\tgithub.com/g": "require (\n\tgithub.com/same/x v1.1.0\n\tgithub.com/g"},
+    ),
     "another operator": ("pyproject.toml", {"0.115": "0.120"}, {">=0.115": "==0.115.2"}),
     "neither range is higher": (
         "pyproject.toml",

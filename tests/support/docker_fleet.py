@@ -14,7 +14,7 @@ from typing import Any
 from svcgen.commands.up import UpResult, up
 from svcgen.ports import free_port
 from svcgen.run.docker.engine import DockerEngine
-from svcgen.workspace import Workspace, open_workspace, state_folder
+from svcgen.workspace import Workspace, open_workspace, state_folder, workspace_id
 from tests.support.repository import REPOSITORY
 
 TINY = REPOSITORY / "tests" / "data" / "tiny_image"
@@ -52,10 +52,16 @@ class DockerWorkspace:
             return json.load(answer)
 
     def left(self) -> str:
-        """Return the containers and networks that this workspace has."""
-        network = f"label=com.docker.compose.project={self.root.name}"
-        return docker("ps", "-aq", "--filter", self._filter) + docker(
-            "network", "ls", "-q", "--filter", network
+        """Return the containers, networks, volumes and images that this workspace has."""
+        own = workspace_id(self.root)[:8]
+        name, images = f"name={self.root.name}-{own}", f"reference=svcgen.local/{own}/*"
+        return "".join(
+            (
+                docker("ps", "-aq", "--filter", self._filter),
+                docker("network", "ls", "-q", "--filter", name),
+                docker("volume", "ls", "-q", "--filter", name),
+                docker("image", "ls", "-q", "--filter", images),
+            )
         )
 
     @property
@@ -64,17 +70,17 @@ class DockerWorkspace:
 
 
 def new_workspace(root: Path) -> DockerWorkspace:
-    root.mkdir()
+    root.mkdir(parents=True)
     state_folder(root)
     return DockerWorkspace(root, free_port())
 
 
 def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] = ()) -> Path:
-    """Write a service whose image builds in a moment; its image has the workspace's name in it."""
+    """Write a service whose image builds in a moment; every workspace has it under one name."""
     folder = root / name
     shutil.copytree(TINY, folder)
     (folder / "chart").mkdir()
-    image = f"{root.name}-{name}:${{VERSION:-dev}}"
+    image = f"svcgen-tiny/{name}:${{VERSION:-dev}}"
     # The same files make the same image, also when BuildKit has lost its cache and builds again.
     built = {"context": ".", "args": {"SOURCE_DATE_EPOCH": "0"}}
     urls = {f"{called.upper()}_URL": f"http://{called}:8080" for called in calls}

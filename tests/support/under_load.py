@@ -134,10 +134,10 @@ def line(event: Event, outcomes: Sequence[Outcome]) -> str:
 def retries(shop: LoadedFleet) -> dict[str, int]:
     """Count requests that the gateway sent more than once, by method, from its access log."""
     tried: Counter[str] = Counter()
-    for line in logs(shop.workspace, ["gateway"], tail=100_000):
+    for line in logs(shop.workspace, ["gateway"], tail=100_000).lines:
         entry = json.loads(line.text) if line.text.startswith("{") else {}
         if int(entry.get("attempts") or 0) > 1:
-            tried[entry["method"]] += 1
+            tried[entry["http_request_method"]] += 1
     return dict(tried)
 
 

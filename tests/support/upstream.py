@@ -17,12 +17,13 @@ class Upstream(ThreadingHTTPServer):
     """Answers every path; `?slow=SECONDS` waits, `?reset=N` cuts the first N such requests."""
 
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 1024
 
     def __init__(self, name: str, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__((host, port), Handler)
         self.name = name
         self.ready = True
+        self.status = 200  # of all answers but /readyz
         self.runs = threading.Event()  # cleared, it hangs as a stopped process does
         self.runs.set()
         self.seen: list[str] = []
@@ -80,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(float(query.get("slow", 0)))
         sent = {name.lower(): value for name, value in self.headers.items()}
         said = {"service": self.server.name, "path": self.path, "headers": sent, "body": len(body)}
-        self.reply(int(query.get("status", 200)), said)
+        self.reply(int(query.get("status", self.server.status)), said)
 
     def reply(self, status: int, said: dict[str, Any]) -> None:
         text = json.dumps(said).encode()

@@ -19,10 +19,12 @@ from tests.support.helm import (
     value_file,
     violations,
 )
+from tests.support.kube_api import api_server
 from tests.support.repository import NewService
 
 pytestmark = pytest.mark.needs("helm")
 
+SHOP = ("catalog", "orders", "billing")
 LONG = "a-name-of-forty-characters-is-the-limit0"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -57,6 +59,7 @@ ON: dict[str, Any] = {
         "routes": {"more": {"exact": "/v1/more/", "auth": "none", "retry": {"attempts": 1}}},
         "upstream": {"port": 9000, "health": {"http": "/readyz"}},
     },
+    "serviceMonitor": {"enabled": True},
     "networkPolicy": {
         "callers": ["shop", "y"],
         "ingress": [{"from": [{"namespaceSelector": {}}], "ports": [{"port": 8080}]}],
@@ -116,11 +119,25 @@ def test_nothing_but_tmp_is_written_and_memory_has_a_limit(new_service: NewServi
         ({"replica": 1}, "replica"),
         ({"image": {"tags": "1"}}, "tags"),
         ({"image": {"tag": 1.1}}, "/image/tag"),
+        ({"image": {"tag": 1.0}}, "/image/tag"),  # 1 and 1.0 are the same number
+        ({"image": {"tag": 2**53}}, "/image/tag"),  # Helm reads another number
         ({"image": {"digest": "sha256:12"}}, "/image/digest"),
         ({"image": {"repository": "acme/orders:1@x"}}, "/image/repository"),
         ({"image": None}, "image"),
         ({"replicas": "two"}, "/replicas"),
         ({"autoscaling": {"cpu": 0}}, "/autoscaling/cpu"),
+        ({"autoscaling": {"behavior": {"scaleup": {}}}}, "scaleup"),
+        ({"podDisruptionBudget": {"maxUnavailable": 0}}, "/podDisruptionBudget/maxUnavailable"),
+        ({"podDisruptionBudget": {"maxUnavailable": "half"}}, "/podDisruptionBudget"),
+        ({"podLabels": {"app.kubernetes.io/name": "x"}}, "/podLabels"),
+        ({"podLabels": {"enabled": True}}, "/podLabels/enabled"),
+        ({"volumes": [{"name": "tmp", "emptyDir": {}}]}, "/volumes/0/name"),
+        ({"volumeMounts": [{"name": "x", "mountPath": "/tmp/"}]}, "/volumeMounts/0/mountPath"),
+        ({"probes": {"startup": {"httpGet": {"path": "/"}}}}, "httpGet"),
+        ({"extraEnv": [{"nam": "X", "value": "x"}]}, "/extraEnv/0"),
+        ({"extraEnv": [{"name": "X", "value": 1}]}, "/extraEnv/0/value"),
+        ({"envFrom": [{"configMap": "x"}]}, "/envFrom/0"),
+        ({"serviceMonitor": {"namespace": "x"}}, "/serviceMonitor"),
         ({"resources": {"limits": {"memory": 256}}}, "/resources/limits/memory"),
         ({"pod": {"hostNetwork": True}}, "hostNetwork"),
         ({"logLevel": "loud"}, "/logLevel"),
@@ -153,7 +170,6 @@ def test_the_selector_never_changes(new_service: NewService) -> None:
     for objects in (before, after):
         assert only(objects, "Service")["spec"]["selector"] == selector
         assert only(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == selector
-        assert only(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"] == selector
 
 
 def test_only_the_servers_pods_are_selected(new_service: NewService) -> None:
@@ -195,9 +211,82 @@ def test_the_schema_is_migrated_before_anything_else_is_made(new_service: NewSer
     assert pod["containers"][0]["args"] == ["migrate"]
     # At the first install nothing of this release is there yet, so the job may refer to nothing.
     assert "serviceAccountName" not in pod
+    existing = render(service, {"serviceAccount": {"name": "with-role"}})
+    for kind in ("Job", "Deployment"):
+        assert pod_of(only(existing, kind))["serviceAccountName"] == "with-role"
+    assert "ServiceAccount" not in {one["kind"] for one in existing}
     assert "configMap" not in json.dumps(pod)
     assert "Job" not in {one["kind"] for one in render(service, {}, "--no-hooks")}
     assert "Job" not in {one["kind"] for one in render(new_service("catalog"), {})}
+
+
+@pytest.mark.parametrize(("values", "deadline"), [({}, 600), ({"migrationSeconds": 7200}, 7200)])
+def test_a_failed_migration_never_runs_later(
+    new_service: NewService, values: Object, deadline: int
+) -> None:
+    job = only(render(new_service("orders", database="postgres"), {"database": values}), "Job")
+    annotations = job["metadata"]["annotations"]
+    assert "hook-failed" in annotations["helm.sh/hook-delete-policy"]
+    assert annotations["helm.sh/hook-output-log-policy"] == "hook-failed"  # since Helm 3.18
+    assert job["spec"]["activeDeadlineSeconds"] == deadline
+    assert job["spec"]["ttlSecondsAfterFinished"] > 0
+
+
+@pytest.mark.parametrize(
+    ("secrets", "refused"),
+    [
+        ({}, True),
+        ({"orders-database": {"URL": "eA=="}}, True),
+        ({"orders-database": {"DATABASE_URL": "eA=="}}, False),
+    ],
+)
+def test_a_secret_that_is_missing_is_named_at_once(
+    new_service: NewService, secrets: Any, refused: bool
+) -> None:
+    """Without it the pod of the migration would wait, and Helm with it, for 5 minutes."""
+    service = new_service("orders", database="postgres")
+    with api_server("shop", secrets) as url:
+        words = ("--namespace", "shop", "--dry-run=server", "--kube-apiserver", url)
+        text = template(service, {}, *words, "--disable-openapi-validation")
+    if refused:
+        assert "Secret orders-database in namespace shop has no key DATABASE_URL" in text
+        assert "kubectl create secret generic orders-database --namespace shop" in text
+    else:  # rendered; this API knows none of the objects
+        assert "unable to build kubernetes objects from release manifest" in text
+
+
+def test_the_notes_say_who_may_call_and_which_routes_there_are(new_service: NewService) -> None:
+    service = new_service("orders")
+    routes = {"orders": {"methods": ["GET"]}, "all": {"path": "/v1/all", "auth": "none"}}
+    values = {"gateway": {"routes": routes, "parentRefs": [{"name": "edge", "namespace": "gw"}]}}
+    words = ("install", "shop", service / "chart", "--dry-run=client", "-f")
+    text = helm(*words, value_file(service, values)).partition("NOTES:\n")[2]
+    assert "orders 0.1.0 is at http://orders:8080.\n" in text
+    assert "allows no other service (chart/callers.yaml, networkPolicy.callers).\n" in text
+    assert "  /v1/all (all methods): HTTPRoute orders-all\n" in text
+    assert "  /v1/orders GET HEAD OPTIONS: HTTPRoute orders-orders\n" in text
+    assert "The routes work after Gateway gw/edge accepts them:\n" in text
+    (service / "chart/callers.yaml").write_text("callers: [web]")
+    off = {"gateway": {"enabled": False}}
+    text = helm(*words, value_file(service, off)).partition("NOTES:\n")[2]
+    assert "Its NetworkPolicy allows web.\n" in text
+    assert "Gateway" not in text
+
+
+def test_every_pod_may_send_what_it_must_where_all_is_denied(new_service: NewService) -> None:
+    objects = render(new_service("shop", database="postgres", calls=["orders"]), {})
+    hook = named(objects, "NetworkPolicy", "shop-migrate")
+    job, test = only(objects, "Job"), only(objects, "Pod")
+    for one, policy in ((job, hook), (test, named(objects, "NetworkPolicy", "shop"))):
+        labels = one["metadata" if one is test else "spec"]
+        labels = labels["labels"] if one is test else labels["template"]["metadata"]["labels"]
+        assert selects(policy["spec"]["podSelector"], labels)
+    annotations = hook["metadata"]["annotations"]
+    assert annotations["helm.sh/hook"] == job["metadata"]["annotations"]["helm.sh/hook"]
+    assert int(annotations["helm.sh/hook-weight"]) < 0  # before the Job, whose weight is 0
+    dns, database = hook["spec"]["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53}
+    assert database == {"ports": [{"port": 5432}]}
 
 
 def test_the_environment_is_the_contracts(new_service: NewService) -> None:
@@ -241,14 +330,45 @@ def test_an_image_is_named_by_tag_or_digest(
 
 def test_the_network_is_open_where_the_service_needs_it(new_service: NewService) -> None:
     service = new_service("shop", database="postgres", calls=["catalog", "orders"])
-    policy = only(render(service, {"networkPolicy": {"callers": ["web"]}}), "NetworkPolicy")["spec"]
+    values = {"networkPolicy": {"callers": ["web"]}, "serviceMonitor": {"enabled": True}}
+    policy = named(render(service, values), "NetworkPolicy", "shop")["spec"]
     (entry,) = policy["ingress"]
     assert entry["ports"] == [{"port": 8080}]
-    assert sorted(map(peer, entry["from"])) == ["envoy-gateway-system", "test", "web"]
-    dns, *services, database = policy["egress"]
+    peers = ["envoy-gateway-system", "monitoring", "test", "web"]
+    assert sorted(map(peer, entry["from"])) == peers
+    dns, database, services = policy["egress"]
     assert {port["port"] for port in dns["ports"]} == {53}
-    assert [peer(rule["to"][0]) for rule in services] == ["catalog", "orders"]
+    assert [peer(one) for one in services["to"]] == ["shop", "catalog", "orders"]
     assert database == {"ports": [{"port": 5432}]}
+
+
+def test_callers_come_from_the_file_and_from_values(new_service: NewService) -> None:
+    service = new_service("orders")
+    (service / "chart/callers.yaml").write_text("# written\ncallers:\n- web\n- catalog\n")
+    values = {"networkPolicy": {"callers": ["web", "mobile"]}}
+    (entry,) = only(render(service, values), "NetworkPolicy")["spec"]["ingress"]
+    peers = ["catalog", "envoy-gateway-system", "mobile", "test", "web"]
+    assert sorted(map(peer, entry["from"])) == peers
+
+
+@pytest.mark.parametrize(
+    "text", ["- web", "callers: web", "callers: [Web]", "callers: [1]", "callers: [", "more: []"]
+)
+def test_callers_that_are_none_are_refused(new_service: NewService, text: str) -> None:
+    service = new_service("orders")
+    (service / "chart/callers.yaml").write_text(text)
+    assert "callers.yaml must be a list of service names" in template(service, {})
+
+
+def selects(selector: Object, labels: Object) -> bool:
+    return selector["matchLabels"].items() <= labels.items() and all(
+        labels[rule["key"]] in rule["values"] for rule in selector.get("matchExpressions", [])
+    )
+
+
+def named(objects: list[Any], kind: str, name: str) -> Any:
+    (found,) = [one for one in objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+    return found
 
 
 def peer(one: Object) -> str:
@@ -263,7 +383,8 @@ def peer(one: Object) -> str:
 def test_another_url_opens_its_port(new_service: NewService, url: str, port: int) -> None:
     service = new_service("shop", calls=["catalog"])
     policy = only(render(service, {"calls": {"catalog": url}}), "NetworkPolicy")["spec"]
-    assert policy["egress"][1:] == [{"ports": [{"port": port}]}]
+    assert policy["egress"][2:] == [{"ports": [{"port": port}]}]
+    assert [peer(one) for one in policy["egress"][1]["to"]] == ["shop"]
 
 
 @pytest.mark.needs("helm3")
@@ -281,3 +402,13 @@ def test_the_release_is_tested_by_another_pod_of_the_same_image(new_service: New
     labels = only(objects, "Pod")["metadata"]["labels"].items()
     (entry,) = only(objects, "NetworkPolicy")["spec"]["ingress"]
     assert entry["from"][0]["podSelector"]["matchLabels"].items() <= labels
+
+
+def test_the_release_asks_each_service_that_it_calls(new_service: NewService) -> None:
+    service = new_service("shop", calls=list(SHOP))
+    pod = only(render(service, {"calls": {"billing": "https://billing.example.com"}}), "Pod")
+    asked = [one["command"][-1] for one in pod["spec"]["initContainers"]]
+    assert asked == ["http://catalog:8080/livez", "http://orders:8080/livez"]
+    assert len(pod["spec"]["containers"]) == 1  # helm test --logs reads the only one
+    alone = only(render(service, {"calls": dict.fromkeys(SHOP, "http://x:8080")}), "Pod")
+    assert "initContainers" not in alone["spec"]

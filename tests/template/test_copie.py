@@ -1,4 +1,4 @@
-"""The template as Copier itself renders it, by pytest-copie: each stack and database, and each refusal."""
+"""Copier itself renders the template, by pytest-copie: all stacks and databases, all refusals."""
 
 from __future__ import annotations
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from tests.support.repository import REPOSITORY
-import itertools
 import re
 import tomllib
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from svcgen.render.render import render_service
-from svcgen.template_check.check import check_template
 from svcgen.template_check.cases import HOSTILE
+from svcgen.template_check.check import check_template
+from tests.support.repository import REPOSITORY
 from tests.support.services import CHOICES, PAIRS, Rendered, tree
 
 TEMPLATE = REPOSITORY / "template"
@@ -91,3 +86,13 @@ def test_make_has_the_same_targets_in_every_stack(
 def test_a_service_has_few_files(render: Rendered, stack: str, database: str) -> None:
     folder = render(stack=stack, database=database, calls=["catalog"])
     assert len(tree(folder)) <= MOST_FILES[stack]
+
+
+@pytest.mark.parametrize("database", ["none", "postgres"])
+def test_logs_of_containers_are_limited(render: Rendered, database: str) -> None:
+    text = (render(database=database) / "compose.yaml").read_text(encoding="utf-8")
+    limits = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
+    containers = yaml.safe_load(text)["services"]
+    assert {name: each.get("logging") for name, each in containers.items()} == dict.fromkeys(
+        containers, limits
+    )

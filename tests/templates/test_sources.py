@@ -265,7 +265,6 @@ def test_tasks_run_only_when_somebody_said_so(wanting: Path) -> None:
     ("more", "wish"),
     [
         ({"copier.yml": COPIER_YML + "_jinja_extensions: [jinja2.ext.do]\n"}, "extensions"),
-        ({"copier.yml": COPIER_YML + "_migrations: [{command: 'true'}]\n"}, "migrations"),
         ({"copier.yml": COPIER_YML + "---\n" + TASKS}, "tasks"),
         ({"copier.yml": COPIER_YML + "---\n!include more.yml\n", "more.yml": TASKS}, "tasks"),
     ],

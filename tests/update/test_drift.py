@@ -306,5 +306,7 @@ def test_a_service_of_this_template_has_no_drift(tmp_path: Path) -> None:
     for stack in ("python", "go", "typescript", "java"):
         words = ("new", f"{stack}-one", "--stack", stack, "--calls", "stock")
         assert svcgen(*words, within=tmp_path).returncode == 0
+    assert svcgen("new", "stock", "--yes", within=tmp_path).returncode == 0
+    assert (tmp_path / "stock/chart/callers.yaml").exists()  # generated, not of the template
     done = svcgen("drift", within=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "No drift in 4 services.\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "No drift in 5 services.\n"), done.stderr

@@ -303,7 +303,13 @@ def test_an_answer_can_be_given_anew(orders: Path) -> None:
     assert "database: postgres" in text(orders, ".copier-answers.yml")
 
 
-@pytest.mark.parametrize("setting", ["_tasks: [echo by a task > made.txt]", "_migrations: [true]"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "_tasks: [echo by a task > made.txt]",
+        "_migrations: [{version: v1.1.0, command: touch made.txt, when: true}]",
+    ],
+)
 def test_a_templates_own_programs_run_only_when_somebody_says_so(
     setting: str, tmp_path: Path
 ) -> None:
@@ -317,11 +323,8 @@ def test_a_templates_own_programs_run_only_when_somebody_says_so(
     assert "--trust" in refused.stderr
     assert git("status", "--porcelain", within=orders) == ""
     done = svcgen("update", "--trust", within=orders)
-    if "_migrations" in setting:
-        assert "copier update" in done.stderr
-    else:
-        assert done.returncode == 0, done.stderr
-        assert text(orders, "made.txt") == "by a task\n"
+    assert done.returncode == 0, done.stderr
+    assert (orders / "made.txt").exists()
 
 
 @pytest.mark.parametrize("other", ["go", "typescript", "java"])

@@ -80,15 +80,12 @@ def complete_from(*words: str) -> Any:
 
 
 def _supported(shell: str, option: str) -> str:
-    name = _detected() if shell == _DETECT else shell
+    """Return the shell: the named one, or the one that started svcgen, or the login shell."""
+    from typer._completion_shared import _get_shell_name
+
+    login = Path(os.environ.get("SHELL", "")).name
+    name = (_get_shell_name() or login) if shell == _DETECT else shell
     if name not in SHELLS:
         problem = f'The shell "{name}" is not supported.' if name else "The shell is unknown."
         raise SvcgenError(problem, f"Name bash, zsh or fish: svcgen {option} bash")
     return name
-
-
-def _detected() -> str:
-    """Return the name of the shell that started svcgen, else that of the login shell."""
-    from typer._completion_shared import _get_shell_name
-
-    return _get_shell_name() or Path(os.environ.get("SHELL", "")).name

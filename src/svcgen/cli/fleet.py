@@ -58,7 +58,8 @@ def compose(
     deps = not no_deps
     composed = inspect(*found, deps=deps) if check else stitch(*found, deps=deps, refresh=refresh)
     text = output.checked(composed) if check else output.composed(composed)
-    emit(documents.compose_document(composed), text, output.fleet_faults(composed), json=json)
+    faults = output.fleet_faults(composed)
+    emit(documents.compose_document(composed), text, faults, json=json, exact=check)
     if check and (composed.differences or composed.faults or composed.broken):
         raise typer.Exit(FOUND_SOMETHING)
 
@@ -77,8 +78,8 @@ def routes(
     from svcgen.commands.routes import explain_route, list_routes
 
     if path is None:
-        table = list_routes(current_workspace())
-        emit(documents.routes_document(table), output.routes(table), json=json)
+        listed = list_routes(current_workspace())
+        emit(documents.routes_document(listed), output.routes(listed.routes), json=json)
     else:
         explained = explain_route(current_workspace(), path, method)
         emit(documents.route_document(explained), output.explanation(explained), json=json)
@@ -109,7 +110,13 @@ def up(
 
     workspace, counts = current_workspace(), read_scale(scale or [])
     fleet = start(
-        workspace, names or [], engine=engine, scale=counts, port=port, report=report_progress
+        workspace,
+        names or [],
+        engine=engine,
+        scale=counts,
+        port=port,
+        watching=watch,
+        report=report_progress,
     )
     emit(
         documents.up_document(fleet),
@@ -124,14 +131,14 @@ def up(
         follow(
             workspace,
             fleet,
-            lambda line: typer.echo(output.log_line(line), err=json),
+            lambda line: output.say(output.log_line(line), err=json, exact=True),
             report_progress,
         )
 
 
 def down(
     volumes: Annotated[
-        bool, typer.Option("--volumes", help="Also remove the database volumes.")
+        bool, typer.Option("--volumes", help="Also remove the database volumes and the images.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -167,13 +174,13 @@ def logs(
     from svcgen.cli.documents import fleet as documents
     from svcgen.commands.logs import logs as read
 
-    lines = read(current_workspace(), names or [], follow=follow and not json, tail=tail)
+    found = read(current_workspace(), names or [], follow=follow and not json, tail=tail)
     if json:
-        emit(documents.logs_document(lines), "", json=True)
+        emit(documents.logs_document(found), "", json=True)
         return
     with contextlib.suppress(KeyboardInterrupt):
-        for line in lines:
-            typer.echo(output.log_line(line))
+        for line in found.lines:
+            output.say(output.log_line(line), exact=True)
 
 
 def restart(name: Name, json: Json = False) -> None:

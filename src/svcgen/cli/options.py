@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from svcgen.cli.completion import complete_from, complete_services
+from svcgen.errors import printable
 
 if TYPE_CHECKING:
     from svcgen.workspace import Workspace
@@ -22,13 +23,15 @@ Engine = Annotated[
     str | None,
     typer.Option(
         metavar="docker|local",
-        help="Where the services run; default: docker if its engine runs, else local.",
+        help="Where the services run; default: as last time, else docker if it runs, else local.",
         autocompletion=complete_from("docker", "local"),
     ),
 ]
 Port = Annotated[
     int | None,
-    typer.Option(metavar="PORT", min=1, max=65535, help="Gateway's port; default: 8000."),
+    typer.Option(
+        metavar="PORT", min=1, max=65535, help="Gateway's port; default: as last time, else 8000."
+    ),
 ]
 Name = Annotated[
     str,
@@ -37,6 +40,21 @@ Name = Annotated[
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME", help="Names of services.", autocompletion=complete_services),
+]
+DatabaseAnswer = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="DATABASE",
+        help="Database: none or postgres.",
+        autocompletion=complete_from("none", "postgres"),
+    ),
+]
+CallsAnswer = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calls", metavar="NAME", help="Name of a service that it calls; can be repeated."
+    ),
 ]
 Data = Annotated[
     list[str] | None,
@@ -66,7 +84,19 @@ def current_workspace() -> Workspace:
     """Read the workspace of the current directory."""
     from svcgen.workspace import open_workspace
 
-    return open_workspace(Path.cwd())
+    workspace = open_workspace(Path.cwd())
+    name_marked_files(workspace)
+    return workspace
+
+
+def name_marked_files(workspace: Workspace) -> None:
+    """Print which files of a workspace have the markers of a conflict: git no longer says it."""
+    from svcgen.git import marked_files
+
+    for path in marked_files(service.folder for service in workspace.services):
+        shown = path.relative_to(workspace.root) if path.is_relative_to(workspace.root) else path
+        text = printable(f"{shown} has conflict markers of an update: resolve them.")
+        typer.echo(text, err=True)
 
 
 def terminal() -> bool:

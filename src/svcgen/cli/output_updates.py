@@ -11,13 +11,13 @@ import typer
 
 from svcgen.cli.options import FOUND_SOMETHING
 from svcgen.cli.output import table
-from svcgen.errors import counted
+from svcgen.errors import counted, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from svcgen.commands.drift import DriftResult
-    from svcgen.commands.list import OutdatedService
+    from svcgen.commands.list import OutdatedResult, OutdatedService
     from svcgen.run.engine import Report
     from svcgen.update.model import Finished, UpdateJob, UpdateResult
 
@@ -52,35 +52,35 @@ def diffs(ended: Sequence[UpdateResult]) -> str:
 
 def needs(ended: Sequence[UpdateResult], *, dry_run: bool = False) -> str:
     """List what the user has to do, service by service; empty without a task."""
-    lines = [line for outcome in ended for line in _needs(outcome, dry_run=dry_run)]
-    return "\n".join([*lines, ""]) if lines else ""
-
-
-def _needs(outcome: UpdateResult, *, dry_run: bool) -> list[str]:
     lines = []
-    if outcome.problem:
-        lines += [f"{outcome.service}: {outcome.problem}", outcome.advice]
-    if outcome.conflicts:
-        lines.append(f"{outcome.service}: conflicts between your edits and the template in:")
-        lines += [f"  {conflict.path}: {conflict.why}" for conflict in outcome.conflicts]
-    if outcome.conflicts and not dry_run:
-        lines.append(f"Resolve them, then: svcgen update {outcome.service} --continue")
-        lines.append(f"Or undo the update: svcgen update {outcome.service} --abort")
-    if outcome.kept_deleted:
-        deleted = ", ".join(outcome.kept_deleted)
-        lines.append(
-            f"{outcome.service}: you deleted what the template changed; it stays deleted: {deleted}"
-        )
-    if outcome.lock_needed:
-        lines.append(f"{outcome.service}: its dependencies changed. Next: make lock generate")
-    return list(filter(None, lines))
+    for outcome in ended:
+        name = outcome.service
+        if outcome.problem:
+            lines += [f"{name}: {outcome.problem}", outcome.advice]
+        if outcome.conflicts:
+            lines.append(f"{name}: conflicts between your edits and the template in:")
+            lines += [f"  {conflict.path}: {conflict.why}" for conflict in outcome.conflicts]
+        if outcome.conflicts and not dry_run:
+            lines.append(f"Resolve them, then: svcgen update {name} --continue")
+            lines.append(f"Or undo the update: svcgen update {name} --abort")
+        if outcome.kept_deleted:
+            deleted = ", ".join(outcome.kept_deleted)
+            lines.append(
+                f"{name}: you deleted what the template changed; it stays deleted: {deleted}"
+            )
+        if outcome.ignored:
+            unasked = ", ".join(f"`{question}`" for question in outcome.ignored)
+            lines.append(f"{name}: {outcome.new} no longer asks {unasked}: not used any more")
+        if outcome.lock_needed:
+            lines.append(f"{name}: its dependencies changed. Next: make lock generate")
+    return "".join(f"{line}\n" for line in lines if line)
 
 
-def outdated(behind: Sequence[OutdatedService]) -> str:
+def outdated(result: OutdatedResult) -> str:
     """Show which services are behind, and the changes since the oldest of them."""
-    known = [service for service in behind if not service.error]
+    known = [service for service in result.services if not service.error]
     if not known:
-        return "" if behind else "Every service has the newest version of its template."
+        return "" if result.services else "Every service has the newest version of its template."
     rows = [{"service": o.name, "version": o.version, "newest": o.newest} for o in known]
     return "\n".join([table(rows), *_changelogs(known), "\nNext: svcgen update --all"])
 
@@ -119,6 +119,11 @@ def errors(results: Iterable[DriftResult] | Iterable[OutdatedService]) -> str:
     return "".join(f"{result.folder}: {result.error}\n" for result in results if result.error)
 
 
+def without_template(names: Sequence[str]) -> str:
+    """Name the services that have no template; empty without one."""
+    return f"Left out, as they have no template: {', '.join(names)}\n" if names else ""
+
+
 def next_steps(outcome: UpdateResult) -> str:
     """List the commands that generate files from the new answers."""
     if outcome.state == "current":
@@ -142,26 +147,18 @@ def updates(
     begun: Sequence[UpdateJob], ended: Sequence[UpdateResult], report: Report, *, shown: bool
 ) -> Iterator[Finished]:
     """Yield a function that shows each finished service, in a table or off a terminal in a line."""
+    several = len(begun) + len(ended) > 1
     try:
-        with _progress(begun, ended, report, shown=shown) as finished:
-            yield finished
+        if not (several and shown):
+            yield lambda _outcome: None
+        elif sys.stderr.isatty():
+            with _live(begun, ended) as finished:
+                yield finished
+        else:
+            yield lambda outcome: report(outcome.service, outcome.state)
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted: the next `svcgen update` undoes the unfinished changes.\n")
         raise
-
-
-@contextmanager
-def _progress(
-    begun: Sequence[UpdateJob], ended: Sequence[UpdateResult], report: Report, *, shown: bool
-) -> Iterator[Finished]:
-    several = len(begun) + len(ended) > 1
-    if not (several and shown):
-        yield lambda _outcome: None
-    elif sys.stderr.isatty():
-        with _live(begun, ended) as finished:
-            yield finished
-    else:
-        yield lambda outcome: report(outcome.service, outcome.state)
 
 
 @contextmanager
@@ -182,11 +179,12 @@ def _live(begun: Sequence[UpdateJob], ended: Sequence[UpdateResult]) -> Iterator
 def _table(outcomes: Iterable[UpdateResult]) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE)
     rows = [outcome_row(row) for row in sorted(outcomes, key=lambda row: row.service)]
     for name in rows[0]:
         table.add_column(name)
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_row(*(Text(printable(str(value))) for value in row.values()))
     return table

@@ -11,7 +11,9 @@ import typer
 from svcgen.cli import output, output_updates
 from svcgen.cli.completion import complete_from
 from svcgen.cli.options import (
+    CallsAnswer,
     Data,
+    DatabaseAnswer,
     DataFile,
     Engine,
     Json,
@@ -21,6 +23,7 @@ from svcgen.cli.options import (
     Trust,
     allows,
     current_workspace,
+    name_marked_files,
     terminal,
 )
 from svcgen.cli.output import emit, report_progress
@@ -41,18 +44,8 @@ def new(
             autocompletion=complete_from("python", "go", "java", "typescript"),
         ),
     ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATABASE",
-            help="none or postgres; default: none.",
-            autocompletion=complete_from("none", "postgres"),
-        ),
-    ] = None,
-    calls: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Name of a service that it calls; can be repeated."),
-    ] = None,
+    database: DatabaseAnswer = None,
+    calls: CallsAnswer = None,
     data: Data = None,
     data_file: DataFile = None,
     template: TemplateSource = "",
@@ -68,8 +61,8 @@ def new(
     from svcgen.commands.new import Template, new_service, read_answers
 
     answers = read_answers(data or [], data_file)
-    given = {"name": name, "stack": stack, "database": database, "calls": calls}
-    answers |= {question: value for question, value in given.items() if value}
+    given = {"stack": stack, "database": database, "calls": calls}
+    answers |= {"name": name, **{key: value for key, value in given.items() if value}}
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))
     made = new_service(folder or Path(name), answers, chosen, ask=ask)
@@ -88,28 +81,24 @@ def list_(
 ) -> None:
     """List the services in this directory and below."""
     from svcgen.cli.documents import services as documents
-    from svcgen.commands.list import call_graph, list_services
-
-    if outdated:
-        _list_outdated(json=json)
-    elif graph:
-        calls = call_graph(current_workspace())
-        emit(documents.graph_document(calls), output.call_graph(calls), json=json)
-    else:
-        found = list_services(current_workspace())
-        hint = "" if found else "No services found. Create one: svcgen new orders"
-        emit(documents.list_document(found), output.services(found), hint, json=json)
-
-
-def _list_outdated(*, json: bool) -> None:
-    from svcgen.cli.documents import services as documents
-    from svcgen.commands.list import outdated
+    from svcgen.commands import list as command
     from svcgen.workspace import survey
 
-    behind = outdated(*survey(Path.cwd()))
-    problems = output_updates.errors(behind)
-    emit(documents.outdated_document(behind), output_updates.outdated(behind), problems, json=json)
-    output_updates.exit_with(found=any(not service.error for service in behind), results=behind)
+    if outdated:
+        workspace, unreadable = survey(Path.cwd())
+        name_marked_files(workspace)
+        compared = command.outdated(workspace, unreadable)
+        behind = any(not service.error for service in compared.services)
+        text, problems = output_updates.outdated(compared), output_updates.errors(compared.services)
+        emit(documents.outdated_document(compared), text, problems, json=json)
+        output_updates.exit_with(found=behind, results=compared.services)
+    elif graph:
+        calls = command.call_graph(current_workspace())
+        emit(documents.graph_document(calls), output.call_graph(calls), json=json)
+    else:
+        found = command.list_services(current_workspace())
+        hint = "" if found.services else "No services found. Create one: svcgen new orders"
+        emit(documents.list_document(found), output.services(found), hint, json=json)
 
 
 def questions(template: TemplateSource = "", ref: Ref = "", json: Json = False) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svcgen.files import write_atomic
 from svcgen.workspace import Workspace, require_services
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) 
     require_services(workspace)
     found = inspect_fleet(workspace, only, deps=deps)
     fleet = found.fleet
-    diffs = {} if found.faults else differences(fleet.root, stitched_files(fleet))
+    files = {} if found.faults else stitched_files(fleet) | fleet.callers_files(found.everyone)
+    diffs = differences(fleet.root, files)
     return _result(found, written=tuple(diffs), differences=diffs)
 
 
@@ -61,7 +63,7 @@ def compose(
     refresh: bool = False,
     wait_applied: WaitApplied | None = None,
 ) -> ComposeResult:
-    """Write compose.yaml and gateway/ for a workspace.
+    """Write compose.yaml and gateway/ for a workspace, and who calls each service into its chart.
 
     `only` names services, with those they call unless `deps` is false. With `refresh` the callers'
     copies of OpenAPI documents become those of the callees. `wait_applied` waits for a running
@@ -83,11 +85,14 @@ def compose(
     fleet = found.fleet
     outdated = outdated_copies(fleet, found.everyone) if refresh else []
     wait = wait_applied or waiting(PAUSE_S)
+    callers = fleet.callers_files(found.everyone)
     files = write_stitched(fleet.root, stitched_files(fleet), wait)
+    for path, text in callers.items():
+        write_atomic(fleet.root / path, text)
     write_copies(outdated)
     return _result(
         found,
-        written=(*files, *(copy.file for copy, _text in outdated)),
+        written=(*files, *callers, *(copy.file for copy, _text in outdated)),
         refreshed=tuple(dict.fromkeys(copy.caller.name for copy, _text in outdated)),
     )
 

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 from urllib.error import URLError
 
 from svcgen.commands.down import down
 from svcgen.commands.new import new_service
-from svcgen.commands.up import UpResult, up
+from svcgen.commands.up import UpResult, interrupt, up
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import Report
 from svcgen.toolchains import missing
@@ -66,11 +65,15 @@ def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterato
     There is one for each stack whose toolchain is on this machine, and at least two.
     Raises SvcgenError when a service does not become ready or a response is not a success.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     with tempfile.TemporaryDirectory(prefix="svcgen-demo-") as folder:
         root = Path(folder)
         services = choose_services()
-        _write(root, services, report)
+        state_folder(root)
+        for answers in services:
+            made = new_service(root / answers["name"], answers)
+            written = f"{len(made.files)} files in {answers['stack']} written to {made.folder}"
+            report(made.name, written)
         try:
             fleet = up(open_workspace(root), engine=engine, port=port, report=report)
             responses = tuple(_ask(fleet.url, *request) for request in _requests(services))
@@ -103,13 +106,6 @@ def _requests(services: Sequence[Mapping[str, Any]]) -> Iterator[Request]:
     yield "GET", f"/v1/{last}/summary?depth={len(services) - 1}", None
 
 
-def _write(root: Path, services: Sequence[Mapping[str, Any]], report: Report) -> None:
-    state_folder(root)
-    for answers in services:
-        made = new_service(root / str(answers["name"]), answers)
-        report(made.name, f"{len(made.files)} files in {answers['stack']} written to {made.folder}")
-
-
 def _ask(url: str, method: str, path: str, body: dict[str, str] | None) -> DemoResponse:
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(  # noqa: S310 (the gateway's own URL)
@@ -123,7 +119,3 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None) -> DemoR
             f"{method} {path} failed: {error}",
             "Read the services' logs: svcgen logs",
         ) from error
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

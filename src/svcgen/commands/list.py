@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.service import Service
+from svcgen.service import Service, has_template
 from svcgen.templates.base import Version
 from svcgen.templates.changelog import Entry, entries
 from svcgen.templates.sources import open_source
@@ -29,9 +29,16 @@ class ListedService:
     folder: str
 
 
-def list_services(workspace: Workspace) -> tuple[ListedService, ...]:
+@dataclass(frozen=True)
+class ListResult:
+    """The services of the workspace, sorted by name."""
+
+    services: tuple[ListedService, ...]
+
+
+def list_services(workspace: Workspace) -> ListResult:
     """Return what `svcgen list` shows, one entry a service."""
-    return tuple(
+    services = tuple(
         ListedService(
             name=service.name,
             stack=service.stack,
@@ -42,10 +49,11 @@ def list_services(workspace: Workspace) -> tuple[ListedService, ...]:
         )
         for service in workspace.services
     )
+    return ListResult(services)
 
 
 @dataclass(frozen=True)
-class CallGraph:
+class GraphResult:
     """Who calls whom: each call is a caller and a callee; the gateway calls those exposed."""
 
     services: tuple[str, ...]
@@ -53,7 +61,7 @@ class CallGraph:
     calls: tuple[tuple[str, str], ...]
 
 
-def call_graph(workspace: Workspace) -> CallGraph:
+def call_graph(workspace: Workspace) -> GraphResult:
     """Read which services call each other.
 
     Raises SvcgenError when a registration cannot be read.
@@ -63,7 +71,7 @@ def call_graph(workspace: Workspace) -> CallGraph:
     found = {
         service.name: read_registration(service.registration) for service in workspace.services
     }
-    return CallGraph(
+    return GraphResult(
         services=tuple(found),
         exposed=frozenset(
             name
@@ -94,9 +102,14 @@ class OutdatedService:
     error: str = ""
 
 
-def outdated(
-    workspace: Workspace, unreadable: Iterable[Unreadable] = ()
-) -> tuple[OutdatedService, ...]:
+@dataclass(frozen=True)
+class OutdatedResult:
+    """The services that are behind their template, and those that cannot be compared."""
+
+    services: tuple[OutdatedService, ...]
+
+
+def outdated(workspace: Workspace, unreadable: Iterable[Unreadable] = ()) -> OutdatedResult:
     """Return the services with an older template version and those that cannot be compared.
 
     Each template is fetched once, however many services use it; nothing is rendered.
@@ -111,12 +124,14 @@ def outdated(
         OutdatedService(folder.name, _below(folder, workspace.root), "", "", error=error.problem)
         for folder, error in unreadable
     ]
-    return (*filter(None, found), *broken)
+    return OutdatedResult((*filter(None, found), *broken))
 
 
 def _compared(
     service: Service, root: Path, newest: Callable[[str], Version]
 ) -> OutdatedService | None:
+    if not has_template(service.folder):
+        return None
     about = (service.name, _below(service.folder, root), service.template, service.version)
     try:
         if not service.version:

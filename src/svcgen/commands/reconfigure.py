@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from svcgen.render.trust import Allows, never
+from svcgen.update.finish import mark_conflicts
 from svcgen.update.jobs import plan_updates
 from svcgen.update.model import UpdateOptions, UpdateResult
 from svcgen.update.selection import Selection
@@ -24,5 +25,6 @@ def reconfigure(
     if done:
         return done[0]
     result = update_service(pending[0])
+    mark_conflicts([result])
     unchanged = result.state == "updated" and not result.files
     return replace(result, state="current") if unchanged else result

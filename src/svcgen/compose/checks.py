@@ -20,10 +20,11 @@ from svcgen.errors import did_you_mean
 from svcgen.gateway.paths import reserved_problem
 from svcgen.gateway.registration import RouteEntry
 from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, variable
-from svcgen.settings import SETTINGS_FILE
+from svcgen.settings import EVERY_SERVICE, SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"
+DATABASE = "database"  # of the local engine
 _DOCUMENTED = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -76,10 +77,17 @@ def _check_names(fleet: Fleet) -> Iterator[Fault]:
 
 
 def _check_overlays(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
-    for name in fleet.settings.services:
+    settings = fleet.settings
+    named = [("services", name) for name in settings.services]
+    named += [("environment", name) for name in settings.environment if name != EVERY_SERVICE]
+    for key, name in named:
         if name not in known:
-            problem = f"services.{name}: there is no such service. {did_you_mean(name, known)}"
+            problem = f"{key}.{name}: there is no such service. {did_you_mean(name, known)}"
             yield Fault((SETTINGS_FILE,), problem.strip())
+    for name in settings.programs:
+        if name in known | {GATEWAY, DATABASE}:
+            problem = f"programs.{name}: the name is used; choose another one."
+            yield Fault((SETTINGS_FILE,), problem)
 
 
 def _check_compose_files(fleet: Fleet) -> Iterator[Fault]:

@@ -36,10 +36,11 @@ class ComposeFile:
     """Names and ports of one compose.yaml, and the environment of the service itself.
 
     `named` has, for each of NAMED, the real names of what is not external; `joined` the networks
-    of the service itself.
+    of the service itself; `built` the images that are built here, by the service that uses one.
     """
 
     services: tuple[str, ...]
+    built: Mapping[str, str]
     named: Mapping[str, tuple[str, ...]]
     ports: tuple[Port, ...]
     environment: Mapping[str, str]
@@ -63,6 +64,11 @@ def read_compose_file(path: Path, name: str) -> ComposeFile:
     service = _map(services, name)
     return ComposeFile(
         services=tuple(services),
+        built={
+            key: str(each.get("image") or key)
+            for key, each in services.items()
+            if isinstance(each, dict) and "build" in each
+        },
         named=named,
         ports=tuple(port for each in services.values() for port in _ports(each)),
         environment=_environment(service.get("environment")),

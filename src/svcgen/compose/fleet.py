@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from svcgen.compose.callers import current_callers, read_callers
 from svcgen.compose.compose_file import ComposeFile, read_compose_file
 from svcgen.errors import SvcgenError, counted
 from svcgen.gateway.envoy.clusters import ClusterUpstream, upstream_of
 from svcgen.gateway.registration import Registration, read_registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.openapi.document import read_document
-from svcgen.service import COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, Service
+from svcgen.service import CALLERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, Service
 from svcgen.settings import Settings
 from svcgen.strict import StrictError
 from svcgen.workspace import Workspace
@@ -48,7 +50,8 @@ class Member:
     """One service: its facts, its registration, its compose.yaml and its OpenAPI operations.
 
     What could not be read is None, and then there is a fault for it. `operations` is None also
-    where the gateway exposes no route of the service.
+    where the gateway exposes no route of the service. `callers` are those of its callers file, and
+    None without one.
     """
 
     service: Service
@@ -56,6 +59,7 @@ class Member:
     registration: Registration | None
     compose_file: ComposeFile | None
     operations: Mapping[str, Any] | None
+    callers: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -90,7 +94,7 @@ class Fleet:
         """The registrations of the services that have a valid one."""
         return tuple(member.registration for member in self.members if member.registration)
 
-    @property
+    @cached_property
     def table(self) -> tuple[Route, ...]:
         """Every exposed route in match order."""
         return route_table(self.registrations, self.settings.gateway)
@@ -100,6 +104,19 @@ class Fleet:
         """How the gateway reaches each service."""
         default = self.settings.gateway.timeout_ms
         return tuple(upstream_of(each, default) for each in self.registrations)
+
+    def callers_files(self, everyone: Sequence[Member]) -> dict[str, str]:
+        """Return the text of each callers file that is not current, by path relative to the root.
+
+        The callers are out of `everyone`, the members of the whole workspace.
+        """
+        known = [member.name for member in everyone]
+        files = {}
+        for callee in self.members:
+            callers = [member.name for member in everyone if callee.name in member.calls]
+            if text := current_callers(callee.callers, callers, known):
+                files[callee.file(CALLERS_FILE)] = text
+        return files
 
     @property
     def called(self) -> tuple[str, ...]:
@@ -136,4 +153,9 @@ def _read_member(workspace: Workspace, service: Service, faults: list[Fault]) ->
         except SvcgenError as error:
             problem = f"{error.problem}; {WRITE_DOCUMENT}."
             faults.append(Fault((f"{folder}/{OPENAPI_FILE}",), problem))
-    return Member(service, folder, registration, compose_file, operations)
+    callers = None
+    try:
+        callers = read_callers(service.folder)
+    except SvcgenError as error:
+        faults.append(Fault((f"{folder}/{CALLERS_FILE}",), error.sentence))
+    return Member(service, folder, registration, compose_file, operations, callers)

@@ -40,6 +40,9 @@ services:
       interval: 2s
       timeout: 2s
       retries: 15
+    mem_limit: 1280m # Envoy limits its heap to 1 GiB
+    pids_limit: 512
+    logging: {{driver: json-file, options: {{max-size: 10m, max-file: "3"}}}}
     stop_grace_period: 45s
     restart: unless-stopped
 

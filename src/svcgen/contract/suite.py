@@ -26,6 +26,7 @@ from svcgen.contract.context import CheckContext, set_up
 from svcgen.contract.expect import BrokenRuleError, NotRunError
 from svcgen.contract.targets.base import MISSING, Target
 from svcgen.errors import SvcgenError
+from svcgen.files import allow_open_files
 
 CHECKS: tuple[Check, ...] = (
     *configuration.CHECKS,
@@ -67,7 +68,7 @@ def run_checks(
         raise SvcgenError(
             f"{target.service.name} needs a database.", "Set DATABASE_URL to an empty one."
         )
-    clients.allow_many()
+    allow_open_files(clients.FILES)
     with set_up(target, database_url, start_timeout, newer_url) as context:
         prepare(context)
         return sorted(_run_all(context, checks), key=lambda one: checks.index(one.check))

@@ -63,6 +63,11 @@ def replace_text(path: Path, text: str) -> None:
     write_atomic(path, text, mode=0o644)
 
 
+def cluster_names(folder: Path) -> frozenset[str]:
+    """Return the names of the clusters in the gateway's files; none where it has no files."""
+    return frozenset(_by_name(read_text(folder / CLUSTERS) or "{}"))
+
+
 def _with_removed(old: str | None, new: str) -> str:
     """Return the new clusters together with the old ones that the new text lacks."""
     clusters = _by_name(new)

@@ -20,11 +20,12 @@ from svcgen.units import parse_duration
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # RFC 9110, section 9.2.2: sending one twice has the same effect as sending it once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+DEFAULTS = GatewaySettings()
 
 
 @dataclass(frozen=True)
 class Route:
-    """One path of one service on the gateway; times in milliseconds.
+    """One path of one service on the gateway; times in milliseconds, sizes in bytes.
 
     `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
     the order of METHODS; none means every method.
@@ -39,6 +40,7 @@ class Route:
     timeout_ms: int
     attempts: int
     per_try_ms: int | None
+    max_body: int = DEFAULTS.max_body_bytes
 
     @property
     def full_name(self) -> str:
@@ -58,7 +60,7 @@ def route_table(
     registrations: Iterable[Registration], settings: GatewaySettings | None = None
 ) -> tuple[Route, ...]:
     """Return every exposed route in the order in which the gateway tries them."""
-    defaults = settings or GatewaySettings()
+    defaults = settings or DEFAULTS
     routes = (
         _route(registration.service, name, entry, defaults)
         for registration in registrations
@@ -108,17 +110,14 @@ def explain(table: Sequence[Route], target: str, method: str = "GET") -> Explana
     if route:
         others = [other for other in table if other != route and other.covers(path)]
         lost = tuple(f"{other.full_name}: {_lost(route, other, method)}" for other in others)
-        return Explanation(method, path, 0, route, _won(route), lost)
+        won = f"{'exact path' if route.exact else 'longest prefix'} {route.path}"
+        won += ", and it names the method" if route.methods else ""
+        return Explanation(method, path, 0, route, won, lost)
     allow = allowed(route for route in table if route.covers(path))
     if allow:
         reason = f"routes claim this path, but none for {method}"
         return Explanation(method, path, 405, None, reason, allow=allow)
     return Explanation(method, path, 404, None, "no route claims this path")
-
-
-def _won(route: Route) -> str:
-    kind = "exact path" if route.exact else "longest prefix"
-    return f"{kind} {route.path}" + (", and it names the method" if route.methods else "")
 
 
 def _lost(winner: Route, other: Route, method: str) -> str:
@@ -145,6 +144,7 @@ def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings
         timeout_ms=parse_duration(entry.timeout) if entry.timeout else defaults.timeout_ms,
         attempts=retry.attempts,
         per_try_ms=parse_duration(retry.per_try) if retry.per_try else None,
+        max_body=defaults.max_body_bytes,
     )
 
 

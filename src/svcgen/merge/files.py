@@ -30,6 +30,8 @@ Tree = Mapping[str, File]
 def read_tree(folder: Path, paths: Iterable[str] | None = None) -> dict[str, File]:
     """Read all files below `folder`, or only these paths; a path without a file is left out.
 
+    Of all files, those in a `.git` folder are left out: a template's task may have made it.
+
     What is in the way of a path is in the tree under its own name: all files of a folder of that
     name, and a file or link in the place of one of its parent folders. Links are not followed.
     Raises SvcgenError for what is neither a file, a folder nor a link.
@@ -124,6 +126,8 @@ def _read_path(folder: Path, path: str, is_folder: dict[str, bool]) -> Iterator[
 def _read_all(folder: Path, prefix: str) -> Iterator[tuple[str, File]]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name == ".git":
+                continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _read_all(Path(entry.path), f"{prefix}{entry.name}/")
             else:

@@ -61,6 +61,12 @@ def join_lists(path: str, merged: MergedText) -> MergedText:
     return MergedText(content, sum(1 for _ in _CONFLICT.finditer(content)))
 
 
+def entry_name(kind: str, line: str) -> str:
+    """Return the dependency that one line of a list names; "" for any other line."""
+    found = _ENTRY[kind].fullmatch(line.rstrip("\r"))
+    return found["name"] if found else ""
+
+
 def _resolve(kind: str, conflict: re.Match[bytes]) -> bytes:
     sides = (conflict[side].decode(errors="surrogateescape") for side in ("old", "new", "user"))
     old, new, user = (side.splitlines() for side in sides)

@@ -1,7 +1,8 @@
-"""Merge manifests of dependencies like any text, but take the higher version of each.
+"""Merge manifests of dependencies like any text, but take the higher of two raised versions.
 
-A service's own dependencies are between the template's, line by line. A line that differs only in
-its version is settled before the merge. Lists that both sides extended are joined after it.
+A service's own dependencies are between the template's, line by line. A version that both sides
+raised is settled before the merge. Lists that both sides extended are joined after it. Nothing
+else is decided for the owner: a lower version, a cap or another list stays a conflict.
 """
 
 from __future__ import annotations
@@ -14,8 +15,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from svcgen.merge.lists import join_lists
+from svcgen.merge.places import list_of_each_line, mark_added_twice
 from svcgen.merge.text import Labels, MergedText, merge_text
-from svcgen.merge.version_numbers import compare, numbers, with_numbers, without_numbers
+from svcgen.merge.version_numbers import (
+    compare,
+    numbers,
+    upper_bounds,
+    with_numbers,
+    without_numbers,
+)
 
 _CONTEXT = (2, 1, 0)  # lines before a version that name its dependency: two of them in a pom.xml
 
@@ -33,6 +41,7 @@ def merge_manifest(
     name twice. Raises SvcgenError without git.
     """
     merged = join_lists(path, merge_text(*_settle_versions(path, old, new, user), labels))
+    merged = mark_added_twice(path, merged, new, user, labels)
     if merged.conflicts or _is_valid(path, merged.content):
         return merged
     return None if _is_valid(path, new) and _is_valid(path, user) else merged
@@ -45,11 +54,12 @@ class _Side:
         self.path = path
         self.lines = text.decode(errors="surrogateescape").split("\n")
         self.masked = [without_numbers(path, line) for line in self.lines]
+        self.lists = list_of_each_line(path, self.lines)
         self.all = {at for at, line in enumerate(self.masked) if "\0" in line}
         self.open = set(self.all)
 
     def places(self, context: int) -> dict[tuple[str, ...], list[int]]:
-        """Return the lines with versions, by their masked text and that of the lines before.
+        """Return the lines with versions, by their list, masked text and that of the lines before.
 
         Maven's versions, and those in a list, have their name in a line before.
         """
@@ -57,7 +67,7 @@ class _Side:
         for at in self.all:
             masked = tuple(self.masked[max(at - context, 0) : at + 1])
             if context or _NAMED.match(masked[-1]):
-                found.setdefault(masked, []).append(at)
+                found.setdefault((self.lists[at], *masked), []).append(at)
         return found
 
     def has_open(self, places: list[int]) -> bool:
@@ -66,6 +76,9 @@ class _Side:
 
     def versions(self, at: int) -> Versions:
         return numbers(self.path, self.lines[at])
+
+    def upper_bounds(self, at: int) -> Versions:
+        return upper_bounds(self.path, self.lines[at])
 
     def settle(self, at: int, versions: Versions | None) -> None:
         self.open.remove(at)
@@ -77,36 +90,37 @@ class _Side:
 
 
 def _settle_versions(path: str, old: bytes, new: bytes, user: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return the texts with one version in each line that differs only in its version."""
+    """Return the texts with one version in each line where both sides raised it."""
     sides = _Side(path, old), _Side(path, new), _Side(path, user)
-    for in_old in (True, False):  # what both sides added comes last: a line may have been moved
-        for context in _CONTEXT:
-            before, theirs, ours = (side.places(context) for side in sides)
-            for masked in theirs.keys() & ours.keys():
-                if (masked in before) == in_old:
-                    _settle(sides, (before.get(masked, []), theirs[masked], ours[masked]))
+    for context in _CONTEXT:
+        before, theirs, ours = (side.places(context) for side in sides)
+        for masked in before.keys() & theirs.keys() & ours.keys():
+            _settle(sides, (before[masked], theirs[masked], ours[masked]))
     return sides[0].text(), sides[1].text(), sides[2].text()
 
 
 def _settle(sides: Sequence[_Side], where: Sequence[list[int]]) -> None:
-    found = [(side, places) for side, places in zip(sides, where, strict=True) if places]
+    found = list(zip(sides, where, strict=True))
     if not all(side.has_open(places) for side, places in found):
         return
-    *old, new, user = (side.versions(places[0]) for side, places in found)
-    winner = _winner(old[0] if old else None, new, user)
+    old, new, user = (side.versions(places[0]) for side, places in found)
+    bounds = {side.upper_bounds(places[0]) for side, places in found}
+    winner = _winner(old, new, user, bounded=len(bounds) > 1)
     for side, places in found:
         side.settle(places[0], winner)
 
 
-def _winner(old: Versions | None, new: Versions, user: Versions) -> Versions | None:
-    """Return the versions of a line; None when both sides changed it and neither is higher.
+def _winner(old: Versions, new: Versions, user: Versions, *, bounded: bool) -> Versions | None:
+    """Return the versions of a line; None when they are not this module's to decide.
 
     A line that one side changed is that side's, also with a lower version: a template can withdraw
-    a faulty version.
+    a faulty version. Of two changed ones the higher wins if both raised it, and neither side
+    changed an upper bound (`bounded`).
     """
     if old in (new, user):
         return user if new == old else new
-    higher = compare(user, new)
+    raised = compare(user, old) == 1 and compare(new, old) == 1
+    higher = compare(user, new) if raised and not bounded else None
     if higher is None:
         return None
     return user if higher >= 0 else new

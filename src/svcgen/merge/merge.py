@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from svcgen.merge.files import Tree, check_path, parents
-from svcgen.merge.locks import merge_locks
+from svcgen.merge.files import File, Tree, check_path, parents
 from svcgen.merge.model import Change, MergeResult, Rules, Trees
 from svcgen.merge.path import merge_path
 
@@ -42,7 +41,7 @@ def merge(old_tree: Tree, new_tree: Tree, user_tree: Tree, rules: Rules) -> Merg
     lock_needed = False
     for path in manifests:
         manifest = after.get(path, user_tree.get(path))
-        lock_changes, outdated = merge_locks(manifest, path, trees, rules)
+        lock_changes, outdated = _merge_locks(manifest, path, trees, rules)
         changes += lock_changes
         lock_needed = lock_needed or outdated
     changed = {change.path for change in changes}
@@ -58,6 +57,30 @@ def merge(old_tree: Tree, new_tree: Tree, user_tree: Tree, rules: Rules) -> Merg
         kept_deleted=tuple(kept_deleted),
         lock_needed=lock_needed,
     )
+
+
+def _merge_locks(
+    manifest: File | None, path: str, trees: Trees, rules: Rules
+) -> tuple[tuple[Change, ...], bool]:
+    """Return the changes of the locks of the manifest at `path`, and whether they are outdated.
+
+    `manifest` is the merged one, None when the user has none. The template's locks are taken, all
+    or none, where they fit: the manifest is the template's, and the user has not edited a lock.
+    """
+    old, new, user = trees.old, trees.new, trees.user
+    locks = [lock for lock in rules.manifests[path] if lock in old or lock in new]
+    present = [lock for lock in locks if lock in user or lock not in old]
+    if manifest is None or not present:
+        return (), False
+    untouched = all(user.get(lock) in {old.get(lock), new.get(lock)} for lock in present)
+    if manifest == new.get(path) and untouched:
+        taken = (lock for lock in present if user.get(lock) != new.get(lock))
+        return tuple(Change(lock, new.get(lock)) for lock in taken), False
+    # A lock that does not fit is still added and removed with the template.
+    moved = [lock for lock in present if lock not in new or lock not in user]
+    changes = tuple(change for lock in moved for change in merge_path(lock, trees, rules))
+    changed = any(old.get(lock) != new.get(lock) for lock in present)
+    return changes, changed or manifest != user.get(path)
 
 
 def _place(changes: Sequence[Change], user_tree: Tree, rules: Rules) -> Iterator[Change]:

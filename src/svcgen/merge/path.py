@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from svcgen.merge.files import File, Tree
@@ -31,6 +32,8 @@ def merge_path(path: str, trees: Trees, rules: Rules) -> Iterator[Change]:
     # A folder in the file's place is an edit by the user; a missing file is a deletion to keep.
     elif user == old or (user is None and any(p.startswith(f"{path}/") for p in trees.user)):
         yield Change(path, new)
+    elif new is None and user is not None and _has_crlf_alone(user, trees.old[path]):
+        yield Change(path, None)
     elif user is not None and new is None:
         added = trees.new.keys() - trees.old.keys()
         target = _find_renamed(path, trees.old[path], added, trees.new)
@@ -63,6 +66,15 @@ def _merge_both(  # noqa: PLR0913, PLR0917 (three sides, and where they are)
         yield Change(path, after, f"{reason}, in {places}")
     elif after != user:
         yield Change(path, after)
+
+
+def _has_crlf_alone(user: File, old: File) -> bool:
+    """Return whether a file differs from another in nothing but line ends, as of a checkout."""
+    return (
+        replace(user, content=user.content.replace(b"\r\n", b"\n")) == old
+        and not user.link
+        and not is_binary(old.content)
+    )
 
 
 def _merge_content(

@@ -18,6 +18,7 @@ _ANYWHERE = {
 }
 _OTHER = re.compile(rf"(?:^|[\s<>=~^!@:\"'(])v?(?=\d+\.)({_NUMBER})")
 _MASK = "\0"
+_EXCLUDING = ("<", "<=", "!=")
 
 _FINAL = {"final", "ga", "release", "jre", "android"}
 _LATER = {"post", "rev", "r", "sp"}
@@ -41,6 +42,12 @@ def spans(path: str, line: str) -> list[tuple[int, int]]:
 def numbers(path: str, line: str) -> tuple[str, ...]:
     """Return the version numbers of a line."""
     return tuple(line[start:end] for start, end in spans(path, line))
+
+
+def upper_bounds(path: str, line: str) -> tuple[str, ...]:
+    """Return the version numbers of a line that exclude versions: after `<`, `<=` or `!=`."""
+    before = ((line[:start].rstrip(" \"'v"), line[start:end]) for start, end in spans(path, line))
+    return tuple(number for text, number in before if text.endswith(_EXCLUDING))
 
 
 def with_numbers(path: str, line: str, given: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from svcgen.errors import SvcgenError, did_you_mean
@@ -26,21 +27,24 @@ _FIXED = {
 }
 
 
-def render_stored(
+def render_stored(  # noqa: PLR0913 (the first three are what, where and with what)
     version: Version,
     folder: Path,
     stored: Mapping[str, Any],
     command: str,
     *,
+    name: str = "",
     trusted: bool = False,
 ) -> Path:
     """Render a service from stored answers; no answer may be replaced by a default.
 
-    `command` is the one that takes another answer: `update` or `reconfigure`. Answers to questions
+    `command` is the one that takes another answer, `update` or `reconfigure`, and `name` what it
+    calls the service: a template need not ask for a name. Answers to questions
     that the template does not ask are left out: they would replace values that it computes. Raises
     SvcgenError that names the service, the question, the answer, what is accepted, and what to
     type.
     """
+    name = name or str(stored.get("name", folder.name))
     asked = questions(version)
     answers = {question: answer for question, answer in stored.items() if question in asked}
     try:
@@ -52,7 +56,7 @@ def render_stored(
             raise
         problem = error.problem.rpartition("cannot be used: ")[2]  # without the question's name
         reason = f"{problem} {error.advice}".strip()
-        raise _refusal(version, question, answers, command, reason) from error
+        raise _refusal(version, question, answers, f"{command} {name}", reason) from error
     recorded = read_yaml(rendered / ANSWERS_FILE)
     for question, answer in answers.items():
         kept = recorded.get(question)
@@ -60,7 +64,7 @@ def render_stored(
             for item in answer:
                 if item not in kept:  # Copier leaves it out and reports nothing
                     reason = f"{item!r} is not offered."
-                    raise _refusal(version, question, answers, command, reason)
+                    raise _refusal(version, question, answers, f"{command} {name}", reason)
     return rendered
 
 
@@ -76,10 +80,10 @@ def require_known_questions(answers: Mapping[str, Any], version: Version) -> Non
 def require_immutable_answers(stored: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Raise SvcgenError for a new answer to a question that cannot change."""
     for question, advice in _FIXED.items():
-        if question in data and data[question] != stored.get(question):
+        if question in data and question in stored and data[question] != stored[question]:
             raise SvcgenError(
-                f"`{question}` of {stored['name']} stays {stored.get(question)}: nearly every file "
-                "depends on it.",
+                f"`{question}` of {stored.get('name', 'a service')} stays {stored[question]}: "
+                "nearly every file depends on it.",
                 advice.format(answer=data[question]),
             )
 
@@ -108,9 +112,18 @@ def _refusal(
     offered = tuple(choices(questions(version).get(question, {})))
     stored = question in answers
     verb = f"does not accept {answers[question]!r} as" if stored else "needs an answer to"
-    near = get_close_matches(str(answers.get(question)), offered, n=1) or ["ANSWER"]
+    answer = answers.get(question)
+    near = _accepted_answer(answer, offered)
     why = f"Accepted: {', '.join(offered)}." if offered else reason
     return SvcgenError(
         f"{template} {verb} `{question}`. {why}",
-        f"Type: svcgen {command} {answers['name']} -d {question}={near[0]}",
+        f"Type: svcgen {command} -d {question}={near}",
     )
+
+
+def _accepted_answer(answer: Any, offered: tuple[str, ...]) -> str:
+    """Return an answer that a question accepts, as a shell takes it: several are a list."""
+    if isinstance(answer, list):
+        kept = [str(item) for item in answer if str(item) in offered]
+        return quote(f"[{', '.join(kept or offered[:1])}]")
+    return (get_close_matches(str(answer), offered, n=1) or ["ANSWER"])[0]

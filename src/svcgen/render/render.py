@@ -1,4 +1,4 @@
-"""Render a service from answers. The only module that imports Copier."""
+"""Render a service from answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.render.compiled import compiled_once
-from svcgen.service import ANSWERS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.copier_yml import (
     asked,
@@ -23,7 +21,6 @@ from svcgen.templates.copier_yml import (
     trust_wanted,
 )
 from svcgen.templates.sources import open_source
-from svcgen.yaml_files import as_yaml
 
 
 def questions(version: Version | None = None) -> dict[str, Mapping[str, Any]]:
@@ -32,26 +29,8 @@ def questions(version: Version | None = None) -> dict[str, Mapping[str, Any]]:
 
 
 def wants_trust(version: Version) -> tuple[str, ...]:
-    """Return which parts of a template run its own programs: tasks, migrations, extensions."""
+    """Return which parts of a template run its own programs in a render: tasks, extensions."""
     return trust_wanted(read_configuration(version.folder))
-
-
-def user_trusts(source: str) -> bool:
-    """Return whether the user's Copier settings trust a source: by name, or by a prefix/.
-
-    Raises SvcgenError when the settings cannot be read.
-    """
-    from copier import load_settings
-
-    plain = not any(part in source for part in ("..", "%", "\\"))
-    try:
-        trusted = [os.path.expanduser(entry) for entry in load_settings().trust]  # noqa: PTH111 (URLs)
-    except Exception as error:  # YAML that a person wrote
-        raise SvcgenError(f"Copier's settings cannot be read: {error}") from error
-    return any(
-        source == entry or (entry.endswith("/") and plain and source.startswith(entry))
-        for entry in trusted
-    )
 
 
 def check_answers(answers: Mapping[str, Any], version: Version | None = None) -> None:
@@ -60,7 +39,7 @@ def check_answers(answers: Mapping[str, Any], version: Version | None = None) ->
     Raises SvcgenError with the question, what is wrong with its answer, and a valid example.
     """
     template = version or open_source().obtain()
-    _probe(read_configuration(template.folder), answers, template.source, "", trusted=False)
+    _probe(template, answers, "", trusted=False)
 
 
 def seeded_patterns(
@@ -71,9 +50,8 @@ def seeded_patterns(
     These are what `_exclude` lists only when `_copier_operation` is `update`, and all of
     `_skip_if_exists`, rendered with a service's answers. Raises SvcgenError for a rejected answer.
     """
-    settings = read_configuration(version.folder)
-    text = patterns_text(settings)
-    return read_patterns(_probe(settings, answers, version.source, text, trusted=trusted))
+    text = patterns_text(read_configuration(version.folder))
+    return read_patterns(_probe(version, answers, text, trusted=trusted))
 
 
 def render_version(  # noqa: PLR0913 (the first three are what, where and with what)
@@ -93,14 +71,14 @@ def render_version(  # noqa: PLR0913 (the first three are what, where and with w
     own programs without trust.
     """
     given = {name: answer for name, answer in answers.items() if not name.startswith("_")}
-    wanted = wants_trust(version)
-    with _render_environment(wanted):
-        _copy(
-            version, folder, given,
-            unsafe=trusted, defaults=not ask, user_defaults=dict(defaults or {}),
-        )  # fmt: skip
-    if (folder / ANSWERS_FILE).is_file():
-        _record_version(folder / ANSWERS_FILE, version)
+    with render_environment(version), errors_of(version):
+        from svcgen.render.worker import ExportedTemplate, ExportedWorker
+
+        template = ExportedTemplate.of(version)
+        with ExportedWorker.of(
+            template, folder, given, unsafe=trusted, defaults=not ask, user_defaults=defaults
+        ) as worker:
+            worker.run_copy()
     return folder
 
 
@@ -112,40 +90,26 @@ def render_service(folder: Path, answers: Mapping[str, Any]) -> Path:
     return render_version(open_source().obtain(), folder, answers)
 
 
-def _probe(
-    settings: Mapping[str, Any],
-    answers: Mapping[str, Any],
-    source: str,
-    text: str,
-    *,
-    trusted: bool,
-) -> str:
-    """Render one text with a template's questions; render and run nothing else."""
-    left_out = ("_exclude", "_skip_if_exists", "_tasks", "_migrations", "_subdirectory")
-    kept = {name: value for name, value in settings.items() if name not in left_out}
-    if not trusted:
-        kept.pop("_jinja_extensions", None)
-    with TemporaryDirectory(prefix="svcgen-") as name:
-        folder = Path(name)
-        (folder / "probe").mkdir()
-        configuration = as_yaml({**kept, "_subdirectory": "probe"}, sort=False)
-        (folder / "copier.yml").write_text(configuration, encoding="utf-8")
-        probe = folder / "probe" / f"text{settings.get('_templates_suffix', '.jinja')}"
-        probe.write_text(text, encoding="utf-8")
-        version = Version(source, "", folder)
-        with _render_environment(trust_wanted(kept)):
-            _copy(version, folder / "made", answers, unsafe=trusted, defaults=True)
-        return (folder / "made" / "text").read_text(encoding="utf-8")
+def _probe(version: Version, answers: Mapping[str, Any], text: str, *, trusted: bool) -> str:
+    """Render one text with a template's questions; render and run nothing else.
+
+    Macros and includes are found in the template's folder. Without trust, its extensions are not.
+    """
+    with render_environment(version), errors_of(version):
+        from svcgen.render.worker import ExportedTemplate, ExportedWorker
+
+        template = ExportedTemplate.of(version, extensions_allowed=trusted)
+        folder = version.folder / "no-service"  # nothing is written
+        with ExportedWorker.of(template, folder, answers, unsafe=trusted) as worker:
+            return worker.rendered(text)
 
 
-def _copy(version: Version, folder: Path, answers: Mapping[str, Any], **options: Any) -> None:
-    from copier import Settings, run_copy
-
-    source, data = str(version.folder), dict(answers)
-    settings = Settings()  # a user's own Copier defaults would make two machines differ
+@contextmanager
+def errors_of(version: Version) -> Iterator[None]:
+    """Raise SvcgenError for whatever a template fails with: it is a program."""
     try:
-        run_copy(source, folder, data=data, quiet=True, settings=settings, **options)
-    except Exception as error:  # a template is a program, and can fail in any way
+        yield
+    except Exception as error:
         template = f"{version.source} {version.name}".strip()
         raise SvcgenError(*_problem_and_advice(error, template)) from error
 
@@ -181,7 +145,7 @@ def _problem_and_advice(error: Exception, template: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _render_environment(wanted: tuple[str, ...]) -> Iterator[None]:
+def render_environment(version: Version, *, programs: bool = False) -> Iterator[None]:
     """Compile texts once, and hide git from Copier: it would start one process a file.
 
     Copier documents that it copies without git where none is installed (since 9.15.1). Tasks are
@@ -189,24 +153,10 @@ def _render_environment(wanted: tuple[str, ...]) -> Iterator[None]:
     """
     from plumbum import local
 
+    wanted = wants_trust(version)
     with ExitStack() as stack:
         if "extensions" not in wanted:
             stack.enter_context(compiled_once())
-        if "tasks" not in wanted:
+        if not (programs or "tasks" in wanted):
             stack.enter_context(local.env(PATH=os.devnull))
         yield
-
-
-_RECORDED = re.compile(r"^(?:_commit|_src_path):.*(?:\n[ \t]+.*)*(?:\n|\Z)", re.MULTILINE)
-
-
-def _record_version(answers: Path, version: Version) -> None:
-    """Record the version as Copier does when it clones the source itself.
-
-    Written as YAML: one abbreviated commit in thirty is all digits, and has to stay a string.
-    """
-    commit = {"_commit": version.name} if version.name else {}
-    lines = _RECORDED.sub("", answers.read_text(encoding="utf-8")).splitlines(keepends=True)
-    at = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    lines[at:at] = [as_yaml({**commit, "_src_path": version.source})]
-    answers.write_text("".join(lines), encoding="utf-8")

@@ -95,15 +95,13 @@ def _values(name: str, question: Mapping[str, Any]) -> list[Any]:
     choices = question.get("choices") or ()
     if isinstance(choices, str):  # choices rendered from a text: only the default is known
         return []
-    pairs = choices.items() if isinstance(choices, dict) else map(_pair, choices)
-    values = [value["value"] if isinstance(value, dict) else value for _label, value in pairs]
+    values = []
+    for choice in choices.items() if isinstance(choices, dict) else choices:
+        value = choice[1] if isinstance(choice, list | tuple) else choice
+        values.append(value["value"] if isinstance(value, dict) else value)
     if question.get("multiselect"):
         return [[], values[:1], values]
     return values
-
-
-def _pair(choice: Any) -> tuple[Any, Any]:
-    return tuple(choice) if isinstance(choice, (list, tuple)) else (choice, choice)
 
 
 Choice = tuple[int, int]  # which question, and which of its choices

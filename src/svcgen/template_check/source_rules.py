@@ -11,8 +11,8 @@ from svcgen.template_check.fault import TemplateFault
 from svcgen.template_check.output_rules import windows_refuses
 from svcgen.template_check.source_tree import QUESTIONS, SourceTree
 from svcgen.templates.base import Version
+from svcgen.templates.copier_yml import matcher
 from svcgen.templates.declaration import read_declaration
-from svcgen.templates.patterns import matcher
 
 # Names of languages and of their tools, without Go, which is also a verb.
 _LANGUAGES = (

@@ -13,11 +13,13 @@ class Version:
 
     `source` and `name` are what a service records as `_src_path` and `_commit`; the name is empty
     for a folder without versions. `folder` holds copier.yml, and CHANGELOG.md where there is one.
+    `commit` is the full commit of a git repository, "" when it is not known.
     """
 
     source: str
     name: str
     folder: Path
+    commit: str = ""
 
 
 class Source(Protocol):

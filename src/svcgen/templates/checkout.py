@@ -35,15 +35,14 @@ def checkout_version(checkout: Path, bundle: Path) -> str:
 
 
 def is_release(checkout: Path, release: Path) -> bool:
-    """Report whether a checkout's template is equal to a released one: names, bytes and modes."""
-    names = (str(path.relative_to(release)) for path in release.rglob("*"))
-    return template_files(checkout) == _read(release, names)
+    """Report whether a checkout's template is equal to a released one: names, bytes and modes.
 
-
-def template_files(checkout: Path) -> _Files:
-    """Read the files of a checkout's template: those in git, and new ones not ignored."""
+    The template of a checkout is its files that are in git, and new ones that are not ignored.
+    """
     listing = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *TEMPLATE)
-    return _read(checkout, git(*listing, within=checkout).split("\0"))
+    current = git(*listing, within=checkout).split("\0")
+    released = (str(path.relative_to(release)) for path in release.rglob("*"))
+    return _read(checkout, current) == _read(release, released)
 
 
 def commit_folder(checkout: Path, commit: str) -> Path | None:

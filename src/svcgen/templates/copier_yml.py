@@ -1,8 +1,11 @@
-"""A template's copier.yml: its questions, its settings, and what needs trust."""
+"""A template's copier.yml: questions, settings, patterns of paths, and what needs trust.
+
+The only module that imports pathspec.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from svcgen.yaml_files import read_documents
 
 # Settings that several documents of one copier.yml add to, as Copier reads them.
 _MERGED = ("_exclude", "_jinja_extensions", "_secret_questions", "_skip_if_exists")
-_TRUST = {"_tasks": "tasks", "_migrations": "migrations", "_jinja_extensions": "extensions"}
+_TRUST = {"_tasks": "tasks", "_jinja_extensions": "extensions"}
 
 
 def read_configuration(folder: Path) -> Mapping[str, Any]:
@@ -57,22 +60,16 @@ def choices(question: Mapping[str, Any]) -> dict[str, str]:
     offered = question.get("choices") or ()
     if isinstance(offered, str):
         return {}
-    pairs = offered.items() if isinstance(offered, Mapping) else map(_labelled, offered)
-    return {str(_value(value)): str(label) for label, value in pairs}
-
-
-def _labelled(choice: Any) -> tuple[Any, Any]:
-    """Return the label and the value of a choice in a list, which may be a pair of both."""
-    return (choice[0], choice[1]) if isinstance(choice, list) else (choice, choice)
-
-
-def _value(value: Any) -> Any:
-    """Return the answer itself: a choice may be a map with `value` and `validator`."""
-    return value.get("value") if isinstance(value, Mapping) else value
+    found = {}
+    for choice in offered.items() if isinstance(offered, Mapping) else offered:
+        label, value = choice[:2] if isinstance(choice, list | tuple) else (choice, choice)
+        answer = value.get("value") if isinstance(value, Mapping) else value  # with a `validator`
+        found[str(answer)] = str(label)
+    return found
 
 
 def trust_wanted(configuration: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what of a template runs its own programs: tasks, migrations, extensions."""
+    """Return what of a template runs its own programs in a render: tasks, extensions."""
     return tuple(word for setting, word in _TRUST.items() if configuration.get(setting))
 
 
@@ -111,3 +108,16 @@ def read_patterns(rendered: str) -> tuple[str, ...]:
     only = [now for before, now in zip(made, updated, strict=True) if now != before]
     lines = (line for text in [*only, *skipped] for line in text.splitlines())
     return tuple(line for line in lines if line.strip())
+
+
+def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that matches paths as Copier matches `_exclude`.
+
+    Raises SvcgenError for a pattern that is none.
+    """
+    from pathspec import PathSpec
+
+    try:
+        return PathSpec.from_lines("gitignore", patterns).match_file
+    except ValueError as error:
+        raise SvcgenError(f"A pattern of paths cannot be read: {error}") from error

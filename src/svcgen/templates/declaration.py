@@ -146,13 +146,10 @@ def _check_questions(changes: tuple[AnswerChange, ...], known: set[str]) -> None
         made = {*change.renamed.values(), *change.added}
         gone = {*change.renamed, *change.removed}
         for question in (*change.renamed.values(), *change.replaced, *change.added):
-            _refuse_unknown(question, change, known)
+            if question not in known:
+                problem = f"names `{question}`, which is not a question in that version."
+                hint = did_you_mean(question, known)
+                raise _FaultError(f"{change.version} {problem} {hint}".strip())
         for question in sorted(gone & known - made):
             raise _FaultError(f"{change.version} removes `{question}`, but the template asks it.")
         known = known - made | gone
-
-
-def _refuse_unknown(question: str, change: AnswerChange, known: set[str]) -> None:
-    if question not in known:
-        problem = f"{change.version} names `{question}`, which is not a question in that version."
-        raise _FaultError(f"{problem} {did_you_mean(question, known)}".strip())

@@ -23,6 +23,8 @@ _HEAD = "refs/svcgen/HEAD"
 _NAME = "repository.git"
 # An address or scp's notation, as in git@host:team/template.git; one letter is a drive.
 _REMOTE = re.compile(r"[\w.@-]{2,}:(?!//|:).+|\w[\w+.-]*://.+")
+# A password in any address; with http also a name alone: there it is an access token.
+_SECRET = re.compile(r"\w[\w+.-]*://[^/@]*:[^/@]+@|(?:git\+)?https?://[^/]*@", re.IGNORECASE)
 _SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # as Copier has them
 
 
@@ -51,14 +53,14 @@ class GitTemplate:
         if wanted not in tags and not commit_of(wanted):  # as Copier records it
             name = git(f"--git-dir={mirror}", "describe", "--tags", "--always", commit)
         folder = exported(self.url, commit, lambda staging: write_files(mirror, commit, staging))
-        return Version(self.source, name, folder)
+        return Version(self.source, name, folder, commit)
 
 
 def open_mirror(source: str) -> GitTemplate:
     """Open a git template by URL or path, fetched now; when that fails, as last fetched.
 
     Raises SvcgenError when git cannot read the source and it was never fetched, and for a URL with
-    a password, which every service would record.
+    a password or a token, which every service would record.
     """
     opened = _template(source)
     _mirror(opened.url)
@@ -66,9 +68,9 @@ def open_mirror(source: str) -> GitTemplate:
 
 
 def _template(source: str) -> GitTemplate:
-    if re.match(r"\w[\w+.-]*://[^/@]*:[^/@]+@", source):
+    if _SECRET.match(source):
         raise SvcgenError(
-            "The template's address has a password, which every service would record.",
+            "The template's address has a password or a token, which every service would record.",
             "Remove it, and use a credential helper: git help credentials",
         )
     path = expanded(source).absolute()

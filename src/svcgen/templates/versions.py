@@ -35,30 +35,48 @@ def compare(version: str, other: str) -> int:
 
 def ordered(tags: Iterable[str]) -> tuple[str, ...]:
     """Sort tags that are versions by PEP 440, the oldest first; leave out the others."""
-    versions = {tag: _version(tag) for tag in tags}
+    versions = {tag: pep440(tag) for tag in tags}
     found = [(version, tag) for tag, version in versions.items() if version is not None]
     return tuple(tag for _version, tag in sorted(found))
 
 
 def newest(versions: Iterable[str]) -> str:
     """Return the newest version that is not a pre-release, as Copier does; "" without one."""
-    final = [tag for tag in ordered(versions) if not _parsed(tag).is_prerelease]
-    return final[-1] if final else ""
+    final = [tag for tag in versions if (parsed := pep440(tag)) and not parsed.is_prerelease]
+    return ordered(final)[-1] if final else ""
 
 
 def commit_of(version: str) -> str:
     """Return the abbreviated commit in a name of `git describe`; "" when there is none."""
-    described = _DESCRIBED.fullmatch(version)
-    if described:
-        return described["hash"]
+    commit = described(version)[2]
+    if commit:
+        return commit
     return version if re.fullmatch(r"[0-9a-f]{4,64}", version) else ""
 
 
 def tag_of(version: str) -> str:
     """Return the release that a version is, or that it comes after; "" when unknown."""
-    described = _DESCRIBED.fullmatch(version)
-    tag = described["tag"] if described else version
-    return tag if _version(tag) is not None and not commit_of(tag) else ""
+    tag = described(version)[0]
+    return tag if pep440(tag) is not None and not commit_of(tag) else ""
+
+
+def pep440(tag: str) -> Version | None:
+    """Return the version that a tag names by PEP 440; None when it names none."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(tag)
+    except InvalidVersion:
+        return None
+
+
+def described(version: str) -> tuple[str, int, str]:
+    """Return the tag of a version, and how many commits after it which commit is.
+
+    For a tag these are 0 and "".
+    """
+    found = _DESCRIBED.fullmatch(version)
+    return (found["tag"], int(found["commits"]), found["hash"]) if found else (version, 0, "")
 
 
 def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
@@ -70,27 +88,11 @@ def unknown(version: str, source: str, known: Iterable[str]) -> SvcgenError:
 
 
 def _sort_key(version: str) -> tuple[Version, int, str]:
-    tag = tag_of(version)
-    if not tag:
+    parsed = pep440(tag_of(version))
+    if parsed is None:
         raise SvcgenError(
             f"{version or 'No version'} cannot be ordered among versions.",
             "Name a released one; `svcgen template versions` lists them.",
         )
-    described = _DESCRIBED.fullmatch(version)
-    commits = int(described["commits"]) if described else 0
-    return _parsed(tag), commits, described["hash"] if described else ""
-
-
-def _version(tag: str) -> Version | None:
-    from packaging.version import InvalidVersion
-
-    try:
-        return _parsed(tag)
-    except InvalidVersion:
-        return None
-
-
-def _parsed(tag: str) -> Version:
-    from packaging.version import Version as Parsed
-
-    return Parsed(tag)
+    _tag, commits, commit = described(version)
+    return parsed, commits, commit

@@ -13,9 +13,9 @@ from svcgen.merge.text import is_binary
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.service import ANSWERS_FILE
 from svcgen.templates.base import Version
+from svcgen.templates.copier_yml import matcher
 from svcgen.templates.declaration import read_declaration
-from svcgen.templates.patterns import matcher
-from svcgen.update.plan import stored_answers
+from svcgen.update.stored_answers import stored_answers
 
 CHANGED = "changed"
 MODE = "mode"

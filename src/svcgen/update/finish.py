@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.update.journal import UpdateJournal, read_journal
 from svcgen.update.model import UpdateJob, UpdateResult, failed
-from svcgen.update.repository import commit, committing, repository_of, unstage
+from svcgen.update.repository import (
+    clear_unmerged,
+    commit,
+    committing,
+    mark_unmerged,
+    repository_of,
+    unstage,
+)
 from svcgen.update.selection import Selection, require_not_committing
-from svcgen.update.transaction import abort, finish, require_resolved, service_lock
+from svcgen.update.transaction import abort, finish, require_resolved, service_lock, undo
 
 _HANDLES = 100  # of the files that a process may have open: 256 on macOS
 
 
-def abort_updates(selection: Selection) -> list[UpdateResult]:
-    """Undo the updates in progress."""
-    return _end_each(selection, "aborted", _abort)
+def abort_updates(selection: Selection, *, force: bool = False) -> list[UpdateResult]:
+    """Undo the updates in progress; `force` also gives up newer edits of their files."""
+    return _end_each(selection, "aborted", partial(_abort, force=force))
 
 
 def continue_updates(selection: Selection) -> list[UpdateResult]:
@@ -62,7 +70,7 @@ def commit_updates(
             commit(repository, folders, message, branch)
         except SvcgenError as error:
             for result in updated:
-                abort(result.folder)
+                undo(result.folder)
                 refused.append(
                     replace(result, state="failed", problem=error.problem, advice=error.advice)
                 )
@@ -70,6 +78,19 @@ def commit_updates(
             for folder in folders:
                 finish(folder)
     return refused
+
+
+def mark_conflicts(results: Sequence[UpdateResult]) -> None:
+    """Put the conflicts of these updates into the indexes of their repositories.
+
+    Only after the commit of the others: git does not commit, or switch, with unmerged paths.
+    """
+    repositories: dict[Path, list[str]] = {}
+    for result in results:
+        if result.unmerged and (repository := repository_of(result.folder)):
+            repositories.setdefault(repository, []).extend(result.unmerged)
+    for repository, entries in repositories.items():
+        mark_unmerged(repository, entries)
 
 
 def _end_each(
@@ -92,9 +113,10 @@ def _end_each(
     return results
 
 
-def _abort(folder: Path) -> UpdateJournal:
+def _abort(folder: Path, *, force: bool) -> UpdateJournal:
     require_not_committing(folder)
-    journal = abort(folder)
+    journal = abort(folder, force=force)
+    clear_unmerged(folder)
     if journal.message:
         unstage(folder)
     return journal
@@ -105,5 +127,6 @@ def _continue(folder: Path) -> UpdateJournal:
     repository = repository_of(folder)
     if journal.message and repository:
         commit(repository, [folder], journal.message)
+    clear_unmerged(folder)
     finish(folder)
     return journal

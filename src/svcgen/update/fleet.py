@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from svcgen.update.finish import commit_pending, commit_updates
+from svcgen.update.finish import commit_pending, commit_updates, mark_conflicts
 from svcgen.update.model import Finished, UpdateJob, UpdateResult
 from svcgen.update.pool import in_processes
 from svcgen.update.selection import Selection
@@ -62,6 +62,7 @@ def _update_batch(
         results = [failed.get(result.folder, result) for result in results]
         for result in failed.values():
             finished(result)
+    mark_conflicts(results)
     return sorted(results, key=lambda result: (result.service, str(result.folder)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from svcgen.merge.files import File, Tree, read_tree, write_file
 
 STATE = ".svcgen-update"
 _RECORD = "update.json"
+_WRITTEN = "written-"  # and a number: a conflict as the update wrote it
 _NO_FILE = "gone"  # the digest of a path without a file
 
 
@@ -41,6 +42,8 @@ class UpdateJournal:
     after: Mapping[str, str]  # each path, and the digest of what it becomes; "" is anything
     awaiting_user: bool = False  # all files are written; the user resolves the conflicts
     message: str = ""  # of the commit that ends it; empty when nothing is to be committed
+    branch: str = ""  # which it is on; empty outside git, with a detached HEAD, and by svcgen 0.1
+    written: Mapping[str, bytes] = field(default_factory=dict)  # each conflict, with its markers
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -66,7 +69,13 @@ def read_journal(folder: Path) -> UpdateJournal | None:
     if "waits" in values:  # written by svcgen 0.1
         values["awaiting_user"] = values.pop("waits")
     conflicts = tuple(Conflict(**conflict) for conflict in values.pop("conflicts"))
-    return UpdateJournal(conflicts=conflicts, **values)
+    copies = read_tree(folder / STATE, [f"{_WRITTEN}{n}" for n, _ in enumerate(conflicts)])
+    written = {
+        conflict.path: copies[copy].content
+        for n, conflict in enumerate(conflicts)
+        if (copy := f"{_WRITTEN}{n}") in copies
+    }
+    return UpdateJournal(conflicts=conflicts, written=written, **values)
 
 
 def begin_journal(folder: Path, journal: UpdateJournal, user_tree: Tree) -> None:
@@ -76,6 +85,9 @@ def begin_journal(folder: Path, journal: UpdateJournal, user_tree: Tree) -> None
         for path, copy in journal.before.items():
             if copy:
                 write_file(staging, copy, user_tree[path])
+        for n, conflict in enumerate(journal.conflicts):
+            if conflict.path in journal.written:
+                write_file(staging, f"{_WRITTEN}{n}", File(journal.written[conflict.path]))
         _write(staging, journal)
         move_into_place(staging, folder / STATE)
     _sync(folder)
@@ -101,7 +113,8 @@ def digest(file: File | None) -> str:
 
 
 def _write(state: Path, journal: UpdateJournal) -> None:
-    write_atomic(state / _RECORD, json.dumps(asdict(journal), indent=1))
+    values = {name: value for name, value in asdict(journal).items() if name != "written"}
+    write_atomic(state / _RECORD, json.dumps(values, indent=1))
     _sync(state)
 
 

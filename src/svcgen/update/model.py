@@ -40,7 +40,8 @@ class UpdateResult:
     """The result for one service.
 
     `state` is one of: updated, current, conflicts (the files have markers), reverted (its tests
-    failed and the update was undone), failed (nothing has changed), skipped, aborted.
+    failed and the update was undone), failed (nothing has changed), skipped, aborted, left-out
+    (an update of all services does not work on it).
     """
 
     service: str
@@ -52,6 +53,10 @@ class UpdateResult:
     conflicts: tuple[Conflict, ...] = ()
     kept_deleted: tuple[str, ...] = ()
     lock_needed: bool = False
+    ignored: tuple[str, ...] = ()
+    """Stored answers to questions that the newer version does not ask."""
+    unmerged: tuple[str, ...] = ()
+    """The conflicts as `git update-index --index-info` reads them."""
     problem: str = ""
     advice: str = ""
     diff: str = ""

@@ -6,28 +6,30 @@ import os
 import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.git import NO_SETTINGS, keeps_modes, run
-from svcgen.merge.files import Tree, read_tree, write_file
+from svcgen.git import NO_SETTINGS, git, keeps_modes, run
+from svcgen.merge.files import File, Tree, read_tree, write_file
 from svcgen.merge.merge import merge, paths_to_read
 from svcgen.merge.model import Change, MergeResult, Rules
+from svcgen.render.migrations import Stage, migrate, migrations_due
 from svcgen.render.refusals import (
     render_stored,
     require_immutable_answers,
     require_known_questions,
 )
 from svcgen.render.render import render_version, seeded_patterns
-from svcgen.service import ANSWERS_FILE, read_answers
+from svcgen.service import ANSWERS_FILE
 from svcgen.templates.base import Version
+from svcgen.templates.copier_yml import matcher, read_configuration
 from svcgen.templates.declaration import read_declaration
-from svcgen.templates.patterns import matcher
 from svcgen.templates.sources import open_source
-from svcgen.update.journal import Conflict
-from svcgen.update.stored_answers import migrate_answers
+from svcgen.update.journal import STATE, Conflict
+from svcgen.update.repository import repository_of
+from svcgen.update.stored_answers import migrate_answers, stored_answers
 
 # Shares of the rendered files that a service has to have, with its manifest and without it.
 _WITH_MANIFEST, _WITHOUT_MANIFEST = 0.5, 0.75
@@ -44,6 +46,9 @@ class UpdatePlan:
     user_tree: Tree
     merged: MergeResult
     rendered: frozenset[str] = frozenset()  # the paths of both versions
+    sides: Mapping[str, tuple[File | None, File | None]] = field(default_factory=dict)
+    """What the two versions have at each path that conflicts."""
+    ignored: tuple[str, ...] = ()  # stored answers that the newer version does not ask
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -58,17 +63,31 @@ class UpdatePlan:
         )
 
 
-def plan_update(
+@dataclass(frozen=True)
+class _Renders:
+    """What the two versions of an update render from the answers, and how they are merged."""
+
+    old: Version
+    new: Version
+    answers: Mapping[str, Any]
+    old_tree: Tree
+    new_tree: Tree
+    rules: Rules
+
+
+def plan_update(  # noqa: PLR0913 (the first three are what, from where and to where)
     folder: Path,
     old: Version,
     new: Version,
     data: Mapping[str, Any] | None = None,
     *,
     trusted: bool = False,
+    name: str = "",
 ) -> UpdatePlan:
     """Render both versions into a temporary directory and merge them with the user's files.
 
-    `data` are answers that replace stored ones. Raises SvcgenError when the stored answers do not
+    `data` are answers that replace stored ones, `name` is what a command calls the service. Due
+    migrations run in a copy of the service. Raises SvcgenError when the stored answers do not
     parse, validate or render, or are not those that the service was made with.
     """
     stored = stored_answers(folder)
@@ -81,22 +100,84 @@ def plan_update(
         # Templates can use the name of the folder, as `_folder_name`.
         before, after = (Path(temporary, side, folder.name) for side in ("old", "new"))
         old_tree = read_tree(render_version(old, before, stored, trusted=trusted))
-        new_tree = read_tree(render_stored(new, after, answers, command, trusted=trusted))
+        new_tree = read_tree(
+            render_stored(new, after, answers, command, trusted=trusted, name=name or folder.name)
+        )
     _require_own_answers(folder, old_tree, old)
     rules = _rules(old, new, answers, trusted=trusted)
+    renders = _Renders(old, new, answers, old_tree, new_tree, rules)
+    if migrations_due(old, new):
+        return _plan_with_migrations(folder, renders)
     user_tree = read_tree(folder, paths_to_read(old_tree, new_tree, rules))
     merged = _merge(folder, old_tree, new_tree, user_tree, rules)
     conflicts = {change.path for change in merged.changes if change.conflict}
     if old == new and (unedited := _unedited(user_tree, conflicts, stored, old)):
         own_tree = {**user_tree, **{path: old_tree[path] for path in unedited & old_tree.keys()}}
         merged = _merge(folder, old_tree, new_tree, own_tree, rules)
-    return UpdatePlan(folder, old, new, user_tree, merged, frozenset(old_tree | new_tree))
+    return _plan(folder, renders, user_tree, merged)
 
 
-def stored_answers(folder: Path) -> dict[str, Any]:
-    """Return the answers of a service, without Copier's own keys."""
-    answers = read_answers(folder / ANSWERS_FILE)
-    return {name: answer for name, answer in answers.items() if not name.startswith("_")}
+def _plan(folder: Path, renders: _Renders, user_tree: Tree, merged: MergeResult) -> UpdatePlan:
+    old_tree, new_tree = renders.old_tree, renders.new_tree
+    return UpdatePlan(
+        folder,
+        renders.old,
+        renders.new,
+        user_tree,
+        merged,
+        rendered=frozenset({*old_tree, *new_tree}),
+        sides={
+            change.path: (old_tree.get(change.path), new_tree.get(change.path))
+            for change in merged.conflicts
+        },
+        ignored=tuple(sorted(renders.answers.keys() - read_configuration(renders.new.folder))),
+    )
+
+
+def _plan_with_migrations(folder: Path, renders: _Renders) -> UpdatePlan:
+    """Merge after the migrations of the stage `before`, then run those of the stage `after`.
+
+    The first ones also run on what the old version renders: a file that one renames is then the
+    same file on both sides. It may lack what they need; then it stays as it is.
+    """
+    own = read_tree(folder, own_paths(folder))
+
+    def migrated(tree: Tree, stage: Stage) -> Tree:
+        with tempfile.TemporaryDirectory(prefix="svcgen-") as temporary:
+            copy = Path(temporary, folder.name)
+            git("init", "--quiet", copy)  # a migration may use git
+            for path, file in tree.items():
+                write_file(copy, path, file)
+            git("add", "--all", "--force", within=copy)
+            migrate(renders.old, renders.new, copy, renders.answers, stage)
+            return read_tree(copy)
+
+    user_tree = migrated(own, "before")
+    with suppress(SvcgenError):
+        renders = replace(renders, old_tree=migrated(renders.old_tree, "before"))
+    merged = _merge(folder, renders.old_tree, renders.new_tree, user_tree, renders.rules)
+    gone = {change.path for change in merged.changes}
+    kept = {path: file for path, file in user_tree.items() if path not in gone}
+    after = migrated(
+        kept | {change.path: change.after for change in merged.changes if change.after}, "after"
+    )
+    why = {change.path: change.conflict for change in merged.conflicts}
+    changes = tuple(
+        Change(path, after.get(path), why.get(path, ""))
+        for path in sorted(own.keys() | after.keys(), key=lambda path: (path in after, path))
+        if own.get(path) != after.get(path) or path in why
+    )
+    before = {change.path: own[change.path] for change in changes if change.path in own}
+    return _plan(folder, renders, before, replace(merged, changes=changes))
+
+
+def own_paths(folder: Path) -> list[str]:
+    """Return the paths of a service's files, without those that git ignores."""
+    if repository_of(folder) is None:
+        paths = read_tree(folder).keys()
+        return [path for path in paths if not path.startswith(f"{STATE}/")]
+    words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
+    return [path for path in dict.fromkeys(git(*words, within=folder).split("\0")) if path]
 
 
 def unified_diff(plan: UpdatePlan, prefix: str = "") -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.files import locked
-from svcgen.git import complaint, git, run
+from svcgen.git import complaint, git, marked_files, run
+from svcgen.merge.files import File
 from svcgen.template_check.source_tree import read_template
 
 # What git prints where there is no repository; any other error is about a repository it found.
@@ -52,6 +53,56 @@ def unstage(folder: Path) -> None:
     git("reset", "--quiet", "--", ".", within=folder)
 
 
+def unmerged_entries(
+    folder: Path, sides: Mapping[str, tuple[File | None, File | None, File | None]]
+) -> tuple[str, ...]:
+    """Return conflicts as `git update-index --index-info` reads them; () outside of git.
+
+    `sides` has for each path the common ancestor, the user's file and the template's: the stages
+    1, 2 and 3 of the index (git-merge(1)). Their contents are written to the repository, as
+    .gitattributes converts them. A path that is not tracked is left out.
+    """
+    repository = repository_of(folder)
+    if repository is None:
+        return ()
+    prefix = git("rev-parse", "--show-prefix", within=folder)
+    lines = []
+    for path, files in sides.items():
+        tracked = git("ls-files", "-z", "--", f":(literal){path}", within=folder)
+        if not tracked:
+            continue
+        lines.append(f"0 {'0' * 40}\t{prefix}{path}\0")
+        for stage, file in enumerate(files, 1):
+            if file:
+                mode = "120000" if file.link else "100755" if file.executable else "100644"
+                made = _write_object(folder, prefix + path, file)
+                lines.append(f"{mode} {made} {stage}\t{prefix}{path}\0")
+    return tuple(lines)
+
+
+def mark_unmerged(repository: Path, entries: Iterable[str]) -> None:
+    """Put conflicts into the index, so that git and editors know them as unmerged paths."""
+    text = "".join(entries)
+    if text:
+        words = ("update-index", "-z", "--index-info")
+        git(*words, within=repository, given=text.encode(errors="surrogateescape"))
+
+
+def clear_unmerged(folder: Path) -> None:
+    """Take what is still unmerged in a folder out of the index's conflicts, as it is in HEAD."""
+    if repository_of(folder) is None:
+        return
+    listed = git("diff", "--name-only", "--diff-filter=U", "--relative", "-z", within=folder)
+    if paths := [f":(literal){path}" for path in listed.split("\0") if path]:
+        git("reset", "--quiet", "--", *paths, within=folder)
+
+
+def _write_object(folder: Path, path: str, file: File) -> str:
+    words = ("hash-object", "-w", "--stdin")
+    how = ("--no-filters",) if file.link else (f"--path={path}",)
+    return git(*words, *how, within=folder, given=file.content)
+
+
 def current_branch(repository: Path) -> str:
     """Return the branch that is checked out; empty when HEAD is detached."""
     done = run("symbolic-ref", "--short", "--quiet", "HEAD", within=repository)
@@ -90,6 +141,19 @@ def require_attached_head(repository: Path) -> None:
         raise SvcgenError(
             f"{repository} has a detached HEAD: the commit would be on no branch.",
             "Check out a branch, or create one: svcgen update --branch NAME",
+        )
+
+
+def require_no_markers(folder: Path) -> None:
+    """Raise SvcgenError for a tracked file with the markers of an update: one side would be lost.
+
+    They were committed before the conflict was resolved.
+    """
+    if marked := marked_files([folder]):
+        paths = ", ".join(str(path.relative_to(folder)) for path in marked)
+        raise SvcgenError(
+            f"{paths} has conflict markers of an earlier update.",
+            "Edit it, remove the markers, and commit it.",
         )
 
 

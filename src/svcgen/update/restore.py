@@ -13,7 +13,7 @@ from svcgen.merge.model import Change, MergeResult
 from svcgen.templates.base import Version
 from svcgen.update.drift import BLOCKED, CHANGED, DriftedFile
 from svcgen.update.plan import UpdatePlan, unified_diff
-from svcgen.update.repository import repository_of
+from svcgen.update.repository import repository_of, require_no_markers
 from svcgen.update.transaction import (
     apply,
     finish,
@@ -30,6 +30,7 @@ def restore(folder: Path, version: Version, files: Sequence[DriftedFile], *, for
     """
     with service_lock(folder):
         require_no_update_in_progress(folder)
+        require_no_markers(folder)
         blocked = [file.path for file in files if file.state == BLOCKED]
         if blocked:
             raise SvcgenError(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from svcgen.errors import BusyError, SvcgenError
-from svcgen.service import Service, is_service, read_service
-from svcgen.settings import read_settings
+from svcgen.service import Service, has_template, is_service
 from svcgen.update.journal import read_journal
 from svcgen.update.repository import is_committing, repository_of
 from svcgen.update.transaction import recover, service_lock
-from svcgen.workspace import Unreadable, Workspace, find_root, survey
+from svcgen.workspace import Unreadable, Workspace, open_alone, projects_below, survey
 
+_Found = tuple[Workspace, dict[Path, SvcgenError]]
 _LEFT_BY_AN_UPDATE = ".svcgen-*"  # the journal, or temporary files of a killed run
 
 
@@ -50,33 +50,63 @@ def select(
     """
     start = start.resolve()
     around = next((folder for folder in (start, *start.parents) if is_service(folder)), None)
+    if around is None and not names and not everything:
+        around = _project_around(start)
     alone = around if not names and not everything else None
 
-    def find() -> tuple[Workspace, tuple[Unreadable, ...]]:
+    def find() -> _Found:
         if alone:
-            root = find_root(alone)
-            return Workspace(root, (read_service(alone),), read_settings(root)), ()
-        return survey(around.parent if around else start)
+            return open_alone(alone), {}
+        workspace, unreadable = survey(around.parent if around else start)
+        known = {service.name for service in workspace.services}
+        folders = ((start / name).resolve() for name in names if name and name not in known)
+        found = {service.folder for service in workspace.services}
+        projects = (
+            open_alone(folder).services[0]
+            for folder in dict.fromkeys(folders)
+            if has_template(folder) and folder not in found
+        )
+        return replace(workspace, services=(*workspace.services, *projects)), dict(unreadable)
 
-    workspace, unreadable = find()
-    faults = dict(unreadable)
-    folders = [service.folder for service in workspace.services] if recovering else []
-    interrupted = [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
-    if interrupted:
-        failed = _recover(interrupted, reading=reading)
-        workspace, unreadable = find()  # recovery may have restored other answers
-        faults = {**dict(unreadable), **failed}
+    workspace, faults = _find_recovered(find, reading=reading) if recovering else find()
     if alone or names:
         for folder, error in faults.items():
             if alone or folder.name in names:
                 raise error
-        named = [workspace.service(name) for name in dict.fromkeys(names)]
+        named = [_named(workspace, start, name) for name in dict.fromkeys(names)]
         services = workspace.services if alone else tuple(named)
         return Selection(workspace, services, (), start, everything=False)
     if not workspace.services and not faults:
         raise SvcgenError("No services here.", "Create one: svcgen new orders")
     services = tuple(found for found in workspace.services if found.folder not in faults)
     return Selection(workspace, services, tuple(faults.items()), start, everything=True)
+
+
+def left_out(selection: Selection) -> tuple[Path, ...]:
+    """Return the folders with a template that a command for all services does not work on.
+
+    They have no chart, are deeper than a workspace is searched, or are below a tool's folder.
+    """
+    if not selection.everything:
+        return ()
+    known = {service.folder for service in selection.services}
+    known |= {folder for folder, _error in selection.unreadable}
+    return tuple(folder for folder in projects_below(selection.start) if folder not in known)
+
+
+def _project_around(start: Path) -> Path | None:
+    """Return the project that contains a folder; a folder with services below is a workspace."""
+    found = next((folder for folder in (start, *start.parents) if has_template(folder)), None)
+    return None if found and survey(found)[0].services else found
+
+
+def _named(workspace: Workspace, start: Path, name: str) -> Service:
+    """Return a service by its name, or a service or project by its folder."""
+    folder = (start / name).resolve() if name else None
+    for service in workspace.services:
+        if service.folder == folder and service.name != name:
+            return service
+    return workspace.service(name)
 
 
 def require_not_committing(folder: Path) -> None:
@@ -91,10 +121,18 @@ def require_not_committing(folder: Path) -> None:
         )
 
 
-def _recover(folders: Iterable[Path], *, reading: bool) -> dict[Path, SvcgenError]:
-    """Recover services; return the errors of those where that failed."""
+def _find_recovered(find: Callable[[], _Found], *, reading: bool) -> _Found:
+    """Find services, undo what killed updates left half-done in them, and find them again.
+
+    A service where that failed is among those with an error.
+    """
+    workspace, faults = find()
+    folders = [service.folder for service in workspace.services]
+    interrupted = [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
+    if not interrupted:
+        return workspace, faults
     failed: dict[Path, SvcgenError] = {}
-    for folder in folders:
+    for folder in interrupted:
         try:
             with service_lock(folder):
                 require_not_committing(folder)
@@ -102,4 +140,5 @@ def _recover(folders: Iterable[Path], *, reading: bool) -> dict[Path, SvcgenErro
         except SvcgenError as error:
             if not (reading and isinstance(error, BusyError)):
                 failed[folder] = error
-    return failed
+    workspace, faults = find()  # recovery may have restored other answers
+    return workspace, {**faults, **failed}

@@ -1,15 +1,23 @@
-"""Migrate stored answers to the questions of a newer template version."""
+"""The answers that a service stores: read, and migrated to the questions of a newer version."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.render.render import questions
+from svcgen.service import ANSWERS_FILE, read_answers
 from svcgen.templates.base import Version
 from svcgen.templates.declaration import AnswerChange, read_declaration
 from svcgen.templates.versions import compare
+
+
+def stored_answers(folder: Path) -> dict[str, Any]:
+    """Return the answers of a service, without Copier's own keys."""
+    answers = read_answers(folder / ANSWERS_FILE)
+    return {name: answer for name, answer in answers.items() if not name.startswith("_")}
 
 
 def migrate_answers(stored: Mapping[str, Any], old: Version, new: Version) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from svcgen.toolchains import surroundings
 from svcgen.update.journal import read_journal
 from svcgen.update.model import UpdateJob, UpdateResult
 from svcgen.update.plan import UpdatePlan, plan_update, unified_diff
+from svcgen.update.repository import unmerged_entries
 from svcgen.update.transaction import (
-    abort,
     apply,
     finish,
     recover,
     require_no_update_in_progress,
     service_lock,
+    undo,
 )
 
 _SHOWN = 12  # last lines of a failed target's output
@@ -55,7 +56,9 @@ def _require_not_overtaken(job: UpdateJob) -> None:
 
 def _update(job: UpdateJob) -> UpdateResult:
     options, folder = job.options, job.service.folder
-    plan = plan_update(folder, job.old, job.new, options.data, trusted=options.trusted)
+    plan = plan_update(
+        folder, job.old, job.new, options.data, trusted=options.trusted, name=job.service.name
+    )
     if options.dry_run:
         return _result(job, plan, unified_diff(plan, job.prefix))
     touched: tuple[str, ...] = ()
@@ -63,14 +66,17 @@ def _update(job: UpdateJob) -> UpdateResult:
         managed = read_tree(folder, plan.rendered)
         touched = tuple(managed)
         plan = replace(plan, user_tree={**managed, **plan.user_tree})
-    journal = apply(plan, message=job.message, touched=touched)
+    journal = apply(plan, message=job.message, touched=touched, branch=options.branch)
     if journal.awaiting_user:
-        return _result(job, plan)
+        sides = {
+            path: (old, plan.user_tree.get(path), new) for path, (old, new) in plan.sides.items()
+        }
+        return replace(_result(job, plan), unmerged=unmerged_entries(folder, sides))
     targets = (*(("lock", "generate") if options.lock else ()),)
     targets += ("lint", "test") if options.test else ()
     problem = _make(job, *targets) if targets else ""
     if problem:
-        abort(folder)
+        undo(folder)
         return job.result("reverted", problem=problem, advice=f"The whole output: {job.log}")
     if not options.commits:
         finish(folder)
@@ -84,6 +90,7 @@ def _result(job: UpdateJob, plan: UpdatePlan, diff: str = "") -> UpdateResult:
         conflicts=plan.conflicts,
         kept_deleted=plan.merged.kept_deleted,
         lock_needed=plan.merged.lock_needed and not job.options.lock,
+        ignored=plan.ignored,
         diff=diff,
     )
 

@@ -1,4 +1,5 @@
-{{/* Reads registration.yaml, merges .Values.gateway over it by key, and returns it with all defaults.
+{{/* Reads registration.yaml, merges .Values.gateway over it by key, and returns it with all defaults,
+and with `callers`: those of callers.yaml and of .Values.networkPolicy.
 It rejects what an HTTPRoute cannot enforce, so that a route protected on another gateway is not open
 here. It ignores only `retry` and `health`, which are settings of the gateway. */}}
 {{- define "registration" -}}
@@ -23,7 +24,12 @@ here. It ignores only `retry` and `health`, which are settings of the gateway. *
 {{- range $name := keys .Values.calls | sortAlpha }}
 {{- if not (has $name $all.calls) }}{{ include "registration.refuse" (list "calls" (print "lacks " $name ", which .Values.calls has a URL for")) }}{{ end }}
 {{- end }}
-{{- toYaml $all }}
+{{- $file := .Files.Get "callers.yaml" | fromYaml }}
+{{- if not (regexMatch "^{(\"callers\":\\[(\"[a-z][-a-z0-9]*\",?)*\\])?}$" (toJson $file)) }}
+{{- fail "callers.yaml must be a list of service names, such as callers: [catalog]" }}
+{{- end }}
+{{- $callers := concat ($file.callers | default list) (.Values.networkPolicy.callers | default list) }}
+{{- toYaml (set $all "callers" (uniq $callers | sortAlpha)) }}
 {{- end }}
 
 {{/* Checks one route and adds the fields of an HTTPRoute: match, path, methods, timeout. */}}

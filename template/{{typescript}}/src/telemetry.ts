@@ -92,11 +92,12 @@ function finish(
 ): void {
   const attributes = {
     method: METHODS.find((method) => method === request.method) ?? "_OTHER",
-    path: request.url?.split("?", 1)[0] ?? "",
+    path: request.url?.split("?", 1)[0]?.slice(0, 1000) ?? "",
     route: routes.get(request) ?? "",
     status: response.headersSent ? response.statusCode : 0,
   };
-  record(attributes, milliseconds / 1000);
+  const id = request.headers["x-request-id"]?.toString().slice(0, 100) ?? "";
+  record(attributes, milliseconds / 1000, id);
   span.updateName(`${attributes.method} ${attributes.route}`.trimEnd());
   span.setAttributes({
     "http.request.method": attributes.method,
@@ -111,6 +112,7 @@ function finish(
 export function record(
   attributes: { method: string; path: string; route: string; status: number },
   seconds: number,
+  requestId = "",
 ): void {
   const labels = {
     http_request_method: attributes.method,
@@ -119,6 +121,7 @@ export function record(
   };
   DURATION.observe(labels, seconds);
   if (!PROBES.includes(attributes.path)) {
-    log.info({ ...labels, url_path: attributes.path, duration_seconds: seconds }, "request");
+    const rest = { url_path: attributes.path, duration_seconds: seconds, request_id: requestId };
+    log.info({ ...labels, ...rest }, "request");
   }
 }

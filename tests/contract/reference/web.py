@@ -122,7 +122,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def problem(self, problem: ProblemError, methods: dict[str, Callable[[], Reply]]) -> Reply:
         status = problem.status
-        self.close_connection = status == 413
+        self.close_connection = status in {413, 415}  # the body is not read
         members = {
             "type": "about:blank",
             "title": TITLES.get(status) or HTTPStatus(status).phrase,
@@ -154,14 +154,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         telemetry.measure(self.command, route, path, status, seconds)
         if path in PROBES and not broken("log-probes"):
             return
+        longest = 10_000 if broken("log-length") else 1_000
         members = {
             "http_request_method": self.command,
-            "url_path": path,
+            "url_path": path[:longest],
             "http_route": route,
             "http_response_status_code": status,
             "duration_seconds": str(seconds) if broken("log-request") else seconds,
+            "request_id": self.headers.get("x-request-id", "")[:100],
             **({"url_query": self.path} if broken("log-secrets") else {}),
         }
+        if broken("log-request-id"):
+            del members["request_id"]
         log("info", "request", self.trace[:2], **members)
         if broken("log-lines") and not route:
             print(f"not found: {path}", flush=True)

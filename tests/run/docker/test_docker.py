@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +22,10 @@ from svcgen.commands.ps import ps
 from svcgen.commands.restart import restart
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.lock import changing
+from svcgen.workspace import state_folder
 from tests.support.docker_fleet import DockerWorkspace, build, docker, new_workspace, tiny
 from tests.support.load import Outcome, load
+from tests.support.workspaces import edit
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -32,8 +36,6 @@ def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
     yield made
     down(made.workspace, volumes=True)
     assert not made.left()
-    for image in docker("images", "-q", f"{made.root.name}-*").split():
-        docker("rmi", "--force", image)
 
 
 def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWorkspace) -> None:
@@ -50,13 +52,13 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWork
     os.kill(ps(shop.workspace).replicas[0].pid, signal.SIGKILL)
     _until(lambda: ps(shop.workspace).replicas[0].restarts == 1)
     _until(lambda: ps(shop.workspace).replicas[0].state == "ready")
-    lines = [line.text for line in logs(shop.workspace, ["catalog"], tail=100)]
+    lines = [line.text for line in logs(shop.workspace, ["catalog"], tail=100).lines]
     assert lines.count("catalog one listens") == 3
     with pytest.raises(SvcgenError, match="Running: catalog, gateway, orders"):
         logs(shop.workspace, ["basket"])
     assert shop.up("catalog", catalog=1).replicas[0].service == "catalog"
     assert len(shop.ids()["catalog"]) == 1
-    ended = down(shop.workspace)
+    ended = down(shop.workspace, volumes=True)
     assert (ended.engine, len(ended.ended)) == ("docker", 3)
     assert not shop.left()
     assert not shop.engine.observe().running
@@ -125,6 +127,7 @@ def test_a_first_start_that_fails_says_why(shop: DockerWorkspace) -> None:
 
 def test_what_prevents_a_start_is_named(shop: DockerWorkspace, tmp_path: Path) -> None:
     tiny(shop.root, "orders")
+    (shop.root / "svcgen.yaml").write_text(f"name: {shop.root.name}-own\n")
     with socket.create_server(("127.0.0.1", shop.port)):
         with pytest.raises(SvcgenError, match=f"Port {shop.port} is in use") as found:
             shop.up()
@@ -138,6 +141,7 @@ def test_what_prevents_a_start_is_named(shop: DockerWorkspace, tmp_path: Path) -
     (tmp_path / "other").mkdir()
     namesake = new_workspace(tmp_path / "other" / shop.root.name)
     tiny(namesake.root, "orders")
+    shutil.copy(shop.root / "svcgen.yaml", namesake.root)
     with pytest.raises(SvcgenError, match=f"Another fleet .*: the one in {shop.root}"):
         namesake.up()
     with pytest.raises(SvcgenError, match="among the services that run"):
@@ -155,7 +159,7 @@ def test_an_attached_up_shows_logs_and_its_end_is_down(shop: DockerWorkspace, nu
     attached.send_signal(number)
     attached.communicate(timeout=60)
     assert attached.returncode == 0
-    assert not shop.left()
+    assert not shop.ids()
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.0, 3.0])
@@ -170,10 +174,129 @@ def test_a_killed_up_leaves_nothing_that_down_cannot_end(
     time.sleep(seconds)
     started.kill()
     started.wait()
-    down(shop.workspace)
+    down(shop.workspace, volumes=True)
     assert not shop.left()
     time.sleep(1)
     assert not shop.left(), "a `docker compose` that was left behind has gone on"
+
+
+def test_two_checkouts_of_one_workspace_run_their_own_code_and_keep_their_own_data(
+    shop: DockerWorkspace, tmp_path: Path
+) -> None:
+    tiny(shop.root, "orders")
+    other = new_workspace(tmp_path / "worktrees" / shop.root.name)
+    build(tiny(other.root, "orders"), "other")
+    try:
+        shop.up()
+        other.up()
+        restart(shop.workspace, "orders")
+        assert (shop.get("/v1/orders")["build"], other.get("/v1/orders")["build"]) == (
+            "one",
+            "other",
+        )
+    finally:
+        down(other.workspace, volumes=True)
+    assert not other.left()
+    assert shop.get("/v1/orders")["build"] == "one"
+
+
+def test_helpers_of_the_override_and_new_dependencies_are_started_and_brought_back(
+    shop: DockerWorkspace,
+) -> None:
+    orders = tiny(shop.root, "orders")
+    shop.up()
+    first = shop.ids("orders")
+    helper = {
+        "image": "python:3.14-slim-trixie",
+        "command": ["sleep", "1000"],
+        "init": True,
+        "networks": ["platform"],
+    }
+    once = {**helper, "command": ["true"]}
+
+    def add_cache(written: dict[str, Any]) -> None:
+        written["services"]["cache"] = helper
+        written["services"]["orders"]["depends_on"] = ["cache"]
+
+    edit(orders / "compose.yaml", add_cache)
+    (shop.root / "compose.override.yaml").write_text(
+        json.dumps({"services": {"mail": helper, "prepare": once}})
+    )
+    shop.up("orders")
+    assert set(shop.ids()) == {"cache", "gateway", "orders"}, "the named one and what it needs"
+    assert shop.ids("orders") != first
+    shop.up()
+    rows = {replica.service: replica.state for replica in ps(shop.workspace).replicas}
+    assert rows == {
+        **dict.fromkeys(("cache", "gateway", "mail", "orders"), "ready"),
+        "prepare": "exited",
+    }
+    before = shop.ids()
+    shop.up()
+    assert shop.ids() == before
+    docker("kill", *before["cache"], *before["mail"])
+    shop.up()
+    after = shop.ids()
+    assert set(after) == set(before)
+    assert {name for name in before if after[name] != before[name]} == {"cache", "mail"}
+
+
+def test_down_ends_a_watch(shop: DockerWorkspace) -> None:
+    orders = tiny(shop.root, "orders")
+
+    def watch(written: dict[str, Any]) -> None:
+        rebuild = {"action": "rebuild", "path": "."}
+        written["services"]["orders"]["develop"] = {"watch": [rebuild]}
+
+    edit(orders / "compose.yaml", watch)
+    command = [sys.executable, "-m", "svcgen", "up", "--watch", f"--port={shop.port}"]
+    with subprocess.Popen(
+        command, cwd=shop.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as watching:
+        _until((shop.root / ".svcgen" / "watch.lock").exists, 60)
+        down(shop.workspace)
+        assert watching.wait(timeout=30) == 0
+    build(orders, "two")
+    time.sleep(2)
+    assert not shop.ids()
+
+
+def test_down_shows_that_a_service_does_not_stop(
+    shop: DockerWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("svcgen.run.docker.reconcile.PROGRESS_SECONDS", 0.3)
+    tiny(shop.root, "orders")
+    shop.up()
+    reported: list[tuple[str, str]] = []
+    down(shop.workspace, report=lambda *text: reported.append(text))
+    steps = [text for service, text in reported if service == "orders"]
+    assert (steps[0], steps[-1]) == ("stopping", "stopped")
+    assert any("killed after its grace period" in text for text in steps)
+
+
+def test_a_lost_password_is_named_with_the_way_out(
+    shop: DockerWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = tiny(shop.root, "orders")
+
+    def database(written: dict[str, Any]) -> None:
+        written["services"]["orders"]["volumes"] = ["orders-db:/data"]
+        written["volumes"] = {"orders-db": {}}
+
+    edit(orders / "compose.yaml", database)
+    edit(orders / ".copier-answers.yml", lambda answers: answers.update(database="postgres"))
+    shop.up()
+    down(shop.workspace)
+    shutil.rmtree(shop.root / ".svcgen")
+    state_folder(shop.root)
+    with pytest.raises(SvcgenError, match="the data of orders's database, and its password is lo"):
+        shop.up()
+    monkeypatch.setenv("ORDERS_DB_PASSWORD", "known")
+    shop.up()
+    monkeypatch.delenv("ORDERS_DB_PASSWORD")
+    shop.up()
+    down(shop.workspace, volumes=True)
+    shop.up()
 
 
 def _failed(outcomes: list[Outcome]) -> list[Outcome]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from svcgen.run.choose import choose_engine
 from svcgen.run.docker.containers import Observed
 from svcgen.run.docker.gateway import unchunked
 from svcgen.run.docker.state import password_variables, project_name, replica_counts
+from svcgen.run.memory import remember
 from svcgen.service import Service
 from svcgen.settings import Settings
-from svcgen.workspace import Workspace, state_folder
+from svcgen.workspace import Workspace, state_folder, workspace_id
 
 
 @pytest.fixture
@@ -58,22 +60,44 @@ def test_the_local_engine_does_not_watch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "compose", "name"),
     [
-        ("shop", "", "shop"),
-        ("My Shop (2)", "", "myshop2"),
-        ("_shop", "", "shop"),
-        ("商店", "", "svcgen"),
+        ("shop", "", "shop-ID"),
+        ("My Shop (2)", "", "myshop2-ID"),
+        ("_shop", "", "shop-ID"),
+        ("商店", "", "svcgen-ID"),
         ("shop", "name: other\n", "other"),
-        ("shop", "name: [", "shop"),
+        ("shop", "name: [", "shop-ID"),
     ],
 )
-def test_a_project_is_called_as_compose_calls_it(
+def test_a_project_is_called_as_compose_calls_it_and_after_its_path(
     tmp_path: Path, folder: str, compose: str, name: str
 ) -> None:
     root = tmp_path / folder
     root.mkdir()
     if compose:
         (root / "compose.yaml").write_text(compose)
-    assert project_name(root, Observed((), {})) == name
+    expected = name.replace("ID", workspace_id(root)[:8])
+    assert project_name(root, Observed((), {})) == expected
+
+
+def test_a_project_keeps_its_name_and_a_copy_gets_its_own(tmp_path: Path) -> None:
+    def name(root: Path) -> str:
+        return project_name(root, Observed((), {}))
+
+    root = tmp_path / "shop"
+    root.mkdir()
+    first = name(root)
+    remember(root, project=first)
+    copy = shutil.copytree(root, tmp_path / "copies" / "shop")
+    assert name(copy) == f"shop-{workspace_id(copy)[:8]}"
+    moved = root.rename(tmp_path / "moved")
+    assert name(moved) == first, "its volumes have this name"
+
+
+def test_a_fleet_of_an_earlier_svcgen_keeps_its_volumes(tmp_path: Path) -> None:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (state_folder(root) / "passwords.json").write_text("{}")
+    assert project_name(root, Observed((), {})) == "shop"
 
 
 def test_passwords_are_made_once_and_kept_from_others(

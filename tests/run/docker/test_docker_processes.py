@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from svcgen.commands.down import down
-from tests.support.docker_fleet import DockerWorkspace, docker, new_workspace, tiny
+from tests.support.docker_fleet import DockerWorkspace, new_workspace, tiny
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -26,8 +26,6 @@ def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
     made = new_workspace(tmp_path / f"shop-count-{os.getpid()}")
     yield made
     down(made.workspace, volumes=True)
-    for image in docker("images", "-q", f"{made.root.name}-*").split():
-        docker("rmi", "--force", image)
 
 
 def test_up_on_a_running_fleet_starts_few_docker_processes(

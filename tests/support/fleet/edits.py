@@ -126,7 +126,8 @@ def _dependency(service: Drawn) -> tuple[Tree, str]:
         return service.tree, ""
     text = service.tree[path].content.decode()
     if service.draw.random() < 0.5:
-        after = lines.bump(text, service.draw.choice(_RAISED[path]), service.draw.randint(1, 9))
+        name = service.draw.choice(_RAISED[path])
+        after = service.draw.choice(_OTHER_VERSIONS)(text, name, service.draw)
     else:
         own = f"{service.draw.choice(ascii_lowercase)}-{re.sub(r'[^a-z0-9]', '-', service.word)}"
         name = own if service.draw.random() > _ADOPTED_LATER else ADOPTED
@@ -134,6 +135,17 @@ def _dependency(service: Drawn) -> tuple[Tree, str]:
     return {**service.tree, path: replace(service.tree[path], content=after.encode())}, path
 
 
+def _raise(text: str, name: str, draw: Random) -> str:
+    return lines.bump(text, name, draw.randint(1, 9))
+
+
+_OTHER_VERSIONS: tuple[Callable[[str, str, Random], str], ...] = (
+    _raise,
+    _raise,
+    lambda text, name, draw: lines.bump(text, name, -draw.randint(1, 3)),
+    lambda text, name, _: lines.cap(text, name),
+    lambda text, name, _: lines.pin(text, name),
+)
 # What owners raise: some that the template raises too, to a higher or a lower version, and others.
 _RAISED = {
     "pyproject.toml": ("fastapi", "uvicorn", "ruff"),

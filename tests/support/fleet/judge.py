@@ -20,7 +20,7 @@ def lost(case: Case, outcome: Outcome) -> list[str]:
     """Name each thing that the owner did and that is gone, or undone, without a word.
 
     An owner's line may stand in its own file, or anywhere when that was reported or has another
-    name; in a manifest the same dependency in a higher version stands for it.
+    name. In a manifest a higher version stands for it only if both sides raised it.
     """
     return [*_lost_lines(case, outcome), *_undone(case, outcome)]
 
@@ -32,8 +32,10 @@ def _lost_lines(case: Case, outcome: Outcome) -> Iterator[str]:
             continue
         there = set(lines_of(outcome.tree.get(path)))
         kept = everywhere if path in outcome.conflicts or path not in outcome.tree else there
+        if path in MANIFESTS:  # the last entry of a list in JSON has no comma
+            kept = kept | {_without_comma(line) for line in kept} | {f"{line}," for line in kept}
         for line in _owners_lines(case, path):
-            if line not in kept and not (path in MANIFESTS and _has_dependency(there, line)):
+            if line not in kept and not (path in MANIFESTS and _both_raised(case, path, line)):
                 yield f"{path}: {line.strip()}"
 
 
@@ -45,17 +47,30 @@ def _owners_lines(case: Case, path: str) -> list[str]:
     return [*written, *kept]
 
 
-def _has_dependency(lines: set[str], line: str) -> bool:
-    """Return whether one of the lines is the same dependency, with at least this version.
+def _both_raised(case: Case, path: str, line: str) -> bool:
+    """Return whether both sides raised the version of this line, the template at least as high.
 
-    The last entry of a list in JSON has no comma, until another entry follows.
+    A lowered, capped or pinned version, and one in another list, is no raise.
     """
-    numbers = re.compile(r"\d+")
-    shape, version = numbers.sub("0", line.removesuffix(",")), _version(line)
-    return any(
-        numbers.sub("0", other.removesuffix(",")) == shape and _version(other) >= version
-        for other in lines
+    old, new = (
+        [one for one in lines_of(tree.get(path)) if _shape(one) == _shape(line)]
+        for tree in (case.old, case.new)
     )
+    if len(old) != 1 or len(new) != 1 or _caps(old[0]) != _caps(line):
+        return False
+    return _version(old[0]) < _version(line) <= _version(new[0])
+
+
+def _shape(line: str) -> str:
+    return re.sub(r"\d+", "0", _without_comma(line))
+
+
+def _without_comma(line: str) -> str:
+    return line.removesuffix(",")
+
+
+def _caps(line: str) -> list[str]:
+    return re.findall(r"<=?[\d.]+", line)
 
 
 def _version(line: str) -> list[int]:

@@ -76,9 +76,23 @@ def _indent(line: str) -> str:
 
 
 def bump(text: str, name: str, by: int) -> str:
-    """Raise the second number of a dependency's version, wherever a file names it."""
+    """Raise the second number of a dependency's version, wherever a file names it.
+
+    A negative number lowers it, down to 0.
+    """
     pattern = rf"({re.escape(name)}\W{{1,4}}v?\d+\.)(\d+)"
-    return re.sub(pattern, lambda found: f"{found[1]}{int(found[2]) + by}", text)
+    return re.sub(pattern, lambda found: f"{found[1]}{max(0, int(found[2]) + by)}", text)
+
+
+def cap(text: str, name: str) -> str:
+    """Give a dependency of Python an upper bound where it has none."""
+    return re.sub(rf'("{re.escape(name)}>=[\d.]+)"', r'\1,<999"', text)
+
+
+def pin(text: str, name: str) -> str:
+    """Allow one version of a dependency, where a range was allowed."""
+    pinned = re.sub(rf'("{re.escape(name)})>=([\d.]+)"', r'\1==\2"', text)
+    return re.sub(rf'({re.escape(name)}: ")[\^~]', r"\1", pinned)
 
 
 def add_dependency(text: str, path: str, name: str, draw: Random) -> str:

@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from svcgen.ports import free_port
-from tests.support.repository import STACKS
 from tests.support.checkout import until, version
-from tests.support.services import PAIRS, copied, is_source
 from tests.support.images import Images, docker
+from tests.support.repository import STACKS
+from tests.support.services import PAIRS, copied, is_source
 
 # Bytes over the base, at most; 75 MB of Java's are its AOT cache.
 ADDED = {

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkout import Checkout, environment_of
 from tests.support.repository import STACKS_HERE
 from tests.support.services import Rendered, answers_of, copied
-from tests.support.checkout import Checkout, environment_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 ONE, TWO = ["catalog"], ["order-items", "catalog"]

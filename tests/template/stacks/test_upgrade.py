@@ -7,9 +7,7 @@ the oldest files of its own: it is built, tested and put to the contract.
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
-import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -18,16 +16,16 @@ from random import Random
 import pathspec
 import pytest
 
-from svcgen.contract.targets.process import ProcessTarget
 from svcgen.contract.suite import CHECKS, run_checks
+from svcgen.contract.targets.process import ProcessTarget
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.templates.sources import open_source
-from tests.support.repository import STACKS, STACKS_HERE
-from tests.support.services import Rendered
+from tests.support.checkout import environment_of
 from tests.support.fleet import tree as trees
 from tests.support.fleet.repository import commit_all
+from tests.support.repository import STACKS, STACKS_HERE
 from tests.support.run import svcgen
-from tests.support.checkout import environment_of
+from tests.support.services import Rendered
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 ANSWERS = {"name": "orders", "database": "postgres", "calls": ["order-items"]}

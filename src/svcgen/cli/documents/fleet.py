@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 if TYPE_CHECKING:
     from svcgen.commands.compose import ComposeResult
     from svcgen.commands.down import DownResult
+    from svcgen.commands.logs import LogsResult
     from svcgen.commands.ps import PsResult
     from svcgen.commands.restart import RestartResult
+    from svcgen.commands.routes import RoutesResult
     from svcgen.commands.up import UpResult
     from svcgen.compose.fleet import Fault
     from svcgen.gateway.routes import Explanation, Route
-    from svcgen.run.engine import LogLine, Replica
+    from svcgen.run.engine import Replica
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,9 @@ class RoutesDocument:
     routes: Annotated[tuple[GatewayRoute, ...], "In the order in which the gateway tries them."]
 
 
-def routes_document(table: Iterable[Route]) -> RoutesDocument:
+def routes_document(result: RoutesResult) -> RoutesDocument:
     """Build the document of `svcgen routes`."""
-    return RoutesDocument(_routes(table))
+    return RoutesDocument(_routes(result.routes))
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,7 @@ class LogsDocument:
     lines: Annotated[tuple[LogEntry, ...], "The lines of each replica, oldest first."]
 
 
-def logs_document(lines: Iterable[LogLine]) -> LogsDocument:
+def logs_document(result: LogsResult) -> LogsDocument:
     """Build the document of `svcgen logs`."""
-    return LogsDocument(tuple(LogEntry(line.service, line.number, line.text) for line in lines))
+    entries = (LogEntry(line.service, line.number, line.text) for line in result.lines)
+    return LogsDocument(tuple(entries))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ from svcgen.cli.documents.fleet import UpDocument, up_document
 
 if TYPE_CHECKING:
     from svcgen.commands.demo import DemoResult
-    from svcgen.commands.list import CallGraph, ListedService, OutdatedService
+    from svcgen.commands.list import GraphResult, ListResult, OutdatedResult
     from svcgen.commands.new import NewResult
     from svcgen.commands.questions import QuestionsResult
 
@@ -23,11 +22,15 @@ class NewDocument:
     folder: Annotated[str, "Absolute path of the service."]
     template_version: Annotated[str, "Version of the template; empty for a folder without git."]
     files: Annotated[tuple[str, ...], "Paths in the service, sorted."]
+    changed: Annotated[
+        tuple[str, ...], "Files of called services that name it as a caller now, absolute."
+    ]
 
 
 def new_document(result: NewResult) -> NewDocument:
     """Build the document of `svcgen new`."""
-    return NewDocument(result.name, str(result.folder), result.version, result.files)
+    changed = tuple(map(str, result.changed))
+    return NewDocument(result.name, str(result.folder), result.version, result.files, changed)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class ListDocument:
     services: Annotated[tuple[ListedServiceDocument, ...], "In order of their names."]
 
 
-def list_document(services: Iterable[ListedService]) -> ListDocument:
+def list_document(result: ListResult) -> ListDocument:
     """Build the document of `svcgen list`."""
     return ListDocument(
         tuple(
@@ -61,7 +64,7 @@ def list_document(services: Iterable[ListedService]) -> ListDocument:
                 template_version=service.version,
                 folder=service.folder,
             )
-            for service in services
+            for service in result.services
         )
     )
 
@@ -94,7 +97,7 @@ class OutdatedDocument:
     services: Annotated[tuple[OutdatedServiceDocument, ...], "Current services are not listed."]
 
 
-def outdated_document(services: Iterable[OutdatedService]) -> OutdatedDocument:
+def outdated_document(result: OutdatedResult) -> OutdatedDocument:
     """Build the document of `svcgen list --outdated`."""
     return OutdatedDocument(
         tuple(
@@ -109,7 +112,7 @@ def outdated_document(services: Iterable[OutdatedService]) -> OutdatedDocument:
                 ),
                 error=service.error,
             )
-            for service in services
+            for service in result.services
         )
     )
 
@@ -131,12 +134,12 @@ class GraphDocument:
     calls: Annotated[tuple[Call, ...], "One for each declared call."]
 
 
-def graph_document(graph: CallGraph) -> GraphDocument:
+def graph_document(result: GraphResult) -> GraphDocument:
     """Build the document of `svcgen list --graph`."""
     return GraphDocument(
-        services=graph.services,
-        exposed=tuple(sorted(graph.exposed)),
-        calls=tuple(Call(caller, callee) for caller, callee in graph.calls),
+        services=result.services,
+        exposed=tuple(sorted(result.exposed)),
+        calls=tuple(Call(caller, callee) for caller, callee in result.calls),
     )
 
 

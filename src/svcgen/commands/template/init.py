@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svcgen.commands.new import is_empty_folder
-from svcgen.files import move_into_place, staged
-from svcgen.update.repository import require_git_identity
 from svcgen.errors import SvcgenError
+from svcgen.files import move_into_place, staged
 from svcgen.git import git
 from svcgen.templates.releases import releases, releases_file
 from svcgen.templates.upstream import BRANCH, add_releases, release_commit
 from svcgen.templates.versions import newest
+from svcgen.update.repository import require_git_identity
 
 README = """\
 # Our template
@@ -45,8 +45,8 @@ class InitResult:
 def init(folder: Path, ref: str = "") -> InitResult:
     """Make a repository with svcgen's releases up to `ref`, the newest by default.
 
-    Raises SvcgenError, with nothing written, when the folder exists and is not empty, for an unknown
-    release, and when git has no user.name and user.email.
+    Raises SvcgenError, with nothing written, when the folder exists and is not empty, for an
+    unknown release, and when git has no user.name and user.email.
     """
     folder = folder.absolute()
     if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svcgen.update.repository import require_committed_template
 from svcgen.errors import SvcgenError
 from svcgen.git import git
-from svcgen.update.stored_answers import require_declared_answers
+from svcgen.render.trust import Allows
 from svcgen.template_check.check import CheckResult, Progress, check_template
-from svcgen.templates.changelog import entries
 from svcgen.templates.base import Version
+from svcgen.templates.changelog import entries
 from svcgen.templates.sources import open_source
 from svcgen.templates.versions import RELEASE, compare, ordered
-from svcgen.render.trust import Allows
+from svcgen.update.repository import require_committed_template
+from svcgen.update.stored_answers import require_declared_answers
 
 _TAGS = "refs/tags/"
 
@@ -46,7 +46,9 @@ def release(
     last = _refuse_not_higher(root, version)
     text = _section(root, version, last)
     if last:
-        require_declared_answers(open_source(str(root)).obtain(last), Version(str(root), version, root))
+        require_declared_answers(
+            open_source(str(root)).obtain(last), Version(str(root), version, root)
+        )
     checked = check_template(root, given, allows=allows, progress=progress)
     if not checked.faults:
         message = f"{version}\n\n{text}\n"

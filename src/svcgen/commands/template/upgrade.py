@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcgen.update.repository import current_branch
-from svcgen.update.repository import require_committed_template
 from svcgen.errors import SvcgenError
 from svcgen.git import git, run
 from svcgen.templates.upstream import BRANCH, add_releases, known_releases, release_commit
 from svcgen.templates.versions import unknown
+from svcgen.update.repository import current_branch, require_committed_template
 
 # Whatever the user's settings for merges: git's rerere would hide conflicts, and the commits of a
 # release have no signature.
@@ -50,7 +49,8 @@ def _branch(root: Path) -> str:
         raise SvcgenError("No branch is checked out.", "Switch to one: git switch main")
     if branch == BRANCH:
         raise SvcgenError(
-            f"The branch {BRANCH} is only for svcgen's releases.", "Switch to yours: git switch main"
+            f"The branch {BRANCH} is only for svcgen's releases.",
+            "Switch to yours: git switch main",
         )
     if run("rev-parse", "--quiet", "--verify", f"refs/heads/{BRANCH}", within=root).returncode:
         raise SvcgenError(

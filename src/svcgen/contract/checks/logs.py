@@ -14,6 +14,7 @@ from svcgen.contract.expect import BrokenRuleError, expect
 from svcgen.contract.http import ask, get, send_raw, until
 from svcgen.contract.targets.base import DATABASE, START, Output
 
+LONGEST_PATH, LONGEST_ID = 1_000, 100  # characters in a log line
 LEVELS = {"debug", "info", "warning", "error"}
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal acts on these
 HEXADECIMAL = re.compile(r"([0-9a-f]{32} [0-9a-f]{16})| ")
@@ -37,9 +38,9 @@ def request_line(output: Output, path: str) -> dict[str, Any]:
     try:
         until(lambda: bool(requests(output, path)), 2)
     except BrokenRuleError as error:
-        raise BrokenRuleError(f"no request line for {path} in 2 s") from error
+        raise BrokenRuleError(f"no request line for {path[:80]} in 2 s") from error
     found = requests(output, path)
-    expect(len(found) == 1, f"{len(found)} request lines for {path}")
+    expect(len(found) == 1, f"{len(found)} request lines for {path[:80]}")
     return found[0]
 
 
@@ -87,6 +88,25 @@ def log_request(context: CheckContext) -> None:
     wanted = ("GET", f"{context.path}/{{id}}", status)
     expect(logged == wanted, f"the line has {logged}, not {wanted}")
     expect(line["trace_id"], f"a request line without trace_id: {line}")
+
+
+def log_request_id(context: CheckContext) -> None:
+    path, sent = f"/{marker()}", marker()
+    get(context.address, path, x_request_id=sent)
+    line = request_line(context.output, path)
+    expect(line.get("request_id") == sent, f"request_id is not {sent}: {line}")
+    path = f"/{marker()}"
+    get(context.address, path)
+    line = request_line(context.output, path)
+    expect(line.get("request_id") == "", f"request_id without the header: {line}")
+
+
+def log_length(context: CheckContext) -> None:
+    path = f"/{marker()}" + "x" * 4_000
+    get(context.address, path, x_request_id="y" * 1_000)
+    line = request_line(context.output, path[:LONGEST_PATH])
+    length = len(line.get("request_id", ""))
+    expect(length == LONGEST_ID, f"request_id has {length} characters, not {LONGEST_ID}")
 
 
 def log_probes(context: CheckContext) -> None:
@@ -137,6 +157,8 @@ WATCHED = frozenset({START})
 CHECKS = (
     Check("log-lines", "every line is an object with all members", log_lines, WATCHED),
     Check("log-request", "a line for each request", log_request, WATCHED),
+    Check("log-request-id", "its line has the id of the request", log_request_id, WATCHED),
+    Check("log-length", "a client cannot make a line long", log_length, WATCHED),
     Check("log-probes", "and none for probes", log_probes, WATCHED),
     Check("log-level", "LOG_LEVEL is respected", log_level, WATCHED, alone=True),
     Check("log-secrets", "no query, token or password", log_secrets, WATCHED),

@@ -29,8 +29,18 @@ drain() {
   kill -TERM "$envoy"
 }
 
+# A request in progress needs two connections. Envoy must not run out of files: it would accept no
+# client until another goes.
+ulimit -n "$(ulimit -H -n)"
+files=$(ulimit -n)
+most=20000
+[[ "$files" != unlimited ]] && ((most = (files - 100) / 2 < most ? (files - 100) / 2 : most))
+sed -E "s/(\"max_active_downstream_connections\": )[0-9]+/\1$most/" \
+  /etc/gateway/envoy.json >/tmp/envoy.json
+
 trap drain TERM INT
-envoy -c /etc/gateway/envoy.json --disable-hot-restart --log-level warn \
+envoy -c /tmp/envoy.json --disable-hot-restart \
+  --log-level warn --component-log-level tracing:critical \
   --file-flush-interval-msec 1000 --drain-time-s "$PATIENCE" --drain-strategy immediate "$@" &
 envoy=$!
 wait "$envoy"

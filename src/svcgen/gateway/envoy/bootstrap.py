@@ -1,21 +1,54 @@
-"""The file that Envoy reads at its start; it names the folder of all other files."""
+"""The file that Envoy reads at its start; it names the folder of all other files.
+
+It limits what all clients together can take: connections by the files that the process may open,
+and memory for bodies by ending, when it becomes scarce, those that do not arrive.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from svcgen.gateway.envoy.xds import EXTENSIONS, Values
+from svcgen.gateway.envoy.tracing import COLLECTOR, RUNTIME
+from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values
 
+BOOTSTRAP = "envoy.json"
 MAX_CONNECTIONS = 20_000
 MAX_HEAP_BYTES = 1 << 30
 
+_LIMIT = "max_active_downstream_connections"
+_FILES_OF_ENVOY = 100  # its listeners, logs, event loops and watched files
 
-def _action(name: str, monitor: str, threshold: float) -> Values:
-    trigger = {"name": monitor, "threshold": {"value": threshold}}
-    return {"name": f"envoy.overload_actions.{name}", "triggers": [trigger]}
+
+def fit_connections(bootstrap_text: str, open_files: int) -> str:
+    """Return the bootstrap with the connections that `open_files` (ulimit -n) can serve.
+
+    A request in progress has a second connection, to its service. Without a limit that is kept,
+    Envoy accepts nothing once its files are used up, until a client goes.
+    """
+    most = max(1, (open_files - _FILES_OF_ENVOY) // 2)
+    return re.sub(rf'("{_LIMIT}": )[0-9]+', rf"\g<1>{min(MAX_CONNECTIONS, most)}", bootstrap_text)
+
+
+def _action(name: str, **threshold: object) -> Values:
+    return {
+        "name": f"envoy.overload_actions.{name}",
+        "triggers": [{"name": _HEAP, **threshold}],
+    }
 
 
 _HEAP = "envoy.resource_monitors.fixed_heap"
+# From 60 s to 1 s without a byte, as memory fills up.
+_REDUCE_TIMEOUTS: Values = {
+    **_action("reduce_timeouts", scaled={"scaling_threshold": 0.7, "saturation_threshold": 0.9}),
+    "typed_config": {
+        "@type": f"{CONFIG}.overload.v3.ScaleTimersOverloadActionConfig",
+        "timer_scale_factors": [
+            {"timer": "HTTP_DOWNSTREAM_STREAM_IDLE", "min_timeout": "1s"},
+            {"timer": "HTTP_DOWNSTREAM_CONNECTION_IDLE", "min_timeout": "1s"},
+        ],
+    },
+}
 _OVERLOAD: Values = {
     "refresh_interval": "0.250s",
     "resource_monitors": [
@@ -24,7 +57,7 @@ _OVERLOAD: Values = {
             "typed_config": {
                 "@type": f"{EXTENSIONS}.resource_monitors.downstream_connections.v3"
                 ".DownstreamConnectionsConfig",
-                "max_active_downstream_connections": MAX_CONNECTIONS,
+                _LIMIT: MAX_CONNECTIONS,
             },
         },
         {
@@ -36,8 +69,9 @@ _OVERLOAD: Values = {
         },
     ],
     "actions": [
-        _action("shrink_heap", _HEAP, 0.90),
-        _action("stop_accepting_requests", _HEAP, 0.95),
+        _REDUCE_TIMEOUTS,
+        _action("shrink_heap", threshold={"value": 0.90}),
+        _action("stop_accepting_requests", threshold={"value": 0.95}),
     ],
 }
 
@@ -51,7 +85,9 @@ def bootstrap(folder: Path, admin: Values) -> Values:
             "cds_config": _source(folder / "cds.json"),
             "lds_config": _source(folder / "lds.json"),
         },
+        "static_resources": {"clusters": [COLLECTOR]},
         "overload_manager": _OVERLOAD,
+        "layered_runtime": {"layers": [{"name": "gateway", "static_layer": RUNTIME}]},
     }
 
 

@@ -71,6 +71,7 @@ def edge_files(
     by_name = {upstream.service: upstream for upstream in upstreams}
     needed = {route.service for route in table}
     internal: list[Values] = []
+    limits = settings or GatewaySettings()
     if isinstance(placement, LocalPlacement):
         needed |= set(placement.internal)
         admin: Values = {"pipe": {"path": str(placement.admin_socket), "mode": 0o600}}
@@ -80,7 +81,7 @@ def edge_files(
         ]
         for name, port in sorted(placement.internal.items()):
             timeout, retries = by_name[name].timeout_ms, RETRIES_BETWEEN_SERVICES
-            routes = route_config.internal_routes(name, timeout, retries)
+            routes = route_config.internal_routes(name, timeout, retries, limits.max_body_bytes)
             internal.append(listeners.internal_listener(name, port, routes))
     else:
         admin = clusters.socket_address("127.0.0.1", placement.admin_port)
@@ -88,7 +89,6 @@ def edge_files(
     edge = listeners.edge_listener(
         placement.host,
         placement.port,
-        (settings or GatewaySettings()).max_body_bytes,
         {
             "rds": {
                 "route_config_name": "edge",
@@ -124,8 +124,9 @@ def static_twin(files: Mapping[str, str]) -> str:
             cluster |= {"type": "STATIC", "load_assignment": {"cluster_name": cluster["name"]}}
     start = json.loads(files["envoy.json"])
     del start["dynamic_resources"]
-    static = {"clusters": services, "listeners": every_listener}
-    return document({**start, "static_resources": static})
+    start["static_resources"]["clusters"] += services
+    start["static_resources"]["listeners"] = every_listener
+    return document(start)
 
 
 def _resources(text: str) -> list[dict[str, Any]]:

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from svcgen.gateway.envoy.clusters import BUFFER_BYTES, socket_address
 from svcgen.gateway.envoy.replies import problem_replies
+from svcgen.gateway.envoy.route_config import BUFFER
+from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
 from svcgen.gateway.envoy.xds import Values, extension
 
 IDENTITY_PREFIX = "x-auth-"
 MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
-def edge_listener(host: str, port: int, max_body: int, routes: Values) -> Values:
+def edge_listener(host: str, port: int, routes: Values) -> Values:
     """Return the listener for clients; `routes` is its `rds` or `route_config`."""
-    body_limit = extension(
-        "envoy.filters.http.body_size_limit",
-        "filters.http.body_size_limit.v3.BodySizeLimit",
-        max_request_bytes=max_body,
-    )
     manager = {
         "stat_prefix": "edge",
         **routes,
         **_HARDENED,
-        "early_header_mutation_extensions": [_STRIP_IDENTITY],
-        "http_filters": [_READYZ, body_limit, _ROUTER],
+        "early_header_mutation_extensions": [_STRIP_IDENTITY, VALID_TRACE],
+        "http_filters": [_READYZ, _BUFFER, _ROUTER],
+        "tracing": TRACING,
         "access_log": [_ACCESS_LOG],
     }
     return _listener("edge", host, port, manager)
@@ -99,6 +97,12 @@ _READYZ = extension(
     pass_through_mode=False,
     headers=[{"name": ":path", "string_match": {"exact": "/readyz"}}],
 )
+# Off here and on in each route with the route's limit: a change of a listener would not reach the
+# connections that are open.
+_BUFFER: Values = {
+    **extension(BUFFER, "filters.http.buffer.v3.Buffer", max_request_bytes=1),
+    "disabled": True,
+}
 _ROUTER = extension(
     "envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True
 )
@@ -107,10 +111,15 @@ _LOG_FIELDS = {
     "time": "%START_TIME%",
     "level": "info",
     "msg": "request",
-    "method": "%REQUEST_HEADER(:METHOD)%",
-    "path": "%PATH(NQ)%",
-    "status": "%RESPONSE_CODE%",
-    "duration_ms": "%DURATION%",
+    "trace_id": "%TRACE_ID%",
+    "span_id": "%SPAN_ID%",
+    "request_id": "%REQUEST_HEADER(X-REQUEST-ID)%",
+    "http_request_method": "%REQUEST_HEADER(:METHOD):100%",
+    "url_path": "%PATH(NQ):1000%",
+    "http_route": "%METADATA(ROUTE:gateway:http_route)%",
+    "http_response_status_code": "%RESPONSE_CODE%",
+    "duration_seconds": "%TYPED_CEL(double(request.duration.getSeconds())"
+    " + double(request.duration.getMilliseconds()) / 1000.0)%",
     "route": "%ROUTE_NAME%",
     "upstream": "%UPSTREAM_CLUSTER%",
     "replica": "%UPSTREAM_HOST%",
@@ -120,8 +129,6 @@ _LOG_FIELDS = {
     "bytes_in": "%BYTES_RECEIVED%",
     "bytes_out": "%BYTES_SENT%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-    "request_id": "%REQUEST_HEADER(X-REQUEST-ID)%",
-    "traceparent": "%REQUEST_HEADER(TRACEPARENT)%",
 }
 # One JSON line a request; the path has no query, which may hold secrets.
 _ACCESS_LOG: Values = {

@@ -16,33 +16,53 @@ PROBLEMS = {
     431: ("Request Header Fields Too Large", "The request's header fields are too large."),
     500: ("Internal Server Error", "The gateway failed."),
     502: ("Bad Gateway", "The service's answer cannot be read."),
-    503: ("Service Unavailable", "No replica of the service can answer now."),
+    503: ("Service Unavailable", "The gateway cannot get an answer from the service now."),
     504: ("Gateway Timeout", "The service did not answer in time."),
+}
+# Why it is 503, by Envoy's response flags
+# (https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/observability/access_log/usage), and
+# after how many seconds the client may try again. A retry beyond the retry budget has UO, too, so
+# the failed connection comes first.
+UNAVAILABLE = {
+    ("UF", "UC", "UR", "LR"): ("The connection to the service failed.", 1),
+    ("UO",): ("The gateway already has as many requests for the service as it takes.", 1),
+    ("UH",): ("No replica of the service is ready.", 5),
+    ("NC",): ("The gateway does not know the service yet.", 5),
+    ("OM",): ("The gateway is out of memory.", 5),
 }
 
 
 def problem_replies() -> Values:
     """Return the listener's `local_reply_config`."""
     ready = {"json_format": {"status": "ready"}, "content_type": "application/json"}
-    problems = [_mapper(status, _problem(*texts)) for status, texts in PROBLEMS.items()]
+    problems = [_mapper(_is(status), _problem(*texts)) for status, texts in PROBLEMS.items()]
     return {
-        "mappers": [_mapper(200, ready), *problems],
+        "mappers": [_mapper(_is(200), ready), *_unavailable(), *problems],
         "body_format": _problem("%RESPONSE_CODE_DETAILS%", "The gateway answered by itself."),
     }
 
 
-def _mapper(status: int, body_format: Values) -> Values:
-    return {
-        "filter": {
-            "status_code_filter": {
-                "comparison": {
-                    "op": "EQ",
-                    "value": {"default_value": status, "runtime_key": "gateway.unused"},
-                }
-            }
-        },
-        "body_format_override": body_format,
-    }
+def _unavailable() -> list[Values]:
+    title = PROBLEMS[503][0]
+    return [
+        {
+            **_mapper(
+                {"and_filter": {"filters": [_is(503), {"response_flag_filter": {"flags": flags}}]}},
+                _problem(title, detail),
+            ),
+            "headers_to_add": [{"header": {"key": "retry-after", "value": str(seconds)}}],
+        }
+        for flags, (detail, seconds) in UNAVAILABLE.items()
+    ]
+
+
+def _mapper(filtered: Values, body_format: Values) -> Values:
+    return {"filter": filtered, "body_format_override": body_format}
+
+
+def _is(status: int) -> Values:
+    value = {"default_value": status, "runtime_key": "gateway.unused"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
 
 def _problem(title: str, detail: str) -> Values:

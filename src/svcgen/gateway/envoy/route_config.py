@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from svcgen.gateway.envoy.xds import Values, extension, seconds
+from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension, seconds
 from svcgen.gateway.paths import parents
 from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed
 
@@ -15,12 +15,14 @@ from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed
 RETRY_IDEMPOTENT = "connect-failure,refused-stream,reset,retriable-status-codes"
 # Never to be done twice: only what cannot have reached the service.
 RETRY_OTHERS = "connect-failure,refused-stream,reset-before-request"
+BUFFER = "envoy.filters.http.buffer"
 STREAM_IDLE_MS = 60_000  # the listener's own limit
 
 
 def edge_routes(table: Sequence[Route]) -> Values:
     """Return the route configuration of the edge listener."""
     routes = [entry for route in table for entry in _entries(route)] + _not_allowed(table)
+    routes[:0] = _too_large(table)
     return {
         "name": "edge",
         "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}],
@@ -28,9 +30,19 @@ def edge_routes(table: Sequence[Route]) -> Values:
     }
 
 
-def internal_routes(service: str, timeout_ms: int, attempts: int) -> Values:
+def _too_large(table: Sequence[Route]) -> list[Values]:
+    """Return a 413 for a body that says that it is too large, before any of it is read."""
+    if not table:
+        return []
+    sizes = {"start": max(route.max_body for route in table) + 1, "end": (1 << 63) - 1}
+    header = {"name": "content-length", "range_match": sizes}
+    match = {"prefix": "/", "headers": [header]}
+    return [{"name": "body-too-large", "match": match, "direct_response": {"status": 413}}]
+
+
+def internal_routes(service: str, timeout_ms: int, attempts: int, max_body: int) -> Values:
     """Return the routes of an internal listener: every path of one service."""
-    every = Route(service, "internal", "/", False, (), "none", timeout_ms, attempts, None)
+    every = Route(service, "internal", "/", False, (), "none", timeout_ms, attempts, None, max_body)
     return {
         "name": f"internal-{service}",
         "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": _entries(every)}],
@@ -56,9 +68,21 @@ def _entries(route: Route) -> list[Values]:
             "name": route.full_name,
             "match": {**_path_match(route), **_method_match(methods)},
             "route": {**action, **retry},
+            "metadata": {"filter_metadata": {"gateway": {"http_route": route.path}}},  # for the log
+            "request_body_buffer_limit": route.max_body,  # a longer body is not sent again
+            "typed_per_filter_config": {BUFFER: _taken_in(route.max_body)},
         }
         for methods, retry in entries
     ]
+
+
+def _taken_in(max_body: int) -> Values:
+    """Return the limit of a body that the gateway reads whole before it selects a replica.
+
+    Passed on piece by piece, each slow body would hold a connection to the service.
+    """
+    kind = f"{EXTENSIONS}.filters.http.buffer.v3.BufferPerRoute"
+    return {"@type": kind, "buffer": {"max_request_bytes": max_body}}
 
 
 def _path_match(route: Route) -> Values:
@@ -84,7 +108,8 @@ def _retry(when: str, attempts: int, per_try_ms: int | None) -> Values:
         "num_retries": attempts,
         "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.250s"},
         "retry_host_predicate": [extension("envoy.retry_host_predicates.previous_hosts", kind)],
-        "host_selection_retry_max_attempts": 3,
+        # Of two idle replicas, the failed one is drawn again and again: four times in 1 of 16.
+        "host_selection_retry_max_attempts": 20,
     }
     if "retriable-status-codes" in when:
         policy["retriable_status_codes"] = [503]

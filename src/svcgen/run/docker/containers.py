@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class Container:
 
     `restarted` is true when Docker starts it again after its end, `restarts` counts how often.
     `host` is its own address on the platform network ("172.18.0.3"), `published` where this
-    machine reaches it ("127.0.0.1:8000"); either may be empty.
+    machine reaches it ("127.0.0.1:8000"); either may be empty. `needs` are the services that it
+    depends on.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Container:
     host: str
     published: str
     port: str
+    needs: tuple[str, ...]
 
     @property
     def runs(self) -> bool:
@@ -52,6 +54,11 @@ class Container:
     def migration(self) -> bool:
         """Whether it does its work once and ends."""
         return self.service.endswith(MIGRATE)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended without an error, and Docker does not start it again."""
+        return self.status == "exited" and self.exit_code == 0 and not self.restarted
 
     @property
     def ready(self) -> bool:
@@ -122,11 +129,6 @@ class Observed:
         """Return the containers of services."""
         return [container for container in self.containers if container.service in services]
 
-    def with_helpers(self, services: Collection[str]) -> list[Container]:
-        """Return the containers of services, of their databases and migrations, and the gateway."""
-        own = (f"{name}{end}" for name in services for end in ("", DATABASE, MIGRATE))
-        return self.of(GATEWAY, *own)
-
 
 def observe(root: Path) -> Observed:
     """Return all containers that Compose made from a root's compose.yaml."""
@@ -166,6 +168,11 @@ def _container(details: dict[str, Any]) -> Container:
         host=_host(details["NetworkSettings"]["Networks"]),
         published=_published(details["NetworkSettings"].get("Ports") or {}),
         port=_port(details["Config"]),
+        needs=tuple(
+            need.partition(":")[0]
+            for need in labels.get(f"{LABEL}depends_on", "").split(",")
+            if need
+        ),
     )
 
 

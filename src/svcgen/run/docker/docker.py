@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import IO
 
 from svcgen.errors import SvcgenError
+from svcgen.service import COMPOSE_FILE
+from svcgen.workspace import STATE_FOLDER
 
+IMAGES_FILE = f"{STATE_FOLDER}/images.yaml"
+
+# compose.yaml, then what overrides it: the user's own file, and the names of this root's images.
+FILES = (COMPOSE_FILE, "compose.override.yaml", "compose.override.yml", IMAGES_FILE)
 OLDEST_COMPOSE = (2, 24)  # `include` with files that repeat the shared network, and start_interval
 TIMEOUT = 10.0  # seconds that an engine may take for its first answer
 LAST = 20  # lines of a failed command that are shown
@@ -80,8 +86,9 @@ class Compose:
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         project = ["--project-name", self.project, "--project-directory", str(self.root)]
-        file = ["--file", str(self.root / "compose.yaml")]
-        return ["docker", "compose", *project, *file, *arguments]
+        files = [name for name in FILES if name == FILES[0] or (self.root / name).exists()]
+        read = [word for name in files for word in ("--file", str(self.root / name))]
+        return ["docker", "compose", *project, *read, *arguments]
 
     def _environment(self) -> dict[str, str]:
         # Attestations contain the time: with them an unchanged service would look changed.

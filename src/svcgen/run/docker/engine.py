@@ -21,10 +21,14 @@ from svcgen.run.docker.state import (
     clear_state,
     password_variables,
     project_name,
+    remove_images,
     replica_counts,
     require_own_name,
+    write_image_names,
 )
+from svcgen.run.docker.watching import end_watching, watching
 from svcgen.run.engine import GATEWAY_PORT, FleetRequest, FleetState, LogLine, Report
+from svcgen.run.memory import remember
 from svcgen.service import Service
 from svcgen.workspace import Workspace
 
@@ -51,8 +55,11 @@ class DockerEngine:
         with self._changing() as (seen, holding):
             if seen.port != request.port:
                 require_free_port(request.port)
+            files = [member.compose_file for member in fleet.members if member.compose_file]
+            write_image_names(self.root, files)
             write_stitched(fleet.root, stitched_files(fleet), wait_applied(seen.gateway))
             compose = self._compose(seen, fleet.services, request.port, holding)
+            remember(self.root, project=compose.project)
             counts = replica_counts(self.root, changed, request.scale)
             reconcile(compose, request, counts, report)
         return self.observe()
@@ -70,10 +77,12 @@ class DockerEngine:
 
     def down(self, report: Report, volumes: bool = False) -> None:
         """Remove containers and networks; with `volumes` also the data of the databases."""
+        end_watching(self.root)
         project = project_name(self.root, observe(self.root))
         retry_until_unlocked(self.root, lambda: take_down(self.root, project, report))
         if volumes:
             remove_volumes(project, report)
+            remove_images(self.root)
         clear_state(self.root)
 
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:
@@ -86,10 +95,11 @@ class DockerEngine:
                     yield LogLine(match["service"], int(match["number"]), match["text"])
 
     def watch(self, workspace: Workspace, report: Report) -> None:
-        """Sync or rebuild on every save, as each compose.yaml defines, until Ctrl-C."""
+        """Sync or rebuild on every save, as each compose.yaml defines, until Ctrl-C or `down`."""
         seen = observe(self.root)
         compose = self._compose(seen, workspace.services, seen.port)
-        with _output(compose.lines("watch", "--no-up")) as lines:
+        process = compose.lines("watch", "--no-up")
+        with _output(process) as lines, watching(self.root, process.terminate):
             for line in lines:
                 report("watch", line.strip())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,16 @@ from svcgen.run.docker.docker import Compose, docker
 
 @dataclass(frozen=True)
 class Definition:
-    """One service of compose.yaml: its image and Compose's digest of its configuration."""
+    """One service of compose.yaml: its image and Compose's digest of its configuration.
+
+    `needs` are the services in its `depends_on`.
+    """
 
     name: str
     image: str
     digest: str
     built: bool
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,18 +45,35 @@ class ComposePlan:
         return migration if migration in self.definitions else None
 
 
-def read_plan(compose: Compose) -> ComposePlan:
-    """Read compose.yaml as Compose does; SvcgenError when Compose cannot read it."""
+def with_needs(definitions: Mapping[str, Definition], names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the names that are defined, and all that they depend on."""
+    found = [name for name in names if name in definitions]
+    for name in found:  # grows meanwhile
+        needs = definitions[name].needs
+        found += [need for need in needs if need in definitions and need not in found]
+    return tuple(found)
+
+
+def read_definitions(compose: Compose) -> dict[str, Definition]:
+    """Read the services of compose.yaml as Compose does; SvcgenError when Compose cannot."""
     config = json.loads(compose.run("config", "--format", "json"))
     digests = dict(line.split() for line in compose.run("config", "--hash", "*").splitlines())
     services: Mapping[str, Any] = config["services"]
-    definitions = {
+    return {
         name: Definition(
-            name, str(service.get("image", "")), digests.get(name, ""), "build" in service
+            name,
+            str(service.get("image") or f"{compose.project}-{name}"),
+            digests.get(name, ""),
+            "build" in service,
+            tuple(service.get("depends_on") or ()),
         )
         for name, service in services.items()
     }
-    images = sorted({definition.image for definition in definitions.values()} - {""})
+
+
+def read_plan(definitions: Mapping[str, Definition]) -> ComposePlan:
+    """Return the plan of services whose images are built, with the images that exist now."""
+    images = sorted({definition.image for definition in definitions.values()})
     return ComposePlan(definitions, _image_digests(images))
 
 

@@ -5,29 +5,70 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from svcgen.compose.compose_file import ComposeFile
 from svcgen.errors import SvcgenError
 from svcgen.files import read_text, write_atomic
 from svcgen.run.docker.containers import Observed
-from svcgen.run.docker.docker import docker
+from svcgen.run.docker.docker import IMAGES_FILE, docker
+from svcgen.run.memory import recall
 from svcgen.run.passwords import new_password, stored_passwords
-from svcgen.service import Service, variable
-from svcgen.workspace import STATE_FOLDER, state_folder
+from svcgen.service import COMPOSE_FILE, Service, variable
+from svcgen.workspace import STATE_FOLDER, state_folder, workspace_id
 from svcgen.yaml_files import read_yaml
 
 FILE = "docker.json"
 PASSWORDS_FILE = "passwords.json"
 BY_HAND = "dev"  # the password in a service's compose.yaml when the environment has none
+LOCAL_REGISTRY = "svcgen.local"  # nothing is pulled from it: RFC 6762, section 3, reserves .local
 DEFAULT_NAME = "svcgen"  # for a folder whose name has no letter that Compose allows
 
 
 def project_name(root: Path, seen: Observed) -> str:
-    """Return the project's name: of what runs, else compose.yaml's, else the folder's."""
+    """Return the project's name: of what runs, else compose.yaml's, else one of this root alone.
+
+    Two checkouts of one repository have folders of one name. So the name has a part that depends
+    on the path. A root keeps its name, and so its volumes, when it is moved.
+    """
+    named = seen.project or _name_in(root / COMPOSE_FILE) or recall(root).project
+    if named:
+        return named
     # As Compose derives it from the folder's name (compose-go, NormalizeProjectName).
-    normalized = re.sub(r"[^-_a-z0-9]", "", root.name.lower()).lstrip("-_")
-    return seen.project or _name_in(root / "compose.yaml") or normalized or DEFAULT_NAME
+    normalized = re.sub(r"[^-_a-z0-9]", "", root.name.lower()).lstrip("-_") or DEFAULT_NAME
+    # Before svcgen remembered the name, it was the folder's: volumes have it.
+    earlier = (root / STATE_FOLDER / PASSWORDS_FILE).exists()
+    return normalized if earlier else f"{normalized}-{short_id(root)}"
+
+
+def short_id(root: Path) -> str:
+    """Return the part of a Docker name that distinguishes this root from others."""
+    return workspace_id(root)[:8]
+
+
+def write_image_names(root: Path, files: Iterable[ComposeFile]) -> None:
+    """Give each image that is built a name of this root, in the file that Compose reads last.
+
+    The name in a service's own compose.yaml is the same in every checkout on this machine. Its
+    services that share an image still share it.
+    """
+    images = {}
+    for file in files:
+        owners: dict[str, str] = {}
+        for service, image in file.built.items():
+            owner = owners.setdefault(image, service)
+            images[service] = {"image": f"{LOCAL_REGISTRY}/{short_id(root)}/{owner}:dev"}
+    state_folder(root)
+    write_atomic(root / IMAGES_FILE, json.dumps({"services": images}, indent=2))
+
+
+def remove_images(root: Path) -> None:
+    """Remove the images that were built for this root."""
+    reference = f"reference={LOCAL_REGISTRY}/{short_id(root)}/*"
+    form = "{{.Repository}}:{{.Tag}}"
+    if names := docker("image", "ls", "--filter", reference, "--format", form).split():
+        docker("image", "rm", *names, tolerate=True)
 
 
 def _name_in(file: Path) -> str:
@@ -51,12 +92,22 @@ def password_variables(root: Path, services: Sequence[Service], project: str) ->
     """Return `<NAME>_DB_PASSWORD` of every service with a database, and make missing ones.
 
     A volume that exists already has the password of a start by hand. The caller's own environment
-    overrides all.
+    overrides all. Raises SvcgenError when a volume of svcgen exists and its password is lost.
     """
 
     def make(name: str) -> str:
-        volumes = docker("volume", "ls", "--format", "{{.Name}}").split()
-        return BY_HAND if f"{project}_{name}-db" in volumes else new_password()
+        volumes, volume = docker("volume", "ls", "--format", "{{.Name}}").split(), f"{name}-db"
+        key = f"{variable(name)}_DB_PASSWORD"
+        if f"{project}_{volume}" not in volumes:
+            return new_password()
+        if key not in os.environ and project.endswith(f"-{short_id(root)}"):
+            raise SvcgenError(
+                f"The volume {project}_{volume} has the data of {name}'s database, and its "
+                f"password is lost: {root / STATE_FOLDER / PASSWORDS_FILE} does not have it.",
+                f"Restore the file, or name the password: {key}=... svcgen up\n"
+                "Or delete the data of all databases: svcgen down --volumes",
+            )
+        return os.environ.get(key, BY_HAND)
 
     names = [service.name for service in services if service.database != "none"]
     passwords = stored_passwords(state_folder(root) / PASSWORDS_FILE, names, make)

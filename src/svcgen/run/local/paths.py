@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.files import write_atomic
-from svcgen.workspace import STATE_FOLDER
+from svcgen.workspace import STATE_FOLDER, workspace_id
 
 SOCKET_PATH_LIMIT = 100
 """Bytes; `sun_path` holds 108 on Linux and 104 on macOS (unix(7), unix(4)), with its final NUL."""
@@ -25,7 +24,7 @@ class Paths:
     @property
     def run(self) -> str:
         """Label of this workspace's processes. It needs no file, so processes are always found."""
-        return hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return workspace_id(self.root)
 
     @property
     def state(self) -> Path:

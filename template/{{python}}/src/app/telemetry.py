@@ -87,7 +87,8 @@ class Telemetry:
             await self.app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "_OTHER"
-        span = tracer.start_span(method, extract(Headers(scope=scope)), SpanKind.SERVER)
+        headers, path = Headers(scope=scope), scope["path"][:1000]
+        span = tracer.start_span(method, extract(headers), SpanKind.SERVER)
         with trace.use_span(span, end_on_exit=True):
             start = perf_counter()
             route, status = await self._call(scope, receive, send)
@@ -96,14 +97,15 @@ class Telemetry:
             span.update_name(f"{method} {route}".strip())
             attributes: dict[str, str | float] = {
                 "http.request.method": method,
-                "url.path": scope["path"],
+                "url.path": path,
                 "http.route": route,
                 "http.response.status_code": status,
             }
             span.set_attributes(attributes)
-            if scope["path"] not in PROBES:
+            if path not in PROBES:
                 fields = {name.replace(".", "_"): value for name, value in attributes.items()}
                 fields["duration_seconds"] = round(seconds, 6)
+                fields["request_id"] = headers.get("x-request-id", "")[:100]
                 log.info("request", extra={"fields": fields})
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:

@@ -8,24 +8,37 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
+from svcgen.files import allow_open_files
 from svcgen.gateway import admin
-from svcgen.gateway.apply import write_in_order
+from svcgen.gateway.apply import WaitApplied, cluster_names, write_in_order
+from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, fit_connections
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
+from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
+from svcgen.run.local.saved import SavedProgram
 from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
 
 NAME = "gateway-1"
+OPEN_FILES = 65_536  # for 20,000 clients; a much higher limit makes some programs slow
 START_SECONDS = 30.0
 ROUTABLE_SECONDS = 15.0
 DRAIN_SECONDS = 10.0
+# After a change of a listener: the next response on an open connection ends it, and an idle one
+# ends after this time. As long as the container's entrypoint.sh.
+FLAGS = (
+    *("--drain-strategy", "immediate", "--drain-time-s", "35"),
+    # Hot restart shares memory between all Envoys with one number, also those of other fleets.
+    *("--disable-hot-restart", "--concurrency", "2"),
+    *("--log-level", "warning", "--component-log-level", "tracing:critical"),
+)
 LOOK_SECONDS = 0.1
 
 
@@ -53,33 +66,48 @@ def find_envoy() -> Path:
 class Gateway:
     """One Envoy for clients and for calls between services."""
 
-    def __init__(self, program: str, port: int, paths: Paths) -> None:
+    def __init__(self, program: str, port: int, paths: Paths, changed: Callable[[], None]) -> None:
         self.port = port
         self._program = program
         self._paths = paths
+        self._open_files = allow_open_files(OPEN_FILES)  # also those of the services
         ready = partial(is_ready, port, "/readyz")
-        self.process = SupervisedProcess(ProgramSpec(paths.run, NAME, self._start, ready))
+        self.process = SupervisedProcess(ProgramSpec(paths, NAME, self._start, ready, changed))
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""
-        await asyncio.to_thread(write_in_order, self._paths.gateway, files, lambda _name: None)
+        await asyncio.to_thread(self._write, files, lambda _name: None)
         self.process.begin()
         await self.process.wait_ready(START_SECONDS)
         stats = await asyncio.to_thread(admin.read_stats, self._paths.admin)
         if stats.get("listener_manager.lds.update_rejected", 0):
             raise SvcgenError("The gateway could not open all of its ports.", "Try again.")
 
+    def saved(self) -> SavedProgram:
+        """Return what an adopting supervisor needs."""
+        return SavedProgram(self._program, self.process.saved(self.port))
+
     async def apply(self, files: Mapping[str, str]) -> None:
         """Change a running Envoy's files in the order that loses no request."""
 
         def write() -> None:
             applied = admin.acknowledged(lambda: admin.read_stats(self._paths.admin))
-            write_in_order(self._paths.gateway, files, applied)
+            self._write(files, applied)
 
         await asyncio.to_thread(write)
 
+    def _write(self, files: Mapping[str, str], wait_applied: WaitApplied) -> None:
+        fitted = fit_connections(files[BOOTSTRAP], self._open_files)
+        write_in_order(self._paths.gateway, {**files, BOOTSTRAP: fitted}, wait_applied)
+
     async def wait_routable(self, service: str, ports: Sequence[int]) -> None:
-        """Return when Envoy sends requests to these ports; SvcgenError when it does not."""
+        """Return when Envoy sends requests to these ports; SvcgenError when it does not.
+
+        A service that no client and no other service can call has no cluster: there is nothing to
+        wait for.
+        """
+        if service not in await asyncio.to_thread(cluster_names, self._paths.gateway):
+            return
         deadline = time.monotonic() + ROUTABLE_SECONDS
         while not set(ports) <= await asyncio.to_thread(self._healthy_ports, service):
             if time.monotonic() > deadline:
@@ -118,13 +146,9 @@ class Gateway:
 
     async def _start(self) -> Child:
         self._paths.admin.unlink(missing_ok=True)
-        # Hot restart shares memory between all Envoys with one number, also those of other fleets.
-        command = [
-            *(self._program, "--disable-hot-restart", "--concurrency", "2"),
-            *("--log-level", "warning", "--file-flush-interval-msec", "200"),
-            *("-c", str(self._paths.gateway / "envoy.json")),
-        ]
-        environment = {**os.environ, **processes.labels(self._paths.run, NAME)}
+        config = ("-c", str(self._paths.gateway / BOOTSTRAP))
+        command = [self._program, *FLAGS, "--file-flush-interval-msec", "200", *config]
+        environment = {**system_environment(), **processes.labels(self._paths.run, NAME)}
         return await start_child(command, self._paths.state, environment, self._paths.log(NAME))
 
     def _terminate(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from svcgen.files import move_into_place, staged, write_atomic
 from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.engine import Replica
 from svcgen.run.local import processes
+from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
+from svcgen.run.local.saved import SavedProgram
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
 from svcgen.run.passwords import stored_passwords
@@ -53,21 +56,35 @@ def find_postgres() -> Path:
 class Database:
     """The server, supervised on one port, which services have in their environment."""
 
-    def __init__(self, programs: str, paths: Paths) -> None:
-        self.port = free_port()
+    def __init__(
+        self, programs: str, paths: Paths, changed: Callable[[], None], port: int = 0
+    ) -> None:
+        self.port = port or free_port()
         self._programs = Path(programs)
         self._paths = paths
-        self.process = SupervisedProcess(ProgramSpec(paths.run, NAME, self._start, self._is_ready))
+        specification = ProgramSpec(paths, NAME, self._start, self._is_ready, changed)
+        self.process = SupervisedProcess(specification)
 
     async def begin(self) -> None:
         """Start the server; create its data folder when it does not exist."""
         if not (self._paths.data / "PG_VERSION").is_file():
             await self._initialise()
+        elif not self._paths.passwords.is_file():
+            raise SvcgenError(
+                f"{self._paths.data} has data, and its passwords are lost: "
+                f"{self._paths.passwords} does not exist.",
+                "Restore the file, or delete the data: svcgen down --volumes",
+            )
         self.process.begin()
         await self.process.wait_ready(START_SECONDS)
 
+    def saved(self) -> SavedProgram:
+        """Return what an adopting supervisor needs."""
+        return SavedProgram(str(self._programs), self.process.saved(self.port))
+
     async def address(self, name: str) -> str:
         """Return the DATABASE_URL of a service; create its role and database first."""
+        await self.process.wait_ready(START_SECONDS)
         password = self._password(name)
         await self._psql(STATEMENTS.format(name=name, password=password))
         return f"postgresql://{name}:{password}@{LOOPBACK}:{self.port}/{name}"
@@ -110,7 +127,8 @@ class Database:
 
     async def _is_ready(self) -> bool:
         options = ["-q", "-h", LOOPBACK, "-p", str(self.port)]
-        probe = await asyncio.create_subprocess_exec(self._programs / "pg_isready", *options)
+        program = self._programs / "pg_isready"
+        probe = await asyncio.create_subprocess_exec(program, *options, env=self._environment())
         return await probe.wait() == 0
 
     async def _psql(self, statements: str) -> None:
@@ -131,7 +149,8 @@ class Database:
             raise SvcgenError(f"{program} failed: {output.decode(errors='replace').strip()}")
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "LC_MESSAGES": "C", **processes.labels(self._paths.run, NAME)}
+        labels = processes.labels(self._paths.run, NAME)
+        return {**system_environment(), "LC_MESSAGES": "C", **labels}
 
     def _password(self, role: str) -> str:
         return stored_passwords(self._paths.passwords, [role])[role]
@@ -144,9 +163,10 @@ class Database:
 def _run_as() -> list[str]:
     """Return the start of a command that runs PostgreSQL, which refuses to run as root.
 
-    As `nobody` it keeps the capability to enter folders of root (data below /root, the wheel in a
-    private environment); so these folders stay private. The secure bit is for access(2), by which
-    PostgreSQL finds its programs (capabilities(7), SECBIT_NO_SETUID_FIXUP).
+    As `nobody` it keeps the one capability to read and enter folders of root (`.svcgen/`, the wheel
+    in a private environment); so these folders stay private, and it cannot write outside its data.
+    It can gain no other one. The secure bit is for access(2), by which PostgreSQL finds its
+    programs (capabilities(7), CAP_DAC_READ_SEARCH and SECBIT_NO_SETUID_FIXUP).
     """
     if os.geteuid() != 0:
         return []
@@ -155,6 +175,6 @@ def _run_as() -> list[str]:
             "PostgreSQL does not run as root, and setpriv (util-linux) is not on PATH.",
             "Run svcgen as another user.",
         )
-    keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-    keep += ["--securebits=+no_setuid_fixup"]
+    keep = [f"--{kind}=-all,+dac_read_search" for kind in ("inh-caps", "bounding-set")]
+    keep += ["--ambient-caps=+dac_read_search", "--no-new-privs", "--securebits=+no_setuid_fixup"]
     return [setpriv, "--reuid=nobody", "--clear-groups", *keep]

@@ -1,0 +1,76 @@
+"""The environment of the processes of a local fleet: named variables of the shell, and no others.
+
+What a shell holds for other programs (tokens of a cloud, of a registry, of GitHub) is not for a
+service, which may log it or send it on. docs/running.md lists what passes.
+"""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from svcgen.ports import LOOPBACK
+from svcgen.service import variable
+from svcgen.settings import EVERY_SERVICE
+
+SYSTEM = (
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ", "LANG", "LANGUAGE"),
+    *("LC_*", "XDG_*", "LD_LIBRARY_PATH", "DYLD_*"),
+)
+"""Patterns of the variables that every process gets."""
+TOOLS = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+    *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    *("SSL_CERT_*", "NIX_SSL_CERT_FILE", "*_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"),
+    *("PYENV_*", "ASDF_*", "MISE_*", "NVM_DIR", "VOLTA_HOME", "SDKMAN_DIR"),
+    *("PIP_*", "UV_*", "NPM_CONFIG_*", "npm_config_*", "NODE_OPTIONS"),
+    *("GOPATH", "GOROOT", "GOENV", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOTOOLCHAIN", "GOTMPDIR"),
+    *("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE"),
+    *("JAVA_HOME", "JAVA_TOOL_OPTIONS", "MAVEN_*", "M2_HOME"),
+)
+"""Patterns of what the tools of the stacks need, which `make` starts: where they get packages."""
+CONTRACT = ("LOG_LEVEL", "DRAIN_SECONDS", "SERVICE_VERSION", "OTEL_*")
+"""Patterns of the contract's own variables, which compose.yaml passes too."""
+
+Environments = Mapping[str, Mapping[str, str | None]]
+
+
+def system_environment() -> dict[str, str]:
+    """Return what the gateway and the database get."""
+    return _passed(SYSTEM)
+
+
+def service_environment(
+    name: str, called: Mapping[str, int], settings: Environments
+) -> dict[str, str]:
+    """Return the environment of a service without PORT and DATABASE_URL.
+
+    `called` has the loopback ports of called services, `settings` the key `environment` of
+    svcgen.yaml. svcgen's own `uv` is last on PATH.
+    """
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), sysconfig.get_path("scripts")])
+    return {
+        "SERVICE_VERSION": "dev",
+        **_passed((*SYSTEM, *TOOLS, *CONTRACT)),
+        "PATH": path,
+        **{f"{variable(callee)}_URL": f"http://{LOOPBACK}:{called[callee]}" for callee in called},
+        **resolved(settings.get(EVERY_SERVICE, {})),
+        **resolved(settings.get(name, {})),
+        "HOST": LOOPBACK,
+    }
+
+
+def resolved(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Return variables with those without a value taken from the shell, where it has them."""
+    taken = {key: os.environ.get(key) if value is None else value for key, value in values.items()}
+    return {key: value for key, value in taken.items() if value is not None}
+
+
+def _passed(patterns: tuple[str, ...]) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if any(fnmatchcase(key, pattern) for pattern in patterns)
+    }
