@@ -142,7 +142,7 @@ class RunningService:
                 return self.publish()
 
     def _remove_old_logs(self) -> None:
-        """Remove the logs of replicas that ended long ago: each replica has a file of its own."""
+        """Remove the logs of replicas that ended long ago: each replica has its own file."""
         running = {replica.number for replica in self.replicas}
         for number in range(1, self._newest - KEPT_LOGS + 1):
             if number not in running:
