@@ -13,9 +13,10 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, counted
 from svcgen.files import replacing
 from svcgen.git import git
+from svcgen.template_check.check import check_template
 from svcgen.templates.base import Version
 from svcgen.templates.changelog import Section, read_sections
 from svcgen.templates.checkout import TEMPLATE, is_release
@@ -40,6 +41,8 @@ def main() -> None:
     version = sys.argv[1] if len(sys.argv) > 1 else ""
     checkout, bundle = Path.cwd(), releases_file()
     try:
+        require_ready(checkout, version, bundle)
+        require_no_faults(checkout)
         cut_release(checkout, version, bundle)
     except SvcgenError as error:
         sys.exit(f"Error: {error}")
@@ -55,6 +58,18 @@ def cut_release(checkout: Path, version: str, bundle: Path) -> None:
     Raises SvcgenError when the version is not higher than the newest, when the changelog does not
     describe it, and when the template has uncommitted changes or none since the newest release.
     """
+    section = require_ready(checkout, version, bundle)
+    released = releases(bundle)
+    last = newest(released)
+    with TemporaryDirectory(prefix="svcgen-release-") as folder, replacing(bundle) as made:
+        repository = Path(folder, "repository")
+        _begin(repository, bundle, released)
+        _commit(repository, checkout, section, released.get(last, ""))
+        _fixed(repository, "bundle", "create", "--quiet", "--version=2", made, "--tags")
+
+
+def require_ready(checkout: Path, version: str, bundle: Path) -> Section:
+    """Return what the changelog says of a release; raise as `cut_release` does."""
     released = releases(bundle)
     last = newest(released)
     _refuse_version(version, last)
@@ -65,11 +80,26 @@ def cut_release(checkout: Path, version: str, bundle: Path) -> None:
         if is_release(checkout, before):
             raise SvcgenError(f"The template is equal to {last}: there is nothing to release.")
         require_declared_answers(Version(SOURCE, last, before), Version(SOURCE, version, checkout))
-    with TemporaryDirectory(prefix="svcgen-release-") as folder, replacing(bundle) as made:
-        repository = Path(folder, "repository")
-        _begin(repository, bundle, released)
-        _commit(repository, checkout, section, released.get(last, ""))
-        _fixed(repository, "bundle", "create", "--quiet", "--version=2", made, "--tags")
+    return section
+
+
+def require_no_faults(checkout: Path) -> None:
+    """Raise SvcgenError for a template that `svcgen template check` finds a fault in.
+
+    A released version is never changed, so its faults would stay.
+    """
+    checked = check_template(checkout, progress=_shown)
+    if checked.faults:
+        lines = "".join(f"\n  {fault.path}: {fault.problem}" for fault in checked.faults)
+        raise SvcgenError(
+            f"The template has {counted(len(checked.faults), 'fault')}:{lines}",
+            "Correct it, and commit: `svcgen template check .` shows the same.",
+        )
+
+
+def _shown(done: int, every: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\rchecked {done} of {every}", end="\n" * (done == every), file=sys.stderr)
 
 
 def _refuse_version(version: str, last: str) -> None:

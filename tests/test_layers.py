@@ -30,8 +30,8 @@ FLOORS = (
     ("templates", "merge", "workspace"),
     ("contract", "settings"),
     ("service", "toolchains"),
-    ("strict", "ownership"),
-    ("files", "ports", "git", "openapi", "yaml_files", "units"),
+    ("strict", "ownership", "openapi", "yaml_files"),
+    ("files", "ports", "git", "units"),
     ("errors",),
 )
 FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}

@@ -7,6 +7,7 @@ SvcgenError          a message and what to type next; exit 1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -37,6 +38,24 @@ def raise_all(faults: Sequence[SvcgenError]) -> None:
     if faults:
         problem = "\n".join(dict.fromkeys(fault.problem for fault in faults))
         raise SvcgenError(problem, "\n".join(dict.fromkeys(fault.advice for fault in faults)))
+
+
+def printable(text: str) -> str:
+    """Return a text with its control characters escaped, but for newlines and tabs.
+
+    A name or a log line can contain sequences that a terminal obeys (ECMA-48), and characters that
+    reorder the text (Unicode Standard Annex 9). Bytes that are not UTF-8 are escaped too.
+    """
+    return text if text.isascii() and text.isprintable() else _CONTROL.sub(_escaped, text)
+
+
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -10,6 +10,7 @@ import fcntl
 import os
 import resource
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from svcgen.errors import SvcgenError
 
+LARGEST = 16 * 2**20  # bytes of a file that svcgen parses: the largest OpenAPI documents have 12 MB
 _PREFIX = ".svcgen-new-"
 
 
@@ -110,11 +112,35 @@ def remove_stale_directories(parent: Path) -> None:
 
 
 def read_text(path: Path) -> str | None:
-    """Return the text of a file; None when the file does not exist."""
+    """Return the text of a file; None when the file does not exist.
+
+    Raises OSError and ValueError as `read_file` does, and for a text that is not UTF-8.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        return read_file(path).decode()
     except FileNotFoundError:
         return None
+
+
+def read_file(path: Path, limit: int = LARGEST) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes.
+
+    A FIFO would block for ever, and a device such as /dev/zero never ends: they are not read, also
+    through a symbolic link. Raises OSError, and ValueError for anything else.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise NoRegularFileError("it is not a regular file")
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise NoRegularFileError(f"it is larger than {limit // 2**20} MiB")
+    return content
+
+
+class NoRegularFileError(ValueError):
+    """A path that svcgen does not read: a device, a FIFO, or a file that is too large."""
 
 
 @contextmanager

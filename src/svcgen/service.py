@@ -1,13 +1,16 @@
-"""A service on disk: a folder with Copier's answers file and a registration."""
+"""A service on disk: a folder with a registration, and Copier's answers if it has a template."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
+from svcgen.files import read_file
 from svcgen.git import first_conflict_marker
 from svcgen.yaml_files import read_yaml
 
@@ -45,33 +48,83 @@ class Service:
 def is_service(folder: Path) -> bool:
     """Report whether a folder holds a service; a folder without read permission does not."""
     try:
-        return (folder / ANSWERS_FILE).is_file() and (folder / REGISTRATION_FILE).is_file()
+        return (folder / REGISTRATION_FILE).is_file()
+    except PermissionError:
+        return False
+
+
+def has_template(folder: Path) -> bool:
+    """Report whether a folder was made from a template, be it a service or another project."""
+    try:
+        return (folder / ANSWERS_FILE).is_file()
     except PermissionError:
         return False
 
 
 def read_service(folder: Path) -> Service:
-    """Read the service in a folder.
+    """Read the service in a folder; one without an answers file has no template.
 
-    Raises SvcgenError when its answers file cannot be read as one.
+    A template need not ask for a name: then it is the registration's, else the folder's. Raises
+    SvcgenError when a file cannot be read, or has a name that cannot be a service's.
     """
-    answers = read_answers(folder / ANSWERS_FILE)
-    try:
-        return Service(
-            name=str(answers["name"]),
-            folder=folder,
-            stack=str(answers["stack"]),
-            kind=str(answers.get("kind", "http")),
-            database=str(answers.get("database", "none")),
-            calls=tuple(str(name) for name in answers.get("calls") or ()),
-            template=str(answers.get("_src_path", "")),
-            version=str(answers.get("_commit", "")),
+    file = folder / (ANSWERS_FILE if has_template(folder) else REGISTRATION_FILE)
+    answers = read_answers(file) if has_template(folder) else {}
+    name = answers.get("name")
+    if is_service(folder):
+        name = _service_name(file, folder.name if name is None else name, answers)
+    elif not (isinstance(name, str) and _NAME.fullmatch(name)):
+        name = folder.name
+    calls = answers.get("calls") or ()
+    if not isinstance(calls, list | tuple):
+        raise _refused(file, "calls", calls, "write a list of names")
+    return Service(
+        name=str(name),
+        folder=folder,
+        stack=_word(file, answers, "stack", ""),
+        kind=_word(file, answers, "kind", "http"),
+        database=_word(file, answers, "database", "none"),
+        calls=tuple(_word(file, {"calls": called}, "calls", "") for called in calls),
+        template=_line(file, answers, "_src_path"),
+        version=_line(file, answers, "_commit"),
+    )
+
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")  # RFC 1035, at most 40 characters
+_WORD = re.compile(r"[\w.+-]*", re.ASCII)
+
+
+def _service_name(file: Path, name: object, answers: Mapping[str, Any]) -> str:
+    """Return a service's name: its answer, else the one in its registration."""
+    if "name" not in answers:
+        with suppress(SvcgenError):  # who reads the registration reports it
+            content = read_yaml(file.parent / REGISTRATION_FILE)
+            name = content.get("service", name) if isinstance(content, dict) else name
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise _refused(
+            file, "name", name, "write a name as in DNS: lower-case letters, digits and hyphens"
         )
-    except KeyError as missing:
-        raise SvcgenError(
-            f"{folder / ANSWERS_FILE} has no answer {missing}.",
-            "Restore the file from version control.",
-        ) from missing
+    return name
+
+
+def _word(file: Path, answers: Mapping[str, Any], question: str, default: str) -> str:
+    answer = str(answers.get(question, default))
+    if not _WORD.fullmatch(answer):
+        raise _refused(file, question, answer, "write one word")
+    return answer
+
+
+def _line(file: Path, answers: Mapping[str, Any], key: str) -> str:
+    value = str(answers.get(key, ""))
+    if not value.isprintable():
+        raise _refused(file, key, value, "write one line without control characters")
+    return value
+
+
+def _refused(file: Path, question: str, answer: object, advice: str) -> SvcgenError:
+    shown = f"{answer!r:.80}"
+    return SvcgenError(
+        f"{file}: `{question}` is {shown}: {advice}.", "Restore the file from version control."
+    )
 
 
 def variable(name: str) -> str:
@@ -85,8 +138,8 @@ def read_answers(path: Path) -> dict[str, Any]:
     Raises SvcgenError when it does not hold a map of answers, or has git's conflict markers.
     """
     line = 0
-    with suppress(OSError):  # read_yaml reports it
-        line = first_conflict_marker(path.read_bytes())
+    with suppress(OSError, ValueError):  # read_yaml reports it
+        line = first_conflict_marker(read_file(path))
     if line:
         raise SvcgenError(
             f"{path} has the conflict markers of a merge, from line {line} on.",

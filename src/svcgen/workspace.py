@@ -33,6 +33,7 @@ READ_AT_ROOT = (
 )
 READ_IN_SERVICE = (".", ANSWERS_FILE, REGISTRATION_FILE, COMPOSE_FILE, "Makefile", "Dockerfile")
 LEVELS = 3
+TEMPLATE_FILE = "copier.yml"
 SKIPPED = frozenset({"node_modules", "target", "vendor", "dist", "build", "gateway"})
 
 
@@ -85,15 +86,19 @@ def open_alone(folder: Path) -> Workspace:
     return Workspace(root, (read_service(folder),), read_settings(root))
 
 
-def survey(start: Path) -> tuple[Workspace, tuple[Unreadable, ...]]:
+def survey(start: Path, *, planned: Path | None = None) -> tuple[Workspace, tuple[Unreadable, ...]]:
     """Open a workspace; return separately the services that cannot be read.
 
-    Raises SvcgenError when `svcgen.yaml` cannot be read.
+    `planned` is the folder of a service that does not exist yet, which `folders` may list. Raises
+    SvcgenError when `svcgen.yaml` cannot be read.
     """
     root = find_root(start.resolve())
     require_own(root, READ_AT_ROOT, root)
     settings = read_settings(root)
-    services, unreadable = find_services(root, settings)
+    existing = tuple(name for name in settings.folders if root / name != planned)
+    if settings.folders and not existing:
+        return Workspace(root, (), settings), ()
+    services, unreadable = find_services(root, settings.model_copy(update={"folders": existing}))
     return Workspace(root, services, settings), unreadable
 
 
@@ -164,7 +169,25 @@ def _is_root(folder: Path) -> bool:
     if not compose.is_file():
         return False
     with compose.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().startswith(COMPOSE_MARK)
+        return file.readline(len(COMPOSE_MARK)) == COMPOSE_MARK
+
+
+def projects_below(root: Path) -> Iterator[Path]:
+    """Yield every folder below `root` that a template made, however deep, but not in dot folders.
+
+    What is below such a folder, or a service, is a part of it.
+    """
+    for name, folders, files in os.walk(root):
+        folder = Path(name)
+        if TEMPLATE_FILE in files:
+            folders.clear()
+        elif folder != root and (ANSWERS_FILE in files or is_service(folder)):
+            folders.clear()
+            if ANSWERS_FILE in files:
+                yield folder
+        folders[:] = sorted(
+            each for each in folders if not each.startswith(".") and each != "node_modules"
+        )
 
 
 def _found(root: Path, levels: int) -> Iterator[Path]:
@@ -181,6 +204,8 @@ def _found(root: Path, levels: int) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
         folder = Path(entry.path)
+        if (folder / TEMPLATE_FILE).is_file():
+            continue  # a template: its files look like a service's
         if is_service(folder):
             yield folder
         elif levels > 1:

@@ -1,4 +1,8 @@
-"""YAML files, read strictly: the one place that knows PyYAML."""
+"""YAML files, read strictly and within limits: the one place that knows PyYAML.
+
+A file may be someone else's. It is a regular file of at most 16 MiB, is nested at most 100 levels
+deep, and its aliases stand for at most 100,000 nodes: a text of 500 bytes can stand for billions.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
+from svcgen.files import read_file
+
+_DEEPEST, _LARGEST = 100, 100_000
 
 
 def read_yaml(path: Path) -> Any:
@@ -17,7 +24,7 @@ def read_yaml(path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())  # noqa: S506 (a safe loader)
+        return yaml.load(read_file(path).decode(), Loader=_loader())  # noqa: S506 (a safe loader)
     except FileNotFoundError as error:
         raise SvcgenError(f"There is no file {path}.") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
@@ -39,7 +46,7 @@ def read_documents(path: Path) -> list[Any]:
 
     Loader.add_constructor("!include", Loader.include)
     try:
-        return list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=Loader))
+        return list(yaml.load_all(read_file(path).decode(), Loader=Loader))
     except (OSError, ValueError, RecursionError, NotImplementedError, yaml.YAMLError) as error:
         raise SvcgenError(f"{path} cannot be read: {error}", "Correct the file.") from error
 
@@ -63,6 +70,12 @@ def _loader() -> Any:
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Loader(base):  # type: ignore[misc] # a class chosen at run time
+        def get_single_node(self) -> Any:
+            return _within_limits(super().get_single_node())
+
+        def get_node(self) -> Any:
+            return _within_limits(super().get_node())
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             keys = [key.value for key, _value in node.value if isinstance(key.value, str)]
             for key in {key for key in keys if keys.count(key) > 1} - {"<<"}:
@@ -72,6 +85,41 @@ def _loader() -> Any:
             return super().construct_mapping(node, deep)
 
     return Loader
+
+
+def _within_limits(root: Any) -> Any:
+    """Return a document's root node; raise a YAMLError when it is too deep or too large."""
+    import yaml
+
+    sizes: dict[int, int] = {}  # of each finished node, with all that its aliases stand for
+    open_: set[int] = set()
+    pending = [(root, False)] if root is not None else []
+    while pending:
+        node, entered = pending.pop()
+        children = _children(node)
+        if not entered:
+            if id(node) in open_:
+                raise yaml.YAMLError("an alias stands for what contains it")
+            if id(node) in sizes:
+                continue
+            open_.add(id(node))
+            if len(open_) > _DEEPEST:
+                raise yaml.YAMLError(f"it is nested more than {_DEEPEST} levels deep")
+            pending += [(node, True), *((child, False) for child in children)]
+            continue
+        open_.discard(id(node))
+        sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
+        if sizes[id(node)] > _LARGEST and sizes[id(node)] > 2 * len(sizes):
+            raise yaml.YAMLError(f"its aliases stand for more than {_LARGEST} nodes")
+    return root
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node.value, str):
+        return []
+    return [
+        part for child in node.value for part in (child if isinstance(child, tuple) else (child,))
+    ]
 
 
 def parse_documents(text: str) -> list[Any]:

@@ -178,3 +178,34 @@ def test_list_shows_what_is_there(tmp_path: Path) -> None:
     ]
     assert len(json.loads(svcgen("list", "--json", within=tmp_path).stdout)["services"]) == 2
     assert "catalog --> orders" in svcgen("list", "--graph", within=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("a/b/c/orders", "svcgen searches 3 levels"),
+        ("build/orders", "svcgen skips build/"),
+        (".hidden/orders", "svcgen skips .hidden/"),
+    ],
+)
+def test_a_folder_where_svcgen_would_not_find_it_is_refused(
+    tmp_path: Path, folder: str, said: str
+) -> None:
+    (tmp_path / "svcgen.yaml").touch()
+    done = svcgen("new", "orders", folder, within=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["svcgen.yaml"]
+
+
+def test_a_folder_that_svcgen_yaml_does_not_list_is_refused(tmp_path: Path) -> None:
+    assert svcgen("new", "orders", within=tmp_path).returncode == 0
+    (tmp_path / "svcgen.yaml").write_text("folders:\n- orders\n")
+    done = svcgen("new", "stock", within=tmp_path)
+    assert done.returncode == 1
+    assert "Add it to `folders` first, as: - stock" in done.stderr
+    (tmp_path / "svcgen.yaml").write_text("folders:\n- orders\n- a/b/c/stock\n")
+    done = svcgen("new", "stock", "a/b/c/stock", within=tmp_path)
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(svcgen("list", "--json", within=tmp_path).stdout)["services"]
+    assert [service["name"] for service in listed] == ["orders", "stock"]

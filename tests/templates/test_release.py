@@ -11,9 +11,12 @@ import pytest
 
 from scripts.release import cut_release
 from svcgen.errors import SvcgenError
-from tests.support.releases import change, checkout, release, tell
+from tests.support.releases import HEAD, change, checkout, release, tell
 from tests.support.repository import REPOSITORY
-from tests.support.templates import commit, git
+from tests.support.small_template import COPIER, FILES
+from tests.support.templates import commit, git, in_git, write
+
+TARGETS = "run:\n\t./run\n\ntest:\n\t./test\n\nlint:\n\t./lint\n\nbuild:\n\t./build\n"
 
 
 @pytest.fixture(scope="session")
@@ -127,13 +130,42 @@ def test_what_is_not_ready_is_refused(
     assert not list(clone.parent.glob(".svcgen-new-*"))
 
 
-def test_it_says_what_to_type_next(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SVCGEN_RELEASES", str(clone.parent / "releases.bundle"))
-    command = [sys.executable, str(REPOSITORY / "scripts" / "release.py")]
-    done = subprocess.run([*command, "v1.1.0"], cwd=clone, capture_output=True, text=True)
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small template that is ready to be released, and where svcgen keeps the releases."""
+    folder = tmp_path / "small"
+    write(folder, {"copier.yml": COPIER, "CHANGELOG.md": HEAD, "template/Makefile.jinja": TARGETS})
+    write(folder, {f"template/{name}": content for name, content in FILES.items()})
+    (folder / "template/{{go}}/run.sh").chmod(0o755)
+    in_git(folder)
+    tell(folder, "v1.0.0")
+    monkeypatch.setenv("SVCGEN_RELEASES", str(tmp_path / "releases.bundle"))
+    return folder
+
+
+def make_release(folder: Path, version: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(REPOSITORY / "scripts" / "release.py"), version]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_it_says_what_to_type_next(small: Path) -> None:
+    done = make_release(small, "v1.0.0")
     assert done.returncode == 0, done.stderr
     assert "git commit" in done.stdout
-    assert "git tag v1.1.0" in done.stdout
-    again = subprocess.run([*command, "v1.1.0"], cwd=clone, capture_output=True, text=True)
+    assert "git tag v1.0.0" in done.stdout
+    again = make_release(small, "v1.0.0")
     assert again.returncode == 1
-    assert again.stderr.startswith("Error: v1.1.0 is not higher than v1.1.0")
+    assert again.stderr.startswith("Error: v1.0.0 is not higher than v1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("file", "spoiled"),
+    [("template/README.md.jinja", "# {% if name"), ("template/data.json", "{broken")],
+)
+def test_a_template_with_faults_is_not_released(small: Path, file: str, spoiled: str) -> None:
+    write(small, {file: spoiled})
+    commit(small)
+    done = make_release(small, "v1.0.0")
+    assert done.returncode == 1, done.stdout
+    assert f"\n  {file}: " in done.stderr
+    assert not (small.parent / "releases.bundle").exists()

@@ -241,3 +241,14 @@ def test_with_a_database_and_a_call_its_own_targets_succeed(
         text=True,
     )
     assert made.returncode == 0, made.stdout
+
+
+def test_it_takes_the_options_of_new(orders: Path) -> None:
+    (outcome,) = answered(
+        svcgen("reconfigure", "orders", "--database", "postgres", "--json", within=orders)
+    )["services"]
+    assert outcome["state"] == "updated"
+    assert text(orders, "src/store.py") == "STORE = 'postgres'\n"
+    refused = svcgen("reconfigure", "orders", "--calls", "stock", "--force", within=orders)
+    assert refused.returncode == 1, "this template does not ask it"
+    assert "no question `calls`" in refused.stderr

@@ -12,7 +12,7 @@ from svcgen.cli import completion, fleet, services, updates
 from svcgen.cli.help_format import Command, Group
 from svcgen.cli.system import denied, open_streams
 from svcgen.cli.template import templates
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, printable
 
 
 class _Program(Group):
@@ -43,9 +43,9 @@ def _errors_shown() -> Iterator[None]:
 
 
 def _show(error: SvcgenError) -> None:
-    typer.secho(f"Error: {error.problem}", fg=typer.colors.RED, err=True)
+    typer.secho(printable(f"Error: {error.problem}"), fg=typer.colors.RED, err=True)
     if error.advice:
-        typer.echo(error.advice, err=True)
+        typer.echo(printable(error.advice), err=True)
 
 
 app = typer.Typer(

@@ -58,7 +58,8 @@ def compose(
     deps = not no_deps
     composed = inspect(*found, deps=deps) if check else stitch(*found, deps=deps, refresh=refresh)
     text = output.checked(composed) if check else output.composed(composed)
-    emit(documents.compose_document(composed), text, output.fleet_faults(composed), json=json)
+    faults = output.fleet_faults(composed)
+    emit(documents.compose_document(composed), text, faults, json=json, exact=check)
     if check and (composed.differences or composed.faults or composed.broken):
         raise typer.Exit(FOUND_SOMETHING)
 
@@ -130,7 +131,7 @@ def up(
         follow(
             workspace,
             fleet,
-            lambda line: typer.echo(output.log_line(line), err=json),
+            lambda line: output.say(output.log_line(line), err=json, exact=True),
             report_progress,
         )
 
@@ -179,7 +180,7 @@ def logs(
         return
     with contextlib.suppress(KeyboardInterrupt):
         for line in found.lines:
-            typer.echo(output.log_line(line))
+            output.say(output.log_line(line), exact=True)
 
 
 def restart(name: Name, json: Json = False) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from svcgen.cli.completion import complete_from, complete_services
+from svcgen.errors import printable
 
 if TYPE_CHECKING:
     from svcgen.workspace import Workspace
@@ -39,6 +40,21 @@ Name = Annotated[
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME", help="Names of services.", autocompletion=complete_services),
+]
+DatabaseAnswer = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="DATABASE",
+        help="Database: none or postgres.",
+        autocompletion=complete_from("none", "postgres"),
+    ),
+]
+CallsAnswer = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calls", metavar="NAME", help="Name of a service that it calls; can be repeated."
+    ),
 ]
 Data = Annotated[
     list[str] | None,
@@ -79,7 +95,8 @@ def name_marked_files(workspace: Workspace) -> None:
 
     for path in marked_files(service.folder for service in workspace.services):
         shown = path.relative_to(workspace.root) if path.is_relative_to(workspace.root) else path
-        typer.echo(f"{shown} has conflict markers of an update: resolve them.", err=True)
+        text = printable(f"{shown} has conflict markers of an update: resolve them.")
+        typer.echo(text, err=True)
 
 
 def terminal() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from svcgen.cli.documents import as_json
+from svcgen.errors import printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -30,24 +32,35 @@ if TYPE_CHECKING:
     from svcgen.template_check.check import CheckResult
 
 
-def emit(document: DataclassInstance, text: str, notes: str = "", *, json: bool) -> None:
+def emit(
+    document: DataclassInstance, text: str, notes: str = "", *, json: bool, exact: bool = False
+) -> None:
     """Print the result of a command: with `--json` the document, else the text.
 
-    `notes` are problems and next steps. They go to standard error, and only with the text. Lines
-    of files keep their bytes, also those that are not UTF-8.
+    `notes` are problems and next steps. They go to standard error, and only with the text. Control
+    characters are escaped. An `exact` text is one of files, such as a patch: in a file or a pipe it
+    keeps its bytes, also those that are not UTF-8, and only on a terminal it is escaped.
     """
     if json:
         typer.echo(as_json(document))
         return
-    for stream_text, err in ((text, False), (notes, True)):
-        if stream_text:
-            ended = stream_text if stream_text.endswith("\n") else f"{stream_text}\n"
-            typer.echo(ended.encode(errors="surrogateescape"), err=err, nl=False)
+    if text:
+        say(text, exact=exact)
+    if notes:
+        say(notes, err=True)
+
+
+def say(text: str, *, err: bool = False, exact: bool = False) -> None:
+    """Print a text as `emit` does; it ends with a newline."""
+    stream = sys.stderr if err else sys.stdout
+    shown = text if exact and not stream.isatty() else printable(text)
+    ended = shown if shown.endswith("\n") else f"{shown}\n"
+    typer.echo(ended.encode(errors="surrogateescape"), err=err, nl=False)
 
 
 def report_progress(service: str, what: str) -> None:
     """Print progress to standard error, so that standard output holds only the result."""
-    typer.echo(f"{service:<15} {what}", err=True)
+    say(f"{service:<15} {what}", err=True)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
@@ -55,10 +68,15 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     if not rows:
         return ""
     lines = [[name.upper() for name in rows[0]]]
-    lines += [[str(cell) for cell in row.values()] for row in rows]
+    lines += [[_cell(value) for value in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = [map(str.ljust, line, widths) for line in lines]
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
+def _cell(value: object) -> str:
+    """Return a value on one line, whatever is in it."""
+    return printable(str(value)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def new_service(made: NewResult) -> str:
@@ -74,10 +92,10 @@ def services(result: ListResult) -> str:
         [
             {
                 "name": service.name,
-                "stack": service.stack,
+                "stack": service.stack or "-",
                 "kind": service.kind,
                 "database": service.database,
-                "template": service.version,
+                "template": service.version or "-",
                 "folder": service.folder,
             }
             for service in result.services

@@ -11,7 +11,7 @@ import typer
 
 from svcgen.cli.options import FOUND_SOMETHING
 from svcgen.cli.output import table
-from svcgen.errors import counted
+from svcgen.errors import counted, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,6 +68,9 @@ def needs(ended: Sequence[UpdateResult], *, dry_run: bool = False) -> str:
             lines.append(
                 f"{name}: you deleted what the template changed; it stays deleted: {deleted}"
             )
+        if outcome.ignored:
+            unasked = ", ".join(f"`{question}`" for question in outcome.ignored)
+            lines.append(f"{name}: {outcome.new} no longer asks {unasked}: not used any more")
         if outcome.lock_needed:
             lines.append(f"{name}: its dependencies changed. Next: make lock generate")
     return "".join(f"{line}\n" for line in lines if line)
@@ -114,6 +117,11 @@ def drift(results: Sequence[DriftResult]) -> str:
 def errors(results: Iterable[DriftResult] | Iterable[OutdatedService]) -> str:
     """List the services that could not be compared, a line each; empty without one."""
     return "".join(f"{result.folder}: {result.error}\n" for result in results if result.error)
+
+
+def without_template(names: Sequence[str]) -> str:
+    """Name the services that have no template; empty without one."""
+    return f"Left out, as they have no template: {', '.join(names)}\n" if names else ""
 
 
 def next_steps(outcome: UpdateResult) -> str:
@@ -171,11 +179,12 @@ def _live(begun: Sequence[UpdateJob], ended: Sequence[UpdateResult]) -> Iterator
 def _table(outcomes: Iterable[UpdateResult]) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE)
     rows = [outcome_row(row) for row in sorted(outcomes, key=lambda row: row.service)]
     for name in rows[0]:
         table.add_column(name)
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_row(*(Text(printable(str(value))) for value in row.values()))
     return table

@@ -11,7 +11,9 @@ import typer
 from svcgen.cli import output, output_updates
 from svcgen.cli.completion import complete_from
 from svcgen.cli.options import (
+    CallsAnswer,
     Data,
+    DatabaseAnswer,
     DataFile,
     Engine,
     Json,
@@ -42,18 +44,8 @@ def new(
             autocompletion=complete_from("python", "go", "java", "typescript"),
         ),
     ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATABASE",
-            help="none or postgres; default: none.",
-            autocompletion=complete_from("none", "postgres"),
-        ),
-    ] = None,
-    calls: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Name of a service that it calls; can be repeated."),
-    ] = None,
+    database: DatabaseAnswer = None,
+    calls: CallsAnswer = None,
     data: Data = None,
     data_file: DataFile = None,
     template: TemplateSource = "",
@@ -69,8 +61,8 @@ def new(
     from svcgen.commands.new import Template, new_service, read_answers
 
     answers = read_answers(data or [], data_file)
-    given = {"name": name, "stack": stack, "database": database, "calls": calls}
-    answers |= {question: value for question, value in given.items() if value}
+    given = {"stack": stack, "database": database, "calls": calls}
+    answers |= {"name": name, **{key: value for key, value in given.items() if value}}
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))
     made = new_service(folder or Path(name), answers, chosen, ask=ask)

@@ -11,7 +11,9 @@ import typer
 from svcgen.cli import output_updates
 from svcgen.cli.options import (
     FOUND_SOMETHING,
+    CallsAnswer,
     Data,
+    DatabaseAnswer,
     DataFile,
     DryRun,
     Force,
@@ -24,8 +26,8 @@ from svcgen.cli.options import (
     name_marked_files,
     terminal,
 )
-from svcgen.cli.output import emit, report_progress
-from svcgen.errors import SvcgenError
+from svcgen.cli.output import emit, report_progress, say
+from svcgen.errors import SvcgenError, printable
 
 
 def update(
@@ -108,7 +110,7 @@ def _confirm(pending: Sequence[Any], done: Sequence[Any], *, asked: bool) -> Non
     if not pending:
         return
     if asked and terminal():
-        typer.echo(output_updates.plan(pending, done))
+        say(output_updates.plan(pending, done))
         typer.confirm(f"Update {len(pending)} services?", abort=True)
     elif asked:
         raise SvcgenError(
@@ -129,7 +131,7 @@ def drift(
 ) -> None:
     """Find managed files that differ from the template."""
     from svcgen.cli.documents import updates as documents
-    from svcgen.commands.drift import DriftOptions
+    from svcgen.commands.drift import DriftOptions, without_template
     from svcgen.commands.drift import drift as compare
     from svcgen.update.selection import select
 
@@ -137,13 +139,18 @@ def drift(
     name_marked_files(selection.workspace)
     options = DriftOptions(diff=diff, fix=fix, force=force, allows=allows(trust, asked=not json))
     results = compare(selection, options)
-    problems = output_updates.errors(results)
-    emit(documents.drift_document(results), output_updates.drift(results), problems, json=json)
+    problems = output_updates.errors(results) + output_updates.without_template(
+        without_template(selection)
+    )
+    text = output_updates.drift(results)
+    emit(documents.drift_document(results), text, problems, json=json, exact=diff)
     output_updates.exit_with(found=any(result.left for result in results), results=results)
 
 
 def reconfigure(
     name: Name,
+    database: DatabaseAnswer = None,
+    calls: CallsAnswer = None,
     data: Data = None,
     data_file: DataFile = None,
     dry_run: DryRun = False,
@@ -158,14 +165,16 @@ def reconfigure(
     from svcgen.update.selection import select
 
     answers = read_answers(data or [], data_file)
+    given = {"database": database, "calls": calls}
+    answers |= {question: value for question, value in given.items() if value}
     if not answers:
-        raise typer.BadParameter("Give an answer, for example -d database=postgres.")
+        raise typer.BadParameter("Give an answer, for example --database postgres.")
     selection = select(Path.cwd(), [name], everything=False)
     options = UpdateOptions(data=answers, dry_run=dry_run, force=force)
     result = change(selection, options, allows(trust, asked=not json))
     _emit_results([result], json=json, dry_run=dry_run)
     if not (json or dry_run):
-        typer.echo(output_updates.next_steps(result), err=True, nl=False)
+        typer.echo(printable(output_updates.next_steps(result)), err=True, nl=False)
 
 
 def _emit_results(results: Sequence[Any], *, json: bool, dry_run: bool = False) -> None:
@@ -175,7 +184,7 @@ def _emit_results(results: Sequence[Any], *, json: bool, dry_run: bool = False) 
     results = sorted(results, key=lambda result: result.service)
     text = output_updates.diffs(results) if dry_run else output_updates.outcomes(results)
     needs = output_updates.needs(results, dry_run=dry_run)
-    emit(documents.update_document(results), text, needs, json=json)
+    emit(documents.update_document(results), text, needs, json=json, exact=dry_run)
     states = {result.state for result in results}
     if "failed" in states:
         raise typer.Exit(1)

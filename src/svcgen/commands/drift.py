@@ -9,7 +9,7 @@ from pathlib import Path
 
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.render.trust import Allows, may_run, never
-from svcgen.service import Service
+from svcgen.service import Service, has_template
 from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.copier_yml import matcher
@@ -92,6 +92,8 @@ def drift(selection: Selection, options: DriftOptions) -> tuple[DriftResult, ...
     ]
     jobs = []
     for service in selection.services:
+        if selection.everything and not has_template(service.folder):
+            continue  # the caller names it: `without_template`
         try:
             version = _own_version(service)
             trusted = may_run(version, options.allows)
@@ -131,7 +133,15 @@ def _allowed_patterns(workspace: Workspace) -> Callable[[str], tuple[str, ...]]:
     return lambda name: (*settings.allow, *settings.services.get(name, ()))
 
 
+def without_template(selection: Selection) -> tuple[str, ...]:
+    """Return the names of the services of a workspace that have no template to compare with."""
+    services = selection.services if selection.everything else ()
+    return tuple(each.name for each in services if not has_template(each.folder))
+
+
 def _own_version(service: Service) -> Version:
+    if not has_template(service.folder):
+        raise SvcgenError("It has no .copier-answers.yml, so it has no template.")
     if not service.version:
         raise SvcgenError(
             "It was created from a folder without versions, so its render is not known.",

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.service import Service
+from svcgen.service import Service, has_template
 from svcgen.templates.base import Version
 from svcgen.templates.changelog import Entry, entries
 from svcgen.templates.sources import open_source
@@ -130,6 +130,8 @@ def outdated(workspace: Workspace, unreadable: Iterable[Unreadable] = ()) -> Out
 def _compared(
     service: Service, root: Path, newest: Callable[[str], Version]
 ) -> OutdatedService | None:
+    if not has_template(service.folder):
+        return None
     about = (service.name, _below(service.folder, root), service.template, service.version)
     try:
         if not service.version:

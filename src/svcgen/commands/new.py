@@ -23,13 +23,14 @@ from svcgen.service import (
     ANSWERS_FILE,
     CALLERS_FILE,
     REGISTRATION_FILE,
+    has_template,
     is_service,
     read_service,
 )
 from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
-from svcgen.workspace import Workspace, open_workspace
+from svcgen.workspace import LEVELS, SKIPPED, Workspace, survey
 from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
@@ -73,27 +74,32 @@ def new_service(
 ) -> NewResult:
     """Render a service in a staging directory, then move it into place in one step.
 
-    The callers files of the services that it calls name it then. Raises SvcgenError, with nothing
-    written, when the folder or the name in the workspace already exists, a question is unknown, the
+    A template need not ask for a `name`; then the folder has it. The callers files of the services
+    that it calls name it then. Raises SvcgenError, with nothing written, when the folder or the
+    name in the workspace already exists, or would not be found in it, a question is unknown, the
     template is not trusted or refuses an answer.
     """
     folder = folder.absolute()
+    name = str(answers.get("name", folder.name))
     version = open_source(template.source).obtain(template.ref)
+    if "name" not in questions(version):
+        answers = {question: value for question, value in answers.items() if question != "name"}
     require_known_questions(answers, version)
-    if not template.source and not _PLAIN.fullmatch(str(answers["name"])):
+    if not template.source and (name in SKIPPED or not _PLAIN.fullmatch(name)):
         check_answers(answers, version)  # before it becomes a path; the render checks the rest
-    workspace = _open_for(folder, str(answers["name"]))
+    workspace = _open_for(folder, name)
     defaults = _defaults(workspace, version)
     trusted = may_run(version, template.trusts)
     with staged(folder.parent) as staging:
         made = render_version(
             version, staging / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
         )
-        if not is_service(made):
+        if not (is_service(made) and has_template(made)):
             raise SvcgenError(
                 f"{version.source} does not write a service: it lacks {ANSWERS_FILE} or "
                 f"{REGISTRATION_FILE}.",
-                "svcgen's templates write both; use Copier for others: copier copy",
+                f"Create it with Copier: copier copy {version.source} {folder.name}\n"
+                f"Then svcgen can update it by its folder: svcgen update {folder.name}",
             )
         _apply_umask(made)
         service = read_service(made)
@@ -132,6 +138,42 @@ def is_empty_folder(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
+def _workspace_of(folder: Path) -> Workspace:
+    """Open the workspace of a new service, which `folders` in svcgen.yaml may list already.
+
+    Raises SvcgenError when svcgen would not find the service in it. A workspace without a mark is
+    the current directory.
+    """
+    workspace, unreadable = survey(folder.parent, planned=folder)
+    for _folder, error in unreadable:
+        raise error
+    root, listed = workspace.root, workspace.settings.folders
+    if not listed:
+        _require_found(root, folder)
+        if folder.is_relative_to(Path.cwd()):
+            _require_found(Path.cwd(), folder)
+    elif folder not in {root / name for name in listed}:
+        new = os.path.relpath(folder, root)
+        raise SvcgenError(
+            f"`folders` in {root / SETTINGS_FILE} does not list {new}: svcgen would not find the "
+            "service.",
+            f"Add it to `folders` first, as: - {new}",
+        )
+    return workspace
+
+
+def _require_found(root: Path, folder: Path) -> None:
+    parts = Path(os.path.relpath(folder, root)).parts
+    skipped = [part for part in parts if part in SKIPPED or (part.startswith(".") and part != "..")]
+    if skipped or len(parts) > LEVELS:
+        why = f"svcgen skips {skipped[0]}/" if skipped else f"svcgen searches {LEVELS} levels"
+        raise SvcgenError(
+            f"svcgen would not find a service in {Path(*parts)}: {why} below {root}.",
+            f"Choose another folder, such as {folder.name}, or list the folders of all services in "
+            f"{SETTINGS_FILE}: `folders`",
+        )
+
+
 def _open_for(folder: Path, name: str) -> Workspace:
     """Open the workspace of a new service; raise SvcgenError when its folder or name exists."""
     if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
@@ -139,7 +181,7 @@ def _open_for(folder: Path, name: str) -> Workspace:
             f"{folder} already exists.",
             f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
         )
-    workspace = open_workspace(folder.parent)
+    workspace = _workspace_of(folder)
     for service in workspace.services:
         if service.name == name:
             raise SvcgenError(

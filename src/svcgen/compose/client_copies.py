@@ -68,8 +68,8 @@ def outdated_copies(fleet: Fleet, everyone: Sequence[Member]) -> list[tuple[Spec
             if isinstance(document, Fault):
                 faults.append(document)
             else:
-                text = copy.callee.service.openapi.read_text(encoding="utf-8")
-                if _text(copy.path) != text:
+                text = read_text(copy.callee.service.openapi)
+                if text is not None and _text(copy.path) != text:
                     outdated.append((copy, text))
     if faults:
         raise FaultsError(list(dict.fromkeys(faults)))

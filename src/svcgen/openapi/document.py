@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
+from svcgen.files import NoRegularFileError, read_file
 from svcgen.openapi.schemas import ANY, Document, listed, mapped, resolve
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -23,9 +24,11 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises SvcgenError, with a problem that follows the file's name, when it is missing or invalid.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_file(path))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SvcgenError("is missing") from error
+    except NoRegularFileError as error:
+        raise SvcgenError(f"is not an OpenAPI document: {error}") from error
     except (OSError, ValueError, RecursionError) as error:
         raise SvcgenError("is not an OpenAPI document") from error
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):

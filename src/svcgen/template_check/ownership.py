@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from svcgen.template_check.fault import TemplateFault
 from svcgen.template_check.source_tree import QUESTIONS, SourceTree, below
 from svcgen.yaml_files import as_yaml
 
+_GIT = shutil.ignore_patterns(".git")
 _NUMBER = re.compile(r"(.*)\.svcgen-(\d+)", re.DOTALL)
 
 
@@ -18,18 +20,20 @@ def write_probe(template: SourceTree, folder: Path) -> None:
     """Write a template with the same paths and empty files, each with a number as suffix.
 
     So no two of its paths write the same one in a service, and the number identifies the source.
+    The template's own files are beside them, excluded: questions can import from any of them.
     """
     left_out = ("_exclude", "_skip_if_exists", "_tasks", "_migrations")
     configuration = {**template.settings, **template.questions}
     kept = {name: value for name, value in configuration.items() if name not in left_out}
-    (folder / template.root).mkdir(parents=True, exist_ok=True)
-    text = as_yaml({**kept, "_exclude": []}, sort=False)
+    shutil.copytree(template.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=_GIT)
+    text = as_yaml({**kept, "_exclude": ["*", "!*.svcgen-[0-9]*"]}, sort=False)
     (folder / QUESTIONS).write_text(text, encoding="utf-8")
     for number, path in enumerate(template.files):
         bare = path.removesuffix(template.suffix)
         probe = folder / f"{bare}.svcgen-{number}{template.suffix}"
-        probe.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
+        if (folder / path).is_symlink():
+            (folder / path).unlink()  # it may lead out of the copy, which Copier refuses
 
 
 def read_probe(template: SourceTree, service: Path) -> dict[str, list[str]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.render.trust import Allows, may_merge, never
-from svcgen.service import Service
+from svcgen.service import Service, has_template
 from svcgen.templates.base import Version
 from svcgen.templates.changelog import entries
 from svcgen.templates.sources import open_source
@@ -22,7 +23,7 @@ from svcgen.update.repository import (
     require_usable_branch,
     uncommitted,
 )
-from svcgen.update.selection import Selection
+from svcgen.update.selection import Selection, left_out
 from svcgen.update.transaction import require_no_update_in_progress
 
 _SHOWN = 3  # of the paths that are not committed
@@ -38,7 +39,11 @@ def plan_updates(
     allows = cache(allows)
     pending: list[UpdateJob] = []
     done = [failed(folder.name, folder, error) for folder, error in selection.unreadable]
+    done += [_left_out(folder.name, folder, _NOT_FOUND) for folder in left_out(selection)]
     for service in selection.services:
+        if selection.everything and not has_template(service.folder):
+            done.append(_left_out(service.name, service.folder, _NO_TEMPLATE))
+            continue
         try:
             job = _plan_job(service, options, selection, allows)
         except SvcgenError as error:
@@ -51,9 +56,20 @@ def plan_updates(
     return pending, done
 
 
+_NO_TEMPLATE = "It has no .copier-answers.yml, so no template: it gets no updates."
+_NOT_FOUND = "svcgen does not find it as a service of this workspace."
+
+
+def _left_out(name: str, folder: Path, why: str) -> UpdateResult:
+    advice = "" if why == _NO_TEMPLATE else f"Update it by its folder: svcgen update {folder}"
+    return UpdateResult(name, folder, "", "", "left-out", problem=why, advice=advice)
+
+
 def _plan_job(
     service: Service, options: UpdateOptions, selection: Selection, allows: Allows
 ) -> UpdateJob:
+    if not has_template(service.folder):
+        raise SvcgenError(f"{service.folder} has no .copier-answers.yml, so it has no template.")
     if not service.version:
         raise SvcgenError(
             f"{service.folder} records no template version, so it cannot be merged.",

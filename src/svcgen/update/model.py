@@ -40,7 +40,8 @@ class UpdateResult:
     """The result for one service.
 
     `state` is one of: updated, current, conflicts (the files have markers), reverted (its tests
-    failed and the update was undone), failed (nothing has changed), skipped, aborted.
+    failed and the update was undone), failed (nothing has changed), skipped, aborted, left-out
+    (an update of all services does not work on it).
     """
 
     service: str

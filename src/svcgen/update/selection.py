@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from svcgen.errors import BusyError, SvcgenError
-from svcgen.service import Service, is_service
+from svcgen.service import Service, has_template, is_service
 from svcgen.update.journal import read_journal
 from svcgen.update.repository import is_committing, repository_of
 from svcgen.update.transaction import recover, service_lock
-from svcgen.workspace import Unreadable, Workspace, open_alone, survey
+from svcgen.workspace import Unreadable, Workspace, open_alone, projects_below, survey
 
 _Found = tuple[Workspace, dict[Path, SvcgenError]]
 _LEFT_BY_AN_UPDATE = ".svcgen-*"  # the journal, or temporary files of a killed run
@@ -50,26 +50,63 @@ def select(
     """
     start = start.resolve()
     around = next((folder for folder in (start, *start.parents) if is_service(folder)), None)
+    if around is None and not names and not everything:
+        around = _project_around(start)
     alone = around if not names and not everything else None
 
     def find() -> _Found:
         if alone:
             return open_alone(alone), {}
         workspace, unreadable = survey(around.parent if around else start)
-        return workspace, dict(unreadable)
+        known = {service.name for service in workspace.services}
+        folders = ((start / name).resolve() for name in names if name and name not in known)
+        found = {service.folder for service in workspace.services}
+        projects = (
+            open_alone(folder).services[0]
+            for folder in dict.fromkeys(folders)
+            if has_template(folder) and folder not in found
+        )
+        return replace(workspace, services=(*workspace.services, *projects)), dict(unreadable)
 
     workspace, faults = _find_recovered(find, reading=reading) if recovering else find()
     if alone or names:
         for folder, error in faults.items():
             if alone or folder.name in names:
                 raise error
-        named = [workspace.service(name) for name in dict.fromkeys(names)]
+        named = [_named(workspace, start, name) for name in dict.fromkeys(names)]
         services = workspace.services if alone else tuple(named)
         return Selection(workspace, services, (), start, everything=False)
     if not workspace.services and not faults:
         raise SvcgenError("No services here.", "Create one: svcgen new orders")
     services = tuple(found for found in workspace.services if found.folder not in faults)
     return Selection(workspace, services, tuple(faults.items()), start, everything=True)
+
+
+def left_out(selection: Selection) -> tuple[Path, ...]:
+    """Return the folders with a template that a command for all services does not work on.
+
+    They have no chart, are deeper than a workspace is searched, or are below a tool's folder.
+    """
+    if not selection.everything:
+        return ()
+    known = {service.folder for service in selection.services}
+    known |= {folder for folder, _error in selection.unreadable}
+    return tuple(folder for folder in projects_below(selection.start) if folder not in known)
+
+
+def _project_around(start: Path) -> Path | None:
+    """Return the project that contains a folder; a folder with services below is a workspace."""
+    found = next((folder for folder in (start, *start.parents) if has_template(folder)), None)
+    return None if found and survey(found)[0].services else found
+
+
+def _named(workspace: Workspace, start: Path, name: str) -> Service:
+    """Return a service by its name, or a service or project by its folder."""
+    folder = (start / name).resolve() if name else None
+    for service in workspace.services:
+        if service.folder == folder and service.name != name:
+            return service
+    return workspace.service(name)
 
 
 def require_not_committing(folder: Path) -> None:

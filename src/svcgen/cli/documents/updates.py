@@ -31,7 +31,8 @@ class UpdatedService:
         str,
         "`updated`; `current`: nothing to do; `conflicts`: files need a decision; `reverted`: its "
         "tests failed, so the update was undone; `failed`: nothing was changed; `skipped`: an "
-        "earlier service of `--canary` failed; `aborted`: an update was undone.",
+        "earlier service of `--canary` failed; `aborted`: an update was undone; "
+        "`left-out`: `--all` does not update it, `problem` says why.",
     ]
     files: Annotated[tuple[str, ...], "Paths that were changed, or with `--dry-run` would be."]
     conflicts: Annotated[tuple[FileConflict, ...], "Files that need a decision."]
@@ -39,6 +40,9 @@ class UpdatedService:
         tuple[str, ...], "Files that you deleted and the template changed; they stay deleted."
     ]
     lock_needed: Annotated[bool, "Whether `make lock generate` is required."]
+    ignored: Annotated[
+        tuple[str, ...], "Questions that the service has answers to and `new` does not ask."
+    ]
     problem: Annotated[str, "What is wrong; empty without a problem."]
     advice: Annotated[str, "What to do about the problem."]
     diff: Annotated[str, "Only with `--dry-run`: a unified diff of all changes."]
@@ -67,6 +71,7 @@ def update_document(outcomes: Iterable[UpdateResult]) -> UpdateDocument:
                 ),
                 kept_deleted=outcome.kept_deleted,
                 lock_needed=outcome.lock_needed,
+                ignored=outcome.ignored,
                 problem=outcome.problem,
                 advice=outcome.advice,
                 diff=outcome.diff,

@@ -19,7 +19,7 @@ MAKE_ERROR = re.compile(r"\*\*\* \[[^]]*\] (?P<end>.+)$")
 
 
 class Child(Protocol):
-    """A program in a new session: `make` for a service, else the server itself."""
+    """A program in its own session: `make` for a service, else the server itself."""
 
     @property
     def pid(self) -> int:
@@ -92,7 +92,7 @@ class StartedChild:
 
 @dataclass(frozen=True)
 class AdoptedChild:
-    """A program that an earlier supervisor started; the kernel does not report its end here."""
+    """A program that an earlier supervisor started: the kernel does not report its end here."""
 
     pid: int
     started: float
@@ -114,7 +114,7 @@ class AdoptedChild:
             _signal_group(self.pid, number)
 
     def how_it_ended(self) -> str:
-        """Return that the exit code is unknown."""
+        """Return that the exit code is unknown: only a parent can read it."""
         return "its exit code is unknown"
 
     def last_lines(self, count: int) -> list[str]:
