@@ -8,7 +8,7 @@ SvcgenError          a message and what to type next; exit 1
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class SvcgenError(Exception):
@@ -31,6 +31,13 @@ class UnsupportedError(SvcgenError):
 
 class BusyError(SvcgenError):
     """Another svcgen works on the same service; a command that only reads need not wait."""
+
+
+def raise_all(faults: Sequence[SvcgenError]) -> None:
+    """Raise several errors as one; do nothing without any."""
+    if faults:
+        problem = "\n".join(dict.fromkeys(fault.problem for fault in faults))
+        raise SvcgenError(problem, "\n".join(dict.fromkeys(fault.advice for fault in faults)))
 
 
 def printable(text: str) -> str:

@@ -58,6 +58,23 @@ VariableName = Annotated[Text, Field(pattern=_VARIABLE_NAME), AfterValidator(_no
 Variables = dict[VariableName, Text | None]
 
 
+class ProgramSettings(StrictModel):
+    """An entry of `programs`: what the local engine runs beside the services."""
+
+    command: Annotated[
+        tuple[Text, ...], Field(min_length=1, description="The program and its arguments.")
+    ]
+    port: Annotated[
+        int, Field(strict=True, ge=0, le=65535, description="Ready when it accepts connections.")
+    ] = 0
+    environment: Annotated[Variables, Field(description="Null: from the shell.")] = Field(
+        default_factory=dict
+    )
+
+
+ProgramName = Annotated[Text, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+
+
 class DriftSettings(StrictModel):
     """The key `drift`: managed files that may differ from what the template rendered."""
 
@@ -87,6 +104,10 @@ class Settings(StrictModel):
     environment: Annotated[
         dict[Text, Variables],
         Field(description="Of services in the local engine, by service; null: from the shell."),
+    ] = Field(default_factory=dict)
+    programs: Annotated[
+        dict[ProgramName, ProgramSettings],
+        Field(description="Further programs of the local engine, by name."),
     ] = Field(default_factory=dict)
     drift: DriftSettings = DriftSettings()
     compositions: Annotated[Any, Field(description="A later version.")] = None

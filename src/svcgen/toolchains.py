@@ -12,7 +12,7 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, raise_all
 from svcgen.files import move_into_place, staged
 
 
@@ -96,16 +96,22 @@ def surroundings(stack: str, environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which `make` in a stack's services finds its programs.
 
     Programs that are not on PATH are put first in it; a JDK also becomes JAVA_HOME. Raises
-    SvcgenError with the program that is missing or too old, and how to install it.
+    SvcgenError with all programs that are missing or too old, and how to install them.
     """
     path = environment.get("PATH", os.defpath)
     made = dict(environment)
+    faults = []
     for program in NEEDED.get(stack, ()):
-        found = _find(stack, program, path)
+        try:
+            found = _find(stack, program, path)
+        except SvcgenError as error:
+            faults.append(error)
+            continue
         if str(found.parent) not in path.split(os.pathsep) or program.name == "javac":
             path = os.pathsep.join([str(found.parent), path])
         if program.name == "javac":
             made["JAVA_HOME"] = str(found.resolve().parents[1])
+    raise_all(faults)
     return {**made, "PATH": path}
 
 

@@ -14,6 +14,7 @@ from svcgen.contract.check import Finding
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.targets.base import MAKE
 from svcgen.contract.targets.process import ProcessTarget
+from tests.support.newer import migrate_by_newer
 from tests.support.repository import STACKS_HERE
 from tests.support.services import Rendered, copied
 
@@ -26,7 +27,15 @@ ANSWERS: dict[str, dict[str, object]] = {
 # and signals, and runs it from a folder instead of an image.
 SMOKE = {
     *("port", "port-malformed", "callee-url-missing", "database-url-malformed"),
-    *("readyz", "migrate", "create", "call-depth-counted", "log-request", "drain-exits"),
+    *(
+        "readyz",
+        "migrate",
+        "migrate-newer",
+        "create",
+        "call-depth-counted",
+        "log-request",
+        "drain-exits",
+    ),
 }
 CHECKS_OF_PROCESSES = [check for check in CHECKS if MAKE in check.needs or check.name in SMOKE]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("local")]
@@ -49,8 +58,10 @@ def results(
     }
 
     def check_service(name: str) -> list[Finding]:
-        url = postgres(f"{stack}-{name}")
-        return run_checks(ProcessTarget(folders[name]), url, CHECKS_OF_PROCESSES)
+        url, target, newer = postgres(f"{stack}-{name}"), ProcessTarget(folders[name]), ""
+        if target.service.database != "none":
+            newer = migrate_by_newer(target, postgres(f"{stack}-{name}-newer"))
+        return run_checks(target, url, CHECKS_OF_PROCESSES, newer_url=newer)
 
     with ThreadPoolExecutor(len(ANSWERS)) as pool:
         yield {name: pool.submit(check_service, name) for name in ANSWERS}

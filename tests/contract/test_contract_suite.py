@@ -35,7 +35,8 @@ def findings(
 
     def check_service(rule: str, checks: list[Check]) -> list[Finding]:
         folder = write_reference(root / (rule or "unbroken"), rule)
-        return run_checks(ProcessTarget(folder), fake_database, checks, TIMEOUT)
+        newer = f"{fake_database}/newer"
+        return run_checks(ProcessTarget(folder), fake_database, checks, TIMEOUT, newer)
 
     with ThreadPoolExecutor(24) as pool:
         whole = {"": pool.submit(check_service, "", AS_PROCESS)}

@@ -215,6 +215,13 @@ def test_only_what_may_be_done_twice_is_tried_again(
     assert seen.count(request_line) == tries
 
 
+@pytest.mark.parametrize("length", [40_000, BIG])
+def test_a_call_between_services_is_tried_again_with_its_body(shop: Gateway, length: int) -> None:
+    path = f"/v1/catalog/{uuid.uuid4()}?reset=1"
+    answer = send(shop.internal["catalog"], path, "PUT", b"x" * length)
+    assert (answer.status, answer.json["body"]) == (200, length)
+
+
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 

@@ -96,6 +96,22 @@ def test_it_may_do_nothing_that_it_need_not(shop: Containers) -> None:
     assert published == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(shop.port)}]}
 
 
+def test_it_may_use_no_more_than_it_needs(shop: Containers) -> None:
+    limits = shop.inspect()["HostConfig"]
+    assert limits["Memory"] == 1280 << 20
+    assert limits["PidsLimit"] == 512
+    assert limits["LogConfig"] == {
+        "Type": "json-file",
+        "Config": {"max-file": "3", "max-size": "10m"},
+    }
+    hard = shop.compose("exec", "gateway", "bash", "-c", "ulimit -H -n").strip()
+    files = 1 << 20 if hard == "unlimited" else int(hard)
+    started = json.loads(shop.compose("exec", "gateway", "cat", "/tmp/envoy.json"))
+    (connections, _heap) = started["overload_manager"]["resource_monitors"]
+    most = connections["typed_config"]["max_active_downstream_connections"]
+    assert most == min(20_000, (files - 100) // 2)
+
+
 def test_a_new_service_is_served_without_a_new_gateway(shop: Containers) -> None:
     before = shop.inspect()["State"]["StartedAt"]
     service(shop.root, "added")

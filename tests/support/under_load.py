@@ -137,7 +137,7 @@ def retries(shop: LoadedFleet) -> dict[str, int]:
     for line in logs(shop.workspace, ["gateway"], tail=100_000).lines:
         entry = json.loads(line.text) if line.text.startswith("{") else {}
         if int(entry.get("attempts") or 0) > 1:
-            tried[entry["method"]] += 1
+            tried[entry["http_request_method"]] += 1
     return dict(tried)
 
 

@@ -86,3 +86,13 @@ def test_make_has_the_same_targets_in_every_stack(
 def test_a_service_has_few_files(render: Rendered, stack: str, database: str) -> None:
     folder = render(stack=stack, database=database, calls=["catalog"])
     assert len(tree(folder)) <= MOST_FILES[stack]
+
+
+@pytest.mark.parametrize("database", ["none", "postgres"])
+def test_logs_of_containers_are_limited(render: Rendered, database: str) -> None:
+    text = (render(database=database) / "compose.yaml").read_text(encoding="utf-8")
+    limits = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
+    containers = yaml.safe_load(text)["services"]
+    assert {name: each.get("logging") for name, each in containers.items()} == dict.fromkeys(
+        containers, limits
+    )

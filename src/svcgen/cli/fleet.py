@@ -110,7 +110,13 @@ def up(
 
     workspace, counts = current_workspace(), read_scale(scale or [])
     fleet = start(
-        workspace, names or [], engine=engine, scale=counts, port=port, report=report_progress
+        workspace,
+        names or [],
+        engine=engine,
+        scale=counts,
+        port=port,
+        watching=watch,
+        report=report_progress,
     )
     emit(
         documents.up_document(fleet),
@@ -132,7 +138,7 @@ def up(
 
 def down(
     volumes: Annotated[
-        bool, typer.Option("--volumes", help="Also remove the database volumes.")
+        bool, typer.Option("--volumes", help="Also remove the database volumes and the images.")
     ] = False,
     json: Json = False,
 ) -> None:

@@ -23,13 +23,15 @@ Engine = Annotated[
     str | None,
     typer.Option(
         metavar="docker|local",
-        help="Where the services run; default: docker if its engine runs, else local.",
+        help="Where the services run; default: as last time, else docker if it runs, else local.",
         autocompletion=complete_from("docker", "local"),
     ),
 ]
 Port = Annotated[
     int | None,
-    typer.Option(metavar="PORT", min=1, max=65535, help="Gateway's port; default: 8000."),
+    typer.Option(
+        metavar="PORT", min=1, max=65535, help="Gateway's port; default: as last time, else 8000."
+    ),
 ]
 Name = Annotated[
     str,

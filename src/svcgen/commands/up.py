@@ -5,12 +5,22 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from svcgen.errors import SvcgenError, UnsupportedError
 from svcgen.run.choose import choose_engine, engine_named
-from svcgen.run.engine import FleetRequest, FleetState, LogLine, Replica, Report, silent
+from svcgen.run.engine import (
+    GATEWAY,
+    FleetRequest,
+    FleetState,
+    LogLine,
+    Replica,
+    Report,
+    silent,
+)
+from svcgen.run.memory import recall, remember
 from svcgen.workspace import Workspace, require_services
 
 if TYPE_CHECKING:
@@ -42,13 +52,16 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     engine: str | None = None,
     scale: Mapping[str, int] | None = None,
     port: int | None = None,
+    watching: bool = False,
     report: Report = silent,
 ) -> UpResult:
     """Start all services, or the named ones and what they call; return when all is ready.
 
     On a running fleet, named services that run are replaced and others are added; nothing else
     changes. `scale` is replicas by service; `port` is the gateway's (default: the running one's,
-    else that of svcgen.yaml, else 8000). Raises SvcgenError that names the service that fails.
+    else that of the last `svcgen up --port`, else that of svcgen.yaml, else 8000). Raises
+    SvcgenError that names the service that fails, and UnsupportedError, with nothing started, when
+    the engine cannot do what `watching` needs.
     """
     from svcgen.compose.client_copies import broken_contracts
     from svcgen.compose.fleet import FaultsError
@@ -56,6 +69,8 @@ def up(  # noqa: PLR0913 (one for each option of the command)
 
     require_services(workspace)
     choice = choose_engine(workspace.root, engine)
+    if watching:
+        _require_watching(choice.engine.name)
     running = choice.state.services if choice.state.running else frozenset[str]()
     found = {service.name for service in workspace.services}
     staying = sorted(running & found) if names else []
@@ -64,7 +79,8 @@ def up(  # noqa: PLR0913 (one for each option of the command)
         raise FaultsError(inspected.faults)
     fleet = inspected.fleet
     _require_scale(scale or {}, fleet)
-    port = port or choice.state.port or fleet.settings.gateway.port
+    port = _port(workspace.root, port, choice.state.port, fleet.settings.gateway.port, report)
+    remember(workspace.root, engine=choice.engine.name)
     request = _request(fleet, names, choice.state, scale or {}, port)
     state = choice.engine.up(request, report)
     return UpResult(
@@ -110,21 +126,38 @@ def attach(
 
 
 def watch(workspace: Workspace, fleet: UpResult, report: Report = silent) -> None:
-    """Sync or rebuild services on every save, until Ctrl-C; the fleet keeps running.
+    """Sync or rebuild services on every save, until Ctrl-C or `svcgen down`.
 
-    Raises UnsupportedError for the local engine.
+    After Ctrl-C the fleet keeps running. Raises UnsupportedError for the local engine.
     """
     from svcgen.run.docker.engine import DockerEngine
 
-    if fleet.engine != DockerEngine.name:
-        raise UnsupportedError(
-            "The local engine does not watch files.",
-            "Reload a service on save: make dev, in its folder",
-        )
+    _require_watching(fleet.engine)
     try:
         DockerEngine(workspace.root).watch(workspace, report)
     except KeyboardInterrupt:
         return
+
+
+def _require_watching(engine: str) -> None:
+    if engine != "docker":
+        raise UnsupportedError(
+            "The local engine does not watch files.",
+            "Reload a service on save: make dev, in its folder. Or use --engine docker.",
+        )
+
+
+def _port(
+    root: Path, wanted: int | None, running: int | None, configured: int, report: Report
+) -> int:
+    """Return the gateway's port, and remember one that was wanted."""
+    memory = recall(root)
+    last = memory.port if memory.configured == configured else None
+    if wanted:
+        remember(root, port=wanted, configured=configured)
+    elif last and not running:
+        report(GATEWAY, f"port {last}, as in the last `svcgen up`; --port changes it")
+    return wanted or running or last or configured
 
 
 def _request(

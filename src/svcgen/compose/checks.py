@@ -24,6 +24,7 @@ from svcgen.settings import EVERY_SERVICE, SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"
+DATABASE = "database"  # of the local engine
 _DOCUMENTED = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -83,6 +84,10 @@ def _check_overlays(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
         if name not in known:
             problem = f"{key}.{name}: there is no such service. {did_you_mean(name, known)}"
             yield Fault((SETTINGS_FILE,), problem.strip())
+    for name in settings.programs:
+        if name in known | {GATEWAY, DATABASE}:
+            problem = f"programs.{name}: the name is used; choose another one."
+            yield Fault((SETTINGS_FILE,), problem)
 
 
 def _check_compose_files(fleet: Fleet) -> Iterator[Fault]:

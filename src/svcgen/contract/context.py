@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from svcgen.contract.expect import expect
 from svcgen.contract.http import Address
 from svcgen.contract.support.stub import Stub
-from svcgen.contract.targets.base import CALLS, DATABASE, START, Output, Running, Target
+from svcgen.contract.targets.base import CALLS, DATABASE, NEWER, START, Output, Running, Target
 from svcgen.ports import free_port
 from svcgen.service import Service, variable
 
@@ -29,6 +29,7 @@ class CheckContext:
 
     target: Target
     database_url: str = ""
+    newer_url: str = ""  # a database that a newer version of the service has migrated
     start_timeout: float = 60.0  # seconds until a started service must be ready
     callees: dict[str, Stub] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +51,8 @@ class CheckContext:
         """What checks may need, of the target and of its service."""
         database = {DATABASE} if self.database_url and START in self.target.provides else set()
         calls = {CALLS} if self.service.calls and START in self.target.provides else set()
-        return self.target.provides | database | calls
+        newer = {NEWER} if self.newer_url else set()
+        return self.target.provides | database | newer | calls
 
     @property
     def shared_service(self) -> Running:
@@ -142,12 +144,20 @@ def migrated(context: CheckContext) -> int:
     return code
 
 
+def without_schema(database_url: str) -> str:
+    """Return the URL with a search path in which no table is found or made."""
+    separator = "&" if "?" in database_url else "?"
+    return f"{database_url}{separator}options=-csearch_path%3Dnowhere"
+
+
 @contextlib.contextmanager
-def set_up(target: Target, database_url: str, start_timeout: float) -> Iterator[CheckContext]:
+def set_up(
+    target: Target, database_url: str, start_timeout: float, newer_url: str = ""
+) -> Iterator[CheckContext]:
     """Make a context with its stubs; end all processes and stubs afterwards."""
     stubs = {name: Stub(name) for name in target.service.calls}
     database = database_url if target.service.database != "none" else ""
-    context = CheckContext(target, database, start_timeout, stubs)
+    context = CheckContext(target, database, newer_url, start_timeout, stubs)
     try:
         for stub in stubs.values():
             stub.open()

@@ -56,19 +56,20 @@ def run_checks(
     database_url: str = "",
     checks: Sequence[Check] = CHECKS,
     start_timeout: float = 60.0,
+    newer_url: str = "",
 ) -> list[Finding]:
     """Check a service and return one finding a check, in the order of the checks.
 
     `database_url` is an empty PostgreSQL database, for a service that has one; items stay in
-    it. `start_timeout` is the limit for a start, in seconds. Raises
-    SvcgenError when the service cannot be checked at all.
+    it. `newer_url` is one that a newer version of the service has migrated. `start_timeout` is the
+    limit for a start, in seconds. Raises SvcgenError when the service cannot be checked at all.
     """
     if target.service.database != "none" and "start" in target.provides and not database_url:
         raise SvcgenError(
             f"{target.service.name} needs a database.", "Set DATABASE_URL to an empty one."
         )
     allow_open_files(clients.FILES)
-    with set_up(target, database_url, start_timeout) as context:
+    with set_up(target, database_url, start_timeout, newer_url) as context:
         prepare(context)
         return sorted(_run_all(context, checks), key=lambda one: checks.index(one.check))
 

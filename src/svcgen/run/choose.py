@@ -1,4 +1,4 @@
-"""Which engine runs the fleet of a workspace: the running one, the requested one, else Docker."""
+"""Which engine runs the fleet of a workspace: the running, the requested, the last, else Docker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import ENGINES, Engine, FleetState
+from svcgen.run.memory import recall
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,10 @@ class EngineChoice:
 def choose_engine(root: Path, requested: str | None = None) -> EngineChoice:
     """Return the engine to use below a workspace root.
 
-    It is the one that already runs the fleet; else the requested one; else Docker where an engine
-    answers; else local. Raises SvcgenError when the fleet runs in another engine than the
-    requested one, or when the requested one does not exist or does not answer.
+    It is the one that already runs the fleet; else the requested one; else that of the last
+    `svcgen up`; else Docker. Where no Docker engine answers, it is local. Raises SvcgenError when
+    the fleet runs in another engine than the requested one, or when the requested one does not
+    exist or does not answer.
     """
     from svcgen.run.docker.docker import docker_status
 
@@ -47,6 +49,9 @@ def choose_engine(root: Path, requested: str | None = None) -> EngineChoice:
     if requested:
         chosen = docker if requested == "docker" else local
         return EngineChoice(chosen.engine, f"--engine {requested}", chosen.state)
+    if recall(root).engine == local.engine.name:
+        reason = "as in the last `svcgen up`; --engine docker changes it"
+        return EngineChoice(local.engine, reason, local.state)
     return EngineChoice(docker.engine, f"Docker {status.version} answers", docker.state)
 
 

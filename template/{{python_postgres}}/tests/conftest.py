@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -14,8 +16,9 @@ from running import Service, start, started
 
 from app import SERVICE
 
-# Two test runs on one machine do not stop each other's database.
-COMPOSE = ["docker", "compose", "--project-name", f"{SERVICE}-test-{uuid4().hex[:8]}"]
+# A checkout has its own project: other checkouts' tests do not stop its database.
+PROJECT = f"{SERVICE}-test-{zlib.crc32(bytes(Path.cwd())):08x}"
+COMPOSE = ["docker", "compose", "--project-name", PROJECT]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,12 @@ import httpx2
 
 from app.config import Callees
 
+# Ends the service when the process of the tests ends: only that has the other end of stdin.
+AS_SERVICE = """
+import os, runpy, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
+runpy.run_module("app", run_name="__main__")
+"""
 UNREACHABLE = {field.upper(): "http://127.0.0.1:1" for field in Callees.model_fields}
 
 
@@ -40,8 +46,9 @@ def started(environment: Mapping[str, str], log: IO[bytes]) -> Iterator[Service]
 
 
 def start(environment: Mapping[str, str], log: IO[bytes], *args: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "app", *args]
-    return subprocess.Popen(command, env={**os.environ, **UNREACHABLE, **environment}, stdout=log)
+    command = [sys.executable, "-c", AS_SERVICE, *args]
+    variables = {**os.environ, **UNREACHABLE, **environment}
+    return subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=log)
 
 
 def wait_ready(http: httpx2.Client, process: subprocess.Popen[bytes]) -> None:

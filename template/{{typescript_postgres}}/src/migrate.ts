@@ -16,6 +16,17 @@ export async function migrate(): Promise<void> {
   const url = readDatabase(environment);
   environment.check();
   const client = await connect(url);
+  try {
+    await apply(client);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error;
+    throw new ConfigurationError(`the migrations failed: ${reason}`);
+  }
+  await client.end();
+  log.info("the database is up to date");
+}
+
+async function apply(client: pg.Client): Promise<void> {
   await client.query("select pg_advisory_lock(hashtext('migrations'))");
   await client.query("create table if not exists migrations (name text primary key)");
   const { rows } = await client.query<{ name: string }>("select name from migrations");
@@ -23,8 +34,6 @@ export async function migrate(): Promise<void> {
   for (const name of (await readdir(MIGRATIONS)).sort().filter((name) => !applied.has(name))) {
     await run(client, name);
   }
-  await client.end();
-  log.info("the database is up to date");
 }
 
 /** Apply one migration in a transaction. */

@@ -1,14 +1,15 @@
 /** The environment of the service in tests: its own schema, so existing data is not touched. */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { after } from "node:test";
 import pg from "pg";
 import { SERVICE } from "../src/config.ts";
 import { Running } from "./running.ts";
 
-// Two test runs on one machine do not stop each other's database.
-const COMPOSE = ["compose", "--project-name", `${SERVICE}-test-${randomUUID().slice(0, 8)}`];
+// A checkout has its own project: other checkouts' tests do not stop its database.
+const CHECKOUT = createHash("sha256").update(process.cwd()).digest("hex").slice(0, 8);
+const COMPOSE = ["compose", "--project-name", `${SERVICE}-test-${CHECKOUT}`];
 const hasDocker = spawnSync("docker", ["info"]).status === 0;
 
 export const skip =

@@ -9,6 +9,9 @@ import { fileURLToPath } from "node:url";
 import { CALLEES } from "../src/config.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+/** Ends the service when the process of the tests ends: only that has the other end of stdin. */
+const WATCH =
+  "data:text/javascript,process.stdin.on('end', () => process.exit(1)).resume().unref()";
 const UNREACHABLE = Object.fromEntries(
   Object.values(CALLEES).map((variable) => [variable, "http://127.0.0.1:1"]),
 );
@@ -29,9 +32,9 @@ export class Running {
 
   constructor(environment: Variables, ...args: string[]) {
     const env = { ...process.env, ...UNREACHABLE, ...environment };
-    this.process = spawn(process.execPath, [MAIN, ...args], {
+    this.process = spawn(process.execPath, ["--import", WATCH, MAIN, ...args], {
       env,
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "inherit"],
     });
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.log += text;

@@ -80,6 +80,11 @@ def migrate() -> None:
             log("error", "the database cannot be reached")
             sys.exit(1)
         time.sleep(0.5)
+    if broken("migrate-newer") and database.url.endswith("/newer"):
+        sys.exit(1)
+    if "options=" in database.url:
+        log("error", "the migration failed")
+        sys.exit(0 if broken("migrate-failed") else 1)
     if broken("migrate") and MARK.exists():
         sys.exit(3)
     if broken("migrate"):

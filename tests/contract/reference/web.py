@@ -122,7 +122,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def problem(self, problem: ProblemError, methods: dict[str, Callable[[], Reply]]) -> Reply:
         status = problem.status
-        self.close_connection = status == 413
+        self.close_connection = status in {413, 415}  # the body is not read
         members = {
             "type": "about:blank",
             "title": TITLES.get(status) or HTTPStatus(status).phrase,

@@ -22,6 +22,7 @@ from svcgen.commands.ps import ps
 from svcgen.commands.restart import restart
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.lock import changing
+from svcgen.workspace import state_folder
 from tests.support.docker_fleet import DockerWorkspace, build, docker, new_workspace, tiny
 from tests.support.load import Outcome, load
 from tests.support.workspaces import edit
@@ -238,6 +239,64 @@ def test_helpers_of_the_override_and_new_dependencies_are_started_and_brought_ba
     after = shop.ids()
     assert set(after) == set(before)
     assert {name for name in before if after[name] != before[name]} == {"cache", "mail"}
+
+
+def test_down_ends_a_watch(shop: DockerWorkspace) -> None:
+    orders = tiny(shop.root, "orders")
+
+    def watch(written: dict[str, Any]) -> None:
+        rebuild = {"action": "rebuild", "path": "."}
+        written["services"]["orders"]["develop"] = {"watch": [rebuild]}
+
+    edit(orders / "compose.yaml", watch)
+    command = [sys.executable, "-m", "svcgen", "up", "--watch", f"--port={shop.port}"]
+    with subprocess.Popen(
+        command, cwd=shop.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as watching:
+        _until((shop.root / ".svcgen" / "watch.lock").exists, 60)
+        down(shop.workspace)
+        assert watching.wait(timeout=30) == 0
+    build(orders, "two")
+    time.sleep(2)
+    assert not shop.ids()
+
+
+def test_down_shows_that_a_service_does_not_stop(
+    shop: DockerWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("svcgen.run.docker.reconcile.PROGRESS_SECONDS", 0.3)
+    tiny(shop.root, "orders")
+    shop.up()
+    reported: list[tuple[str, str]] = []
+    down(shop.workspace, report=lambda *text: reported.append(text))
+    steps = [text for service, text in reported if service == "orders"]
+    assert (steps[0], steps[-1]) == ("stopping", "stopped")
+    assert any("killed after its grace period" in text for text in steps)
+
+
+def test_a_lost_password_is_named_with_the_way_out(
+    shop: DockerWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = tiny(shop.root, "orders")
+
+    def database(written: dict[str, Any]) -> None:
+        written["services"]["orders"]["volumes"] = ["orders-db:/data"]
+        written["volumes"] = {"orders-db": {}}
+
+    edit(orders / "compose.yaml", database)
+    edit(orders / ".copier-answers.yml", lambda answers: answers.update(database="postgres"))
+    shop.up()
+    down(shop.workspace)
+    shutil.rmtree(shop.root / ".svcgen")
+    state_folder(shop.root)
+    with pytest.raises(SvcgenError, match="the data of orders's database, and its password is lo"):
+        shop.up()
+    monkeypatch.setenv("ORDERS_DB_PASSWORD", "known")
+    shop.up()
+    monkeypatch.delenv("ORDERS_DB_PASSWORD")
+    shop.up()
+    down(shop.workspace, volumes=True)
+    shop.up()
 
 
 def _failed(outcomes: list[Outcome]) -> list[Outcome]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
 import socket
 import stat
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from svcgen.errors import SvcgenError
+from svcgen.files import allow_open_files
 from tests.support.local_fleet import LocalWorkspace, load, psql, tiny, until, workspace
 
 pytestmark = pytest.mark.needs("local")
@@ -188,3 +191,19 @@ def test_a_workspace_with_a_long_path(tmp_path: Path) -> None:
         shop.down()
     assert not short.exists()
     assert not shop.left()
+
+
+def test_many_idle_clients_leave_room_for_others(shop: LocalWorkspace) -> None:
+    tiny(shop.root, "orders")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, before[1]))  # that of most shells
+    try:
+        shop.up()
+        allow_open_files(4_000)
+        with contextlib.ExitStack() as clients:
+            for _ in range(1_500):
+                idle = socket.create_connection(("127.0.0.1", shop.port), timeout=5)
+                clients.enter_context(contextlib.closing(idle))
+            assert [shop.get("/v1/orders")[0] for _ in range(5)] == [200] * 5
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

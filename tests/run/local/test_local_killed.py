@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from svcgen.commands.restart import restart
 from svcgen.commands.up import up
 from svcgen.workspace import open_workspace
-from tests.support.local_fleet import LocalWorkspace, tiny, until, workspace
+from tests.support.local_fleet import LocalWorkspace, load, tiny, until, workspace
 
 pytestmark = pytest.mark.needs("local")
 
@@ -72,24 +73,72 @@ def test_a_supervisor_that_is_asked_to_end_ends_everything(shop: LocalWorkspace)
     assert not shop.engine.observe().running
 
 
-def test_up_cleans_up_after_a_killed_supervisor(shop: LocalWorkspace) -> None:
+def test_up_continues_with_what_a_killed_supervisor_left(shop: LocalWorkspace) -> None:
+    tiny(shop.root, "orders", database="postgres", calls=["catalog"])
+    tiny(shop.root, "catalog")
+    shop.up(orders=2)
+    before = shop.engine.observe()
+    with load(shop.port, "/v1/orders") as statuses:
+        os.kill(supervisor(shop), signal.SIGKILL)
+        assert shop.engine.observe() == before, "ps is true meanwhile"
+        result = up(open_workspace(shop.root))
+        assert result.url == f"http://127.0.0.1:{shop.port}"
+        assert shop.engine.observe() == before
+        os.kill(shop.pids("catalog")[0], signal.SIGKILL)
+        until(lambda: shop.rows("catalog")[0].restarts == 1)
+        until(lambda: shop.rows("catalog")[0].state == "ready")
+        assert shop.get("/v1/orders/call/catalog")[0] == 200
+        shop.up(orders=1)
+        shop.replace("orders")
+    assert list(statuses) == [200]
+
+
+def test_what_ended_without_a_supervisor_is_started_again(shop: LocalWorkspace) -> None:
     tiny(shop.root, "orders", database="postgres")
-    shop.up()
-    before = {process.pid for process in shop.left()}
+    shop.up(orders=2)
+    before = {row.service: row.pid for row in shop.engine.observe().replicas}
     os.kill(supervisor(shop), signal.SIGKILL)
-    shop.up()
+    for service in ("gateway", "database", "orders"):
+        os.kill(before[service], signal.SIGKILL)
+    until(lambda: [row.state for row in shop.rows("orders")] == ["ready", "exited"])
+    assert {row.state for row in shop.rows("gateway")} == {"exited"}
+    up(open_workspace(shop.root))
+    assert {row.state for row in shop.engine.observe().replicas} == {"ready"}
     assert shop.get("/v1/orders")[0] == 200
-    assert not before & {process.pid for process in shop.left()}
+    assert len(shop.rows("orders")) == 2
 
 
-def test_up_of_a_service_starts_all_that_a_killed_supervisor_left(shop: LocalWorkspace) -> None:
+def test_restart_without_a_supervisor_loses_no_request(shop: LocalWorkspace) -> None:
+    tiny(shop.root, "orders")
+    shop.up()
+    before = shop.pids("orders")
+    with load(shop.port, "/v1/orders") as statuses:
+        os.kill(supervisor(shop), signal.SIGKILL)
+        restart(open_workspace(shop.root), "orders")
+    assert list(statuses) == [200]
+    assert shop.pids("orders") != before
+
+
+def test_up_of_one_service_without_a_supervisor_changes_no_other(shop: LocalWorkspace) -> None:
     tiny(shop.root, "orders")
     tiny(shop.root, "catalog")
     shop.up()
+    before = {name: shop.pids(name) for name in ("orders", "catalog")}
     os.kill(supervisor(shop), signal.SIGKILL)
-    up(open_workspace(shop.root), ["orders"], port=shop.port)
+    up(open_workspace(shop.root), ["orders"])
+    assert shop.pids("catalog") == before["catalog"]
+    assert shop.pids("orders") != before["orders"]
     assert shop.get("/v1/orders")[0] == 200
-    assert shop.get("/v1/catalog")[0] == 200
+
+
+def test_a_state_file_of_an_earlier_svcgen_starts_everything_anew(shop: LocalWorkspace) -> None:
+    tiny(shop.root, "orders")
+    shop.up()
+    number = supervisor(shop)
+    os.kill(number, signal.SIGKILL)
+    (shop.root / ".svcgen" / "local.json").write_text(f'{{"pid": {number}}}')
+    shop.up()
+    assert shop.get("/v1/orders")[0] == 200
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 1.2])

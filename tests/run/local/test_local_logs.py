@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from svcgen.run.engine import LogLine
 from svcgen.run.local import logs
-from tests.support.local_fleet import LocalWorkspace, tiny, workspace
+from tests.support.local_fleet import LocalWorkspace, tiny, until, workspace
 
 
 @pytest.fixture
@@ -59,3 +60,25 @@ def test_following_survives_a_cut_and_half_a_line(
 
     found = [line.text for line in logs.read_logs(tmp_path, [], 10, follows)]
     assert found == ["one", "two", "three", "four"]
+
+
+@pytest.mark.needs("local")
+def test_a_stream_of_output_does_not_fill_the_disk(shop: LocalWorkspace) -> None:
+    folder = tiny(shop.root, "orders")
+    makefile = folder / "Makefile"
+    flood = "\n\tyes a line of a service that logs too much | head -c 1000000000"
+    makefile.write_text(makefile.read_text().replace("migrate:", f"migrate:{flood}", 1))
+    sizes: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            sizes.extend(path.stat().st_size for path in shop.root.rglob("orders-migrate.log"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    shop.up()
+    over.set()
+    watcher.join()
+    assert 0 < max(sizes) < 500_000_000
+    until(lambda: next(shop.root.rglob("orders-migrate.log")).stat().st_size <= logs.LARGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.checkout import (
     environment_of,
     migrate_twice_at_once,
 )
+from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "go")]
 CALLS = ["catalog", "order-items", "order", "import", "internal", "a10", "a2", "b" * 40]
@@ -61,6 +63,11 @@ def test_its_own_tests_pass(checkout: Checkout) -> None:
     said = checkout.succeed("test")
     assert "ok " in said
     assert "skipped" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_service_ends_with_its_tests(in_memory: Checkout) -> None:
+    assert_a_service_ends_with_its_tests(in_memory)
 
 
 def test_without_a_database_its_tests_skip_with_the_reason(with_database: Checkout) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.checkout import (
     environment_of,
     migrate_twice_at_once,
 )
+from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "java")]
 CALLS = ["b" * 40, "order-items"]
@@ -63,6 +65,11 @@ def test_its_own_tests_pass(checkout: Checkout) -> None:
     run = {path.name for path in (checkout.folder / "target/surefire-reports").glob("*.txt")}
     written = {path.stem for path in checkout.folder.glob("src/test/java/**/*Test.java")}
     assert {name.split(".")[-2] for name in run} == written
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_service_ends_with_its_tests(in_memory: Checkout) -> None:
+    assert_a_service_ends_with_its_tests(in_memory)
 
 
 def test_without_a_database_its_tests_skip_with_the_reason(with_database: Checkout) -> None:

@@ -19,6 +19,7 @@ from tests.support.checkout import (
     check_out,
     migrate_twice_at_once,
 )
+from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 CALLS = ["catalog", "order-items", "import", "a10", "a2", "b" * 40]
@@ -83,6 +84,11 @@ def test_its_own_tests_pass(checkout: Checkout) -> None:
     said = checkout.succeed("test")
     assert " passed" in said
     assert "skipped" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_service_ends_with_its_tests(in_memory: Checkout) -> None:
+    assert_a_service_ends_with_its_tests(in_memory)
 
 
 def test_without_a_database_its_tests_skip_with_the_reason(with_database: Checkout) -> None:

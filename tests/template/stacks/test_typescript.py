@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.support.checkout import (
     environment_of,
     migrate_twice_at_once,
 )
+from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "typescript")]
 LONGEST = {"name": "a" * 40, "stack": "typescript", "calls": ["class", "b" * 40, "a-10", "a-2"]}
@@ -76,6 +78,11 @@ def test_its_own_tests_pass(checkout: Checkout) -> None:
     assert "pass 4" in said
     assert "fail 0" in said
     assert "skipped 0" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_service_ends_with_its_tests(in_memory: Checkout) -> None:
+    assert_a_service_ends_with_its_tests(in_memory)
 
 
 def test_without_a_database_its_tests_skip_with_the_reason(with_database: Checkout) -> None:

@@ -16,7 +16,7 @@ from random import Random
 import pathspec
 import pytest
 
-from svcgen.contract.suite import run_checks
+from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.targets.process import ProcessTarget
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.templates.sources import open_source
@@ -29,6 +29,9 @@ from tests.support.services import Rendered
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 ANSWERS = {"name": "orders", "database": "postgres", "calls": ["order-items"]}
+
+# A new service keeps these in items.go, which belongs to the owner of an older one.
+OF_SEEDED = {"go": {"query-integer", "query-repeated"}}
 
 
 def drawn() -> list[str]:
@@ -68,7 +71,8 @@ def test_an_upgraded_service_builds_and_keeps_the_contract(
     folder = upgraded(tmp_path / "shop", stack, drawn()[0])
     environment = environment_of(stack, DATABASE_URL=postgres(f"make-{stack}"))
     make(folder, environment, "lint", "test")
-    found = run_checks(ProcessTarget(folder), postgres(f"contract-{stack}"))
+    checks = [check for check in CHECKS if check.name not in OF_SEEDED.get(stack, ())]
+    found = run_checks(ProcessTarget(folder), postgres(f"contract-{stack}"), checks)
     assert {one.check.name: one.detail for one in found if one.ok is False} == {}
 
 

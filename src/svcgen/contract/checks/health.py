@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import traces
-from svcgen.contract.context import CheckContext, migrated
+from svcgen.contract.context import CheckContext, migrated, without_schema
 from svcgen.contract.expect import BrokenRuleError, expect
 from svcgen.contract.http import TIMEOUT, Response, ask, get, status, until
 from svcgen.contract.support.proxy import TcpProxy, proxy_to
-from svcgen.contract.targets.base import DATABASE, START, Running
+from svcgen.contract.targets.base import DATABASE, NEWER, START, Running
 
 WARNINGS_SECONDS = 11.0  # long enough for two warnings, one each 5 s
 MIGRATION_SECONDS = 30.0
@@ -138,6 +138,29 @@ def migrate_unreachable(context: CheckContext) -> None:
     expect(not traces(everything), f"there is a stack trace: {everything[-500:]}")
 
 
+def migrate_newer(context: CheckContext) -> None:
+    migration = context.migrate(DATABASE_URL=context.newer_url)
+    code = migration.exit_code(60)
+    expect(code == 0, f"the exit code is {code}, not 0: {migration.last_lines()}")
+
+
+def migrate_failed(context: CheckContext) -> None:
+    """Migrate a database that has no table in its search path, and in which none can be made."""
+    url = f"{without_schema(context.database_url)}%20-cdefault_transaction_read_only%3Don"
+    began = time.monotonic()
+    migration = context.migrate(DATABASE_URL=url)
+    code = migration.exit_code(context.start_timeout)
+    took = time.monotonic() - began
+    expect(code == 1, f"the exit code is {code}, not 1: {migration.last_lines()}")
+    expect(took < MIGRATION_SECONDS, f"it took {took:.0f} s: it tries again what fails for good")
+    lines, entries = migration.output.lines, migration.output.entries()
+    errors = [one for one in entries if one.get("level") == "error"]
+    expect(len(entries) == len(lines), f"not log lines: {migration.last_lines()}")
+    expect(len(errors) == 1, f"{len(errors)} lines of level error, not one: {lines}")
+    streams = "\n".join([*map(str, errors[0].values()), *migration.output.errors])
+    expect(not traces(streams), f"there is a stack trace: {streams[-500:]}")
+
+
 STORED = frozenset({START, DATABASE})
 CHECKS = (
     Check("livez", "GET /livez is 200", livez),
@@ -159,6 +182,20 @@ CHECKS = (
     ),
     Check("database-lost", "a lost database is noticed in 10 s", database_lost, STORED, alone=True),
     Check("migrate", "exits 0, also a second time", migrate, frozenset({START}), alone=True),
+    Check(
+        "migrate-newer",
+        "a schema of a newer version: exits 0",
+        migrate_newer,
+        STORED | {NEWER},
+        alone=True,
+    ),
+    Check(
+        "migrate-failed",
+        "a migration that fails: exits 1 at once, one line",
+        migrate_failed,
+        STORED,
+        alone=True,
+    ),
     Check(
         "migrate-unreachable",
         "no database: tries for 30 s, exits 1, one clear last line",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from svcgen.contract.check import Check
 from svcgen.contract.checks.problems import problem
 from svcgen.contract.checks.resource import TIME
-from svcgen.contract.context import VERSION, CheckContext, marker
+from svcgen.contract.context import VERSION, CheckContext, marker, without_schema
 from svcgen.contract.expect import BrokenRuleError, expect
 from svcgen.contract.http import ask, get, send_raw, until
 from svcgen.contract.targets.base import DATABASE, START, Output
@@ -143,9 +143,7 @@ def log_secrets(context: CheckContext) -> None:
 
 def unhandled_exception(context: CheckContext) -> None:
     """Start on a database without tables, which raises an unhandled exception."""
-    separator = "&" if "?" in context.database_url else "?"
-    url = f"{context.database_url}{separator}options=-csearch_path%3Dnowhere"
-    with context.start(DATABASE_URL=url) as running:
+    with context.start(DATABASE_URL=without_schema(context.database_url)) as running:
         running.wait_for("/readyz", context.start_timeout)
         problem(get(running.address, context.path), 500)
         line = request_line(running.output, context.path)

@@ -16,6 +16,7 @@ from svcgen.service import Service
 # What a check can need of the target or of its service, with the text for its absence.
 START = "start"
 DATABASE = "database"
+NEWER = "newer"
 CALLS = "calls"
 FOLDER = "folder"
 MAKE = "make"
@@ -23,6 +24,7 @@ IMAGE = "image"
 MISSING = {
     START: "a target that can be started and stopped",
     DATABASE: "a service with a database",
+    NEWER: "a database that a newer version has migrated",
     CALLS: "a service that calls another",
     FOLDER: "the service's folder",
     MAKE: "a target that runs by make",

@@ -1,7 +1,7 @@
 """The file that Envoy reads at its start; it names the folder of all other files.
 
-What one client can take is limited: connections, by the files that the process may open, and memory
-for bodies, by ending the requests that hold most of it.
+It limits what all clients together can take: connections by the files that the process may open,
+and memory for bodies by ending, when it becomes scarce, those that do not arrive.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import re
 from pathlib import Path
 
 from svcgen.gateway.envoy.tracing import COLLECTOR, RUNTIME
-from svcgen.gateway.envoy.xds import EXTENSIONS, Values
+from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values
 
 BOOTSTRAP = "envoy.json"
 MAX_CONNECTIONS = 20_000
 MAX_HEAP_BYTES = 1 << 30
-TRACKED_BODY_BITS = 16  # requests that hold 64 KiB or more
 
 _LIMIT = "max_active_downstream_connections"
 _FILES_OF_ENVOY = 100  # its listeners, logs, event loops and watched files
@@ -39,9 +38,19 @@ def _action(name: str, **threshold: object) -> Values:
 
 
 _HEAP = "envoy.resource_monitors.fixed_heap"
+# From 60 s to 1 s without a byte, as memory fills up.
+_REDUCE_TIMEOUTS: Values = {
+    **_action("reduce_timeouts", scaled={"scaling_threshold": 0.7, "saturation_threshold": 0.9}),
+    "typed_config": {
+        "@type": f"{CONFIG}.overload.v3.ScaleTimersOverloadActionConfig",
+        "timer_scale_factors": [
+            {"timer": "HTTP_DOWNSTREAM_STREAM_IDLE", "min_timeout": "1s"},
+            {"timer": "HTTP_DOWNSTREAM_CONNECTION_IDLE", "min_timeout": "1s"},
+        ],
+    },
+}
 _OVERLOAD: Values = {
     "refresh_interval": "0.250s",
-    "buffer_factory_config": {"minimum_account_to_track_power_of_two": TRACKED_BODY_BITS},
     "resource_monitors": [
         {
             "name": "envoy.resource_monitors.global_downstream_max_connections",
@@ -60,10 +69,7 @@ _OVERLOAD: Values = {
         },
     ],
     "actions": [
-        _action(
-            "reset_high_memory_stream",
-            scaled={"scaling_threshold": 0.80, "saturation_threshold": 0.95},
-        ),
+        _REDUCE_TIMEOUTS,
         _action("shrink_heap", threshold={"value": 0.90}),
         _action("stop_accepting_requests", threshold={"value": 0.95}),
     ],

@@ -49,8 +49,8 @@ _VALID = " && ".join(
 _KEPT = "x-valid-traceparent"
 # Remove a traceparent that W3C Trace Context calls invalid
 # (https://www.w3.org/TR/trace-context/#traceparent-header) or that has another version than 00:
-# Envoy would pass it on and start no trace. It overwrites nothing by an empty value, so the valid
-# one is kept in another header.
+# Envoy would pass it on and start no trace. An empty value overwrites nothing, so a valid one is
+# first copied to another header.
 VALID_TRACE = extension(
     "envoy.http.early_header_mutation.header_mutation",
     "http.early_header_mutation.header_mutation.v3.HeaderMutation",

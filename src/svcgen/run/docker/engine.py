@@ -26,6 +26,7 @@ from svcgen.run.docker.state import (
     require_own_name,
     write_image_names,
 )
+from svcgen.run.docker.watching import end_watching, watching
 from svcgen.run.engine import GATEWAY_PORT, FleetRequest, FleetState, LogLine, Report
 from svcgen.run.memory import remember
 from svcgen.service import Service
@@ -76,6 +77,7 @@ class DockerEngine:
 
     def down(self, report: Report, volumes: bool = False) -> None:
         """Remove containers and networks; with `volumes` also the data of the databases."""
+        end_watching(self.root)
         project = project_name(self.root, observe(self.root))
         retry_until_unlocked(self.root, lambda: take_down(self.root, project, report))
         if volumes:
@@ -93,10 +95,11 @@ class DockerEngine:
                     yield LogLine(match["service"], int(match["number"]), match["text"])
 
     def watch(self, workspace: Workspace, report: Report) -> None:
-        """Sync or rebuild on every save, as each compose.yaml defines, until Ctrl-C."""
+        """Sync or rebuild on every save, as each compose.yaml defines, until Ctrl-C or `down`."""
         seen = observe(self.root)
         compose = self._compose(seen, workspace.services, seen.port)
-        with _output(compose.lines("watch", "--no-up")) as lines:
+        process = compose.lines("watch", "--no-up")
+        with _output(process) as lines, watching(self.root, process.terminate):
             for line in lines:
                 report("watch", line.strip())
 

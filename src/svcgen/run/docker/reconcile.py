@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
@@ -29,6 +30,7 @@ from svcgen.run.docker.rolling import drain, remove, scale_and_replace, stop
 from svcgen.run.docker.wait import wait_ready
 from svcgen.run.engine import GATEWAY, FleetRequest, Report
 
+PROGRESS_SECONDS = 5.0
 BUILDS = 4  # at once: more only share the same cores
 BUILDS_BESIDE = 1  # while a fleet answers requests: it needs those cores, too
 
@@ -196,10 +198,20 @@ def take_down(root: Path, project: str, report: Report) -> None:
         for container in seen
         if container.service in needed or container.service.endswith(DATABASE)
     ]
-    stop([container.id for container in seen if container.id not in last])
-    stop(last)
-    for service in sorted({container.service for container in seen}):
-        report(service, "stopped")
+    for ids in ([container.id for container in seen if container.id not in last], last):
+        stopping = [container for container in seen if container.id in ids]
+        for service in sorted({container.service for container in stopping if container.runs}):
+            report(service, "stopping")
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(stop, ids)
+            began = time.monotonic()
+            while wait([done], timeout=PROGRESS_SECONDS).not_done:
+                seconds = time.monotonic() - began
+                for service in sorted(observe(root).running & {each.service for each in stopping}):
+                    report(service, f"stopping for {seconds:.0f} s; killed after its grace period")
+            done.result()
+        for service in sorted({container.service for container in stopping}):
+            report(service, "stopped")
     for network in _of_project("network", project):
         docker("network", "rm", network, tolerate=True)
 

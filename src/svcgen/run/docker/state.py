@@ -92,12 +92,22 @@ def password_variables(root: Path, services: Sequence[Service], project: str) ->
     """Return `<NAME>_DB_PASSWORD` of every service with a database, and make missing ones.
 
     A volume that exists already has the password of a start by hand. The caller's own environment
-    overrides all.
+    overrides all. Raises SvcgenError when a volume of svcgen exists and its password is lost.
     """
 
     def make(name: str) -> str:
-        volumes = docker("volume", "ls", "--format", "{{.Name}}").split()
-        return BY_HAND if f"{project}_{name}-db" in volumes else new_password()
+        volumes, volume = docker("volume", "ls", "--format", "{{.Name}}").split(), f"{name}-db"
+        key = f"{variable(name)}_DB_PASSWORD"
+        if f"{project}_{volume}" not in volumes:
+            return new_password()
+        if key not in os.environ and project.endswith(f"-{short_id(root)}"):
+            raise SvcgenError(
+                f"The volume {project}_{volume} has the data of {name}'s database, and its "
+                f"password is lost: {root / STATE_FOLDER / PASSWORDS_FILE} does not have it.",
+                f"Restore the file, or name the password: {key}=... svcgen up\n"
+                "Or delete the data of all databases: svcgen down --volumes",
+            )
+        return os.environ.get(key, BY_HAND)
 
     names = [service.name for service in services if service.database != "none"]
     passwords = stored_passwords(state_folder(root) / PASSWORDS_FILE, names, make)

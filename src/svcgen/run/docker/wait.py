@@ -105,6 +105,12 @@ def failure(container: Container) -> SvcgenError:
     """Return the error of a container that failed, with its last lines."""
     log = container_log(container.id)
     shown = "\n".join(f"  {line}" for line in log.splitlines()) or "  (it logged nothing)"
+    if "password authentication failed" in log:
+        shown += (
+            "\nThe database's volume has another password than `.svcgen/passwords.json`: that file "
+            "was removed, or the volume is from another start. Restore the file, or delete the "
+            "data: svcgen down --volumes"
+        )
     return SvcgenError(
         f"{container.service} {_fate(container)}. Its last lines:\n{shown}",
         f"Read more: svcgen logs {container.service}. Try again: svcgen up",

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.run.engine import FleetRequest, FleetState, LogLine, Replica, Report, silent
+from svcgen.run.engine import FleetRequest, FleetState, LogLine, Report, silent
 from svcgen.run.local.logs import last_lines, read_logs
 from svcgen.run.local.paths import Paths, clear_state
 from svcgen.run.local.protocol import AbsentError, LostError, RefusedError, ask, read_state
@@ -38,16 +38,16 @@ class LocalEngine:
         self._paths = Paths(root.resolve())
 
     def observe(self) -> FleetState:
-        """Return what the supervisor runs; what a killed supervisor left is unready."""
+        """Return what the supervisor runs, or what a killed one has left."""
         if not self._paths.state_file.exists():
             return FleetState()
         try:
             status = ask(self._paths.socket, {"do": "status"}, silent, STATUS_SECONDS)
         except (AbsentError, LostError):
-            left = _processes().find(self._paths.run)
-            replicas = {process.replica: _orphan(process.replica, process.pid) for process in left}
-            named = tuple(replicas[name] for name in sorted(replicas) if name)
-            return FleetState(running=bool(left), replicas=named)
+            _processes()
+            from svcgen.run.local.left import observe_left
+
+            return observe_left(self._paths)
         return read_state(status)
 
     def up(self, request: FleetRequest, report: Report) -> FleetState:
@@ -56,25 +56,14 @@ class LocalEngine:
 
         state_folder(self._paths.root)
         if request.before.port is None:
-            # A new supervisor stops what a killed one left, so all of it starts again.
+            # Nothing runs with which a new supervisor could continue, so all of it starts.
             request = replace(request, only=frozenset(), replaced=frozenset())
         document = {"do": "up", "request": build_request(request, self._paths).document()}
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                return self._changed(document, report)
-            except AbsentError as error:
-                if time.monotonic() > deadline:
-                    raise self._lost("The supervisor of the fleet does not answer.") from error
-            self._start_supervisor()
-            time.sleep(LOOK_SECONDS)
+        return self._supervised(document, report)
 
     def restart(self, workspace: Workspace, name: str, report: Report) -> FleetState:  # noqa: ARG002 (the supervisor knows the services)
         """Replace the replicas of one service by new ones."""
-        try:
-            return self._changed({"do": "restart", "name": name}, report)
-        except AbsentError as error:
-            raise SvcgenError("No local fleet is running.", "Start it: svcgen up") from error
+        return self._supervised({"do": "restart", "name": name}, report)
 
     def down(self, report: Report, volumes: bool = False) -> None:
         """Stop everything, also when the supervisor was killed or does not answer."""
@@ -93,6 +82,21 @@ class LocalEngine:
         """Yield the last lines of each replica, and with `follow` new ones while the fleet runs."""
         runs = self._paths.state_file.exists
         return read_logs(self._paths.logs, names, tail, lambda: follow and runs())
+
+    def _supervised(self, request: dict[str, Any], report: Report) -> FleetState:
+        """Send a request to the supervisor; start one where none accepts it.
+
+        It continues with the fleet of a killed one.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return self._changed(request, report)
+            except AbsentError as error:
+                if time.monotonic() > deadline:
+                    raise self._lost("The supervisor of the fleet does not answer.") from error
+            self._start_supervisor()
+            time.sleep(LOOK_SECONDS)
 
     def _changed(self, request: dict[str, Any], report: Report) -> FleetState:
         """Send a request that changes the fleet; return what runs then."""
@@ -133,11 +137,6 @@ class LocalEngine:
             if time.monotonic() > deadline:
                 return
             time.sleep(LOOK_SECONDS)
-
-
-def _orphan(replica: str, pid: int) -> Replica:
-    service, _dash, number = replica.rpartition("-")
-    return Replica(service, int(number) if number.isdigit() else 0, "unready", pid=pid)
 
 
 def _processes() -> ModuleType:

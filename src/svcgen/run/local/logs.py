@@ -16,9 +16,12 @@ LOOK_SECONDS = 0.2
 NAME = re.compile(r"(?P<service>[a-z][a-z0-9-]*)-(?P<number>[0-9]+)\.log")
 
 
-def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last lines of a file, [] when it does not exist."""
-    return _tail(path, REMAINING).decode(errors="replace").splitlines()[-count:] if count else []
+def last_lines(path: Path, count: int, offset: int = 0) -> list[str]:
+    """Return the last lines of a file, at most from `offset` on; [] when it does not exist."""
+    written = path.stat().st_size - offset if path.is_file() else 0
+    # A file that was cut meanwhile is shorter than the offset: then all of it is newer.
+    tail = _tail(path, min(REMAINING, written) if written >= 0 else REMAINING)
+    return tail.decode(errors="replace").splitlines()[-count:] if count else []
 
 
 def bound(path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -49,24 +49,37 @@ def find(run: str, replica: str = "") -> list[LabelledProcess]:
     return labelled
 
 
-def end_all(run: str, grace: float) -> None:
-    """Stop every process of a run, and kill those that are left after `grace` seconds.
+def end_all(run: str, grace: float, keep: Collection[str] = ()) -> None:
+    """Stop the processes of a run, and kill those that are left after `grace` seconds.
 
-    Raises SvcgenError when one cannot be killed.
+    The replicas in `keep` stay. Raises SvcgenError when a process cannot be killed.
     """
-    for process in find(run):
+
+    def left() -> list[LabelledProcess]:
+        return [process for process in find(run) if process.replica not in keep]
+
+    for process in left():
         # PostgreSQL waits for its clients after SIGTERM, and closes their connections after SIGINT.
         send(process, signal.SIGINT if process.replica == "database-1" else signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while find(run) and time.monotonic() < deadline:
+    while left() and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
-    kill_all(run)
+    kill_all(run, keep=keep)
 
 
-def kill_all(run: str, replica: str = "") -> None:
+def started(pid: int) -> float:
+    """Return when a process was started; 0.0 when it has ended."""
+    try:
+        process = psutil.Process(pid)
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return 0.0
+
+
+def kill_all(run: str, replica: str = "", keep: Collection[str] = ()) -> None:
     """Kill every process of a run or of one replica, also those that start meanwhile."""
     deadline = time.monotonic() + KILL_SECONDS
-    while left := find(run, replica):
+    while left := [process for process in find(run, replica) if process.replica not in keep]:
         for process in left:
             send(process, signal.SIGKILL)
         if time.monotonic() > deadline:

@@ -99,13 +99,36 @@ class ServicePlan:
 
 
 @dataclass(frozen=True)
+class ProgramPlan:
+    """A program of svcgen.yaml, with the variables that it gets beside those of the system.
+
+    Without a `port` (0) it is ready when it was started.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    port: int
+    environment: Mapping[str, str]
+
+    @property
+    def replica(self) -> str:
+        """The label of its process."""
+        return f"{self.name}-1"
+
+
+def read_program(document: Mapping[str, Any]) -> ProgramPlan:
+    """Return the program of a JSON document."""
+    return ProgramPlan(**{**document, "command": tuple(document["command"])})
+
+
+@dataclass(frozen=True)
 class UpRequest:
     """What is to run: services, replicas of each, and the gateway's files that belong to them.
 
     `only`, when not empty, names the services that may change, and `replaced` those that get new
     replicas. `internal` has the loopback port of each called service, `programs` the paths of
     Envoy and of the folder with PostgreSQL's programs. `seconds` is the time in which a replica
-    must become ready.
+    must become ready. `helpers` are the programs of svcgen.yaml.
     """
 
     services: tuple[ServicePlan, ...]
@@ -117,6 +140,7 @@ class UpRequest:
     internal: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     programs: Mapping[str, str] = field(default_factory=dict)
+    helpers: tuple[ProgramPlan, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the request as a JSON document."""
@@ -133,7 +157,8 @@ def read_request(document: Mapping[str, Any]) -> UpRequest:
     """Return the request of `UpRequest.document`."""
     services = tuple(ServicePlan(**plan) for plan in document["services"])
     names = {key: tuple(document[key]) for key in ("only", "replaced")}
-    return UpRequest(**{**document, **names, "services": services})
+    helpers = tuple(read_program(program) for program in document["helpers"])
+    return UpRequest(**{**document, **names, "services": services, "helpers": helpers})
 
 
 def read_state(document: Mapping[str, Any]) -> FleetState:

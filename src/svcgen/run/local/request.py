@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from svcgen.compose.fleet import Fleet
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
 from svcgen.ports import free_port
 from svcgen.run.engine import FleetRequest
-from svcgen.run.local.environment import service_environment
+from svcgen.run.local.environment import resolved, service_environment
 from svcgen.run.local.paths import Paths
-from svcgen.run.local.protocol import ServicePlan, UpRequest
+from svcgen.run.local.protocol import ProgramPlan, ServicePlan, UpRequest
 from svcgen.run.local.supervisor.envoy import find_envoy
 from svcgen.run.local.supervisor.postgres import find_postgres
 from svcgen.service import Service
+from svcgen.settings import SETTINGS_FILE, Settings
 from svcgen.toolchains import surroundings
 
 READY_SECONDS = 60.0
@@ -25,9 +27,12 @@ READY_SECONDS = 60.0
 def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     """Return the request that brings up a fleet; ports between services stay as they are.
 
-    Raises SvcgenError when make, Envoy or PostgreSQL does not exist.
+    Raises SvcgenError that names all programs that are missing: make, Envoy, PostgreSQL, and those
+    of the stacks.
     """
     fleet = request.fleet
+    helpers = _helpers(fleet.settings)
+    programs = _programs(fleet.services, helpers, paths.root)
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
     placement = LocalPlacement(request.port, paths.gateway, paths.admin, internal)
     return UpRequest(
@@ -39,7 +44,8 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
         scale=dict(request.scale),
         internal=internal,
         files=edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway),
-        programs=_programs(fleet.services),
+        programs=programs,
+        helpers=helpers,
     )
 
 
@@ -65,10 +71,44 @@ def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]
     )
 
 
-def _programs(services: Iterable[Service]) -> dict[str, str]:
+def _helpers(settings: Settings) -> tuple[ProgramPlan, ...]:
+    return tuple(
+        ProgramPlan(
+            name=name,
+            command=program.command,
+            port=program.port,
+            environment=resolved(program.environment),
+        )
+        for name, program in sorted(settings.programs.items())
+    )
+
+
+def _programs(
+    services: Sequence[Service], helpers: Sequence[ProgramPlan], root: Path
+) -> dict[str, str]:
+    """Return the paths of Envoy and PostgreSQL, after a check of all programs that are needed."""
+    faults = []
     if not shutil.which("make"):
-        raise SvcgenError("make is not on PATH; it starts the services.", "Install GNU make.")
-    programs = {"envoy": str(find_envoy())}
+        problem = "make is not on PATH; it starts the services."
+        faults.append(SvcgenError(problem, "Install GNU make."))
+    finders: dict[str, Callable[[], Path]] = {"envoy": find_envoy}
     if any(service.database == "postgres" for service in services):
-        programs["postgres"] = str(find_postgres())
+        finders["postgres"] = find_postgres
+    programs = {}
+    for name, find in finders.items():
+        try:
+            programs[name] = str(find())
+        except SvcgenError as error:
+            faults.append(error)
+    for stack in sorted({service.stack for service in services}):
+        try:
+            surroundings(stack, os.environ)
+        except SvcgenError as error:
+            faults.append(error)
+    for helper in helpers:
+        program = helper.command[0]  # a path is relative to the root, a name is looked up on PATH
+        if not shutil.which(root / program if os.sep in program else program):
+            problem = f"programs.{helper.name}: there is no program `{program}`."
+            faults.append(SvcgenError(problem, f"Install it, or correct {SETTINGS_FILE}."))
+    raise_all(faults)
     return programs

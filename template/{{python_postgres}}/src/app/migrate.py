@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
@@ -27,8 +29,21 @@ def migrate() -> None:
     with connect(settings.database) as connection:
         connection.execute(text("select pg_advisory_lock(hashtext('migrations'))"))
         connection.commit()
-        command.upgrade(configured(connection), "head")
+        try:
+            upgrade(connection)
+        except Exception as error:  # a migration is any code
+            fail(f"the migrations failed: {getattr(error, 'orig', error)}")
     log.info("the database is up to date")
+
+
+def upgrade(connection: Connection) -> None:
+    """Upgrade the schema. One that a newer version of the service has migrated stays as it is."""
+    config = configured(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    applied = MigrationContext.configure(connection).get_current_heads()
+    connection.commit()  # in an open transaction Alembic would not commit
+    if known.issuperset(applied):
+        command.upgrade(config, "head")
 
 
 def configured(connection: Connection) -> Config:

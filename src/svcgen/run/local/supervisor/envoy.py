@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
+from svcgen.run.local.saved import SavedProgram
 from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
@@ -65,13 +66,13 @@ def find_envoy() -> Path:
 class Gateway:
     """One Envoy for clients and for calls between services."""
 
-    def __init__(self, program: str, port: int, paths: Paths) -> None:
+    def __init__(self, program: str, port: int, paths: Paths, changed: Callable[[], None]) -> None:
         self.port = port
         self._program = program
         self._paths = paths
         self._open_files = allow_open_files(OPEN_FILES)  # also those of the services
         ready = partial(is_ready, port, "/readyz")
-        self.process = SupervisedProcess(ProgramSpec(paths.run, NAME, self._start, ready))
+        self.process = SupervisedProcess(ProgramSpec(paths, NAME, self._start, ready, changed))
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""
@@ -81,6 +82,10 @@ class Gateway:
         stats = await asyncio.to_thread(admin.read_stats, self._paths.admin)
         if stats.get("listener_manager.lds.update_rejected", 0):
             raise SvcgenError("The gateway could not open all of its ports.", "Try again.")
+
+    def saved(self) -> SavedProgram:
+        """Return what an adopting supervisor needs."""
+        return SavedProgram(self._program, self.process.saved(self.port))
 
     async def apply(self, files: Mapping[str, str]) -> None:
         """Change a running Envoy's files in the order that loses no request."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
@@ -15,11 +16,16 @@ from svcgen.run.local import processes
 from svcgen.run.local.logs import bound
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan, UpRequest
+from svcgen.run.local.saved import SavedFleet, save_fleet
 from svcgen.run.local.supervisor.envoy import Gateway
 from svcgen.run.local.supervisor.postgres import Database
-from svcgen.run.local.supervisor.replica import SupervisedReplica
+from svcgen.run.local.supervisor.program import RunningProgram
+from svcgen.run.local.supervisor.replica import STOP_SECONDS, SupervisedReplica
 from svcgen.run.local.supervisor.service import ProcessRollout, RunningService, Starting
+from svcgen.run.local.supervisor.tasks import background, log_error
 from svcgen.run.rolling import roll
+
+PROGRESS_SECONDS = 5.0
 
 
 class Supervisor:
@@ -30,19 +36,61 @@ class Supervisor:
         self._services: dict[str, RunningService] = {}
         self._gateway: Gateway | None = None
         self._database: Database | None = None
+        self._programs: dict[str, RunningProgram] = {}
         self._seconds = 0.0
         self._internal: dict[str, int] = {}
 
     @property
     def idle(self) -> bool:
         """Whether nothing runs."""
-        return not (self._services or self._gateway or self._database)
+        return not (self._services or self._gateway or self._database or self._programs)
+
+    async def adopt(self, saved: SavedFleet) -> None:
+        """Continue with what an earlier supervisor has left; what has ended is started again."""
+        self._seconds, self._internal = saved.seconds, dict(saved.internal)
+        if saved.database:
+            program, process = saved.database.program, saved.database.process
+            self._database = Database(program, self._paths, self._save, process.port)
+            await self._database.process.adopt(process)
+        if saved.gateway:
+            program, process = saved.gateway.program, saved.gateway.process
+            self._gateway = Gateway(program, process.port, self._paths, self._save)
+            await self._gateway.process.adopt(process)
+        for helper in saved.helpers:
+            program_beside = RunningProgram(helper.plan, self._paths, self._save)
+            self._programs[helper.plan.name] = program_beside
+            await program_beside.process.adopt(helper.process)
+        for service in saved.services:
+            running = RunningService(service.plan, self._paths, self._save, service.newest)
+            self._services[service.plan.name] = running
+        await asyncio.gather(
+            *(self._services[each.plan.name].adopt(each.replicas) for each in saved.services)
+        )
+        self._save()
+
+    def _save(self) -> None:
+        """Keep what another supervisor needs to continue, should this one be killed."""
+        services = tuple(service.saved() for service in self._services.values())
+        fleet = SavedFleet(
+            pid=os.getpid(),
+            seconds=self._seconds,
+            gateway=self._gateway.saved() if self._gateway else None,
+            database=self._database.saved() if self._database else None,
+            services=tuple(service for service in services if service.replicas),
+            helpers=tuple(program.saved() for program in self._programs.values()),
+            internal=self._internal,
+        )
+        try:
+            save_fleet(self._paths, fleet)
+        except OSError as error:  # the file is written again at the next change
+            log_error("state", error)
 
     async def status(self) -> dict[str, Any]:
         """Return the gateway's port, the ports between services, and every replica."""
         replicas = [replica for service in self._services.values() for replica in service.replicas]
         rows = await asyncio.gather(*(replica.row() for replica in replicas))
-        others = [program.row() for program in (self._database, self._gateway) if program]
+        single = (self._database, self._gateway, *self._programs.values())
+        others = [program.row() for program in single if program]
         ordered = sorted([*rows, *others], key=lambda row: (row.service, row.number))
         return {
             "port": self._gateway.port if self._gateway else None,
@@ -65,12 +113,14 @@ class Supervisor:
             raise
         for name in request.replaced:
             await self._replace(request, name, report)
+        self._save()
         if request.replaced:
             gateway = self._running_gateway()
             await gateway.apply(request.files)
             for name in request.replaced:  # one may have its first route only now
                 await gateway.wait_routable(name, self._running(name).ports)
         await self._remove_surplus(request, report)
+        self._save()
 
     async def restart(self, name: str, report: Report) -> None:
         """Replace the replicas of one service by new ones of the same plan."""
@@ -91,23 +141,26 @@ class Supervisor:
         rollout = ProcessRollout(service, plan, gateway, report, request.seconds)
         await roll(rollout, service.replicas, count, surge=1)
         service.plan = plan
+        self._save()
 
     async def down(self, report: Report) -> None:
         """Stop everything: first the gateway drains, the database ends last."""
 
         async def stop(service: RunningService) -> None:
             report(service.plan.name, "stopping")
+            progress = background(_progress(service.plan.name, report), "progress")
             await service.remove(service.replicas)
+            progress.cancel()
             report(service.plan.name, "stopped")
 
         if self._gateway:
             report(GATEWAY, "draining")
             await self._gateway.drain()
         await asyncio.gather(*(stop(service) for service in self._services.values()))
-        for last in (self._gateway, self._database):
+        for last in (self._gateway, *self._programs.values(), self._database):
             if last:
                 await last.end()
-        self._services, self._gateway, self._database = {}, None, None
+        self._services, self._gateway, self._database, self._programs = {}, None, None, {}
 
     def bound_logs(self) -> None:
         """Cut logs that have grown too large."""
@@ -129,6 +182,7 @@ class Supervisor:
     async def _start_missing(self, request: UpRequest, report: Report) -> None:
         """Start what services lack and the gateway, and wait until all of it is routable."""
         self._seconds = request.seconds
+        await self._start_programs(request, report)
         plans = [await self._with_database(plan, request, report) for plan in request.filled]
         # All processors when nothing runs; else one, because requests need the others.
         turns = 1 if self._gateway else max(2, os.cpu_count() or 2)
@@ -136,6 +190,27 @@ class Supervisor:
         await _together(self._fill(plan, request, start) for plan in plans)
         await self._update_gateway(request, report)
         self._internal = dict(request.internal)
+
+    async def _start_programs(self, request: UpRequest, report: Report) -> None:
+        """Start the programs of svcgen.yaml that do not run; replace those that changed there.
+
+        A request about some services changes no program that runs.
+        """
+        wanted = {plan.name: plan for plan in request.helpers}
+        for name, program in list(self._programs.items()):
+            if not request.only and wanted.get(name) != program.plan:
+                report(name, "stopping")
+                await program.end()
+                del self._programs[name]
+        for name in sorted(wanted.keys() - self._programs.keys()):
+            report(name, "starting")
+            self._programs[name] = RunningProgram(wanted[name], self._paths, self._save)
+            try:
+                await self._programs[name].begin()
+            except BaseException:
+                await self._programs.pop(name).end()
+                raise
+            report(name, "ready")
 
     async def _with_database(
         self, plan: ServicePlan, request: UpRequest, report: Report
@@ -145,7 +220,7 @@ class Supervisor:
             return plan
         if self._database is None:
             report("database", "starting")
-            self._database = Database(request.programs["postgres"], self._paths)
+            self._database = Database(request.programs["postgres"], self._paths, self._save)
             await self._database.begin()
             report("database", "ready")
         url = await self._database.address(plan.name)
@@ -153,7 +228,9 @@ class Supervisor:
 
     async def _fill(self, plan: ServicePlan, request: UpRequest, start: Starting) -> None:
         """Start the replicas that a service lacks, and wait for those that it has."""
-        service = self._services.setdefault(plan.name, RunningService(plan, self._paths))
+        service = self._services.setdefault(
+            plan.name, RunningService(plan, self._paths, self._save)
+        )
         running = len(service.replicas)
         wanted = request.scale.get(plan.name, running or 1)
         for replica in service.replicas[:wanted]:
@@ -168,7 +245,8 @@ class Supervisor:
         """
         if self._gateway is None:
             report(GATEWAY, "starting")
-            self._gateway = Gateway(request.programs["envoy"], request.port, self._paths)
+            program = request.programs["envoy"]
+            self._gateway = Gateway(program, request.port, self._paths, self._save)
             await self._gateway.begin(request.files)
         else:
             await self._gateway.process.wait_ready(request.seconds)
@@ -216,6 +294,15 @@ class Supervisor:
         if self._gateway is None:
             raise SvcgenError("The gateway is not running.", "Start it: svcgen up")
         return self._gateway
+
+
+async def _progress(name: str, report: Report) -> None:
+    """Report every few seconds that a service still stops."""
+    began = time.monotonic()
+    while True:
+        await asyncio.sleep(PROGRESS_SECONDS)
+        seconds = time.monotonic() - began
+        report(name, f"stopping for {seconds:.0f} s; killed after {STOP_SECONDS:.0f} s")
 
 
 async def _together(jobs: Iterable[Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from svcgen.run.engine import Replica
 from svcgen.run.local import processes
 from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
+from svcgen.run.local.saved import SavedProgram
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
 from svcgen.run.passwords import stored_passwords
@@ -54,21 +56,35 @@ def find_postgres() -> Path:
 class Database:
     """The server, supervised on one port, which services have in their environment."""
 
-    def __init__(self, programs: str, paths: Paths) -> None:
-        self.port = free_port()
+    def __init__(
+        self, programs: str, paths: Paths, changed: Callable[[], None], port: int = 0
+    ) -> None:
+        self.port = port or free_port()
         self._programs = Path(programs)
         self._paths = paths
-        self.process = SupervisedProcess(ProgramSpec(paths.run, NAME, self._start, self._is_ready))
+        specification = ProgramSpec(paths, NAME, self._start, self._is_ready, changed)
+        self.process = SupervisedProcess(specification)
 
     async def begin(self) -> None:
         """Start the server; create its data folder when it does not exist."""
         if not (self._paths.data / "PG_VERSION").is_file():
             await self._initialise()
+        elif not self._paths.passwords.is_file():
+            raise SvcgenError(
+                f"{self._paths.data} has data, and its passwords are lost: "
+                f"{self._paths.passwords} does not exist.",
+                "Restore the file, or delete the data: svcgen down --volumes",
+            )
         self.process.begin()
         await self.process.wait_ready(START_SECONDS)
 
+    def saved(self) -> SavedProgram:
+        """Return what an adopting supervisor needs."""
+        return SavedProgram(str(self._programs), self.process.saved(self.port))
+
     async def address(self, name: str) -> str:
         """Return the DATABASE_URL of a service; create its role and database first."""
+        await self.process.wait_ready(START_SECONDS)
         password = self._password(name)
         await self._psql(STATEMENTS.format(name=name, password=password))
         return f"postgresql://{name}:{password}@{LOOPBACK}:{self.port}/{name}"

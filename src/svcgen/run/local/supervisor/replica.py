@@ -12,9 +12,9 @@ from pathlib import Path
 from svcgen.ports import LOOPBACK, free_port, is_free
 from svcgen.run.engine import Replica
 from svcgen.run.local import processes
-from svcgen.run.local.logs import last_lines
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan
+from svcgen.run.local.saved import SavedProcess
 from svcgen.run.local.supervisor.probe import is_ready
 from svcgen.run.local.supervisor.process import Child, run_to_end, start_child
 from svcgen.run.local.supervisor.restart import (
@@ -45,7 +45,7 @@ class SupervisedReplica:
         name = f"{plan.name}-{number}"
         self.process = SupervisedProcess(
             ProgramSpec(
-                paths.run,
+                paths,
                 name,
                 self._start,
                 self._is_ready,
@@ -58,6 +58,20 @@ class SupervisedReplica:
     def serving(self) -> bool:
         """Whether the gateway may send requests to it."""
         return self.process.state == "ready" and not self.leaving
+
+    async def adopt(self, saved: SavedProcess) -> None:
+        """Continue with the replica of an earlier supervisor."""
+        self.port = saved.port
+        await self.process.adopt(saved)
+
+    @property
+    def proven(self) -> bool:
+        """Whether another supervisor should continue with it: it has been ready, and stays."""
+        return not self.leaving and (self.process.state == "ready" or self.process.restarts > 0)
+
+    def saved(self) -> SavedProcess:
+        """Return what `adopt` needs."""
+        return self.process.saved(self.port, self.number)
 
     async def end(self) -> None:
         """Stop the server after its drain, and kill the processes that it leaves."""
@@ -112,4 +126,4 @@ async def migrate(plan: ServicePlan, paths: Paths) -> None:
     child = await run_to_end(command, Path(plan.folder), environment, log, PREPARE_SECONDS)
     if child.process.returncode:
         problem = f"{plan.name}: `make migrate` failed ({child.how_it_ended()})."
-        raise not_ready(problem, last_lines(log, SHOWN_LINES))
+        raise not_ready(problem, child.last_lines(SHOWN_LINES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from svcgen.errors import SvcgenError
 from svcgen.ports import LOOPBACK
 from svcgen.run.engine import Replica
 from svcgen.run.local import processes
-from svcgen.run.local.logs import last_lines
-from svcgen.run.local.supervisor.process import Child
+from svcgen.run.local.paths import Paths
+from svcgen.run.local.saved import SavedProcess
+from svcgen.run.local.supervisor.process import AdoptedChild, Child
+from svcgen.run.local.supervisor.tasks import background, log_error
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
@@ -21,18 +24,20 @@ STEADY_SECONDS = 10.0
 """A program that ran so long is started again after the first delay."""
 LOOK_SECONDS = 0.1
 SHOWN_LINES = 15
+SMALLEST_FREE = 64 * 1024
+"""Bytes: with less, what a program writes may be what ends it."""
 
 
 @dataclass(frozen=True)
 class ProgramSpec:
     """What is supervised, and how.
 
-    `run` and `name` label its processes. `ready` is asked until it returns true. `changed` is
-    called at each change of the state. `port_conflict` returns whether another program took the
-    port before this one was ready; then a start with another port may succeed.
+    `paths` and `name` label its processes and name its log. `ready` is asked until it returns true.
+    `changed` is called at each change of the state. `port_conflict` returns whether another program
+    took the port before this one was ready; then a start with another port may succeed.
     """
 
-    run: str
+    paths: Paths
     name: str
     start: Callable[[], Awaitable[Child]]
     ready: Callable[[], Awaitable[bool]]
@@ -56,7 +61,25 @@ class SupervisedProcess:
 
     def begin(self) -> None:
         """Start it, and start it again when it ends."""
-        self._task = asyncio.create_task(self._supervise(), name=self.name)
+        self._task = background(self._supervise(), self.name)
+
+    async def adopt(self, saved: SavedProcess) -> None:
+        """Continue with a process that an earlier supervisor started; start it when it has ended.
+
+        A process that is ready stays ready without a moment in which it is not.
+        """
+        self.restarts = saved.restarts
+        child = AdoptedChild(saved.pid, saved.started, self._program.paths.log(self.name))
+        if not child.ended:
+            self.child = child
+            with contextlib.suppress(OSError):
+                self.state = "ready" if await self._program.ready() else "starting"
+        self.begin()
+
+    def saved(self, port: int, number: int = 1) -> SavedProcess:
+        """Return what `adopt` needs; the process may have ended meanwhile."""
+        pid, started = (self.child.pid, self.child.started) if self.child else (0, 0.0)
+        return SavedProcess(pid, started, port, number, self.restarts)
 
     async def wait_ready(self, seconds: float) -> None:
         """Return when it is ready; SvcgenError with its last lines when it does not."""
@@ -95,11 +118,15 @@ class SupervisedProcess:
         delay = FIRST_DELAY
         while not self._ending:
             began = time.monotonic()
-            await self._run_once()
+            try:
+                await self._run_once()
+                self._set_state("restarting")
+                await self._kill_remaining()
+            except Exception as error:  # a full disk, for example: the next start may succeed
+                log_error(self.name, error)
+                self._set_state("restarting")
             if time.monotonic() - began >= STEADY_SECONDS:
                 delay = FIRST_DELAY
-            self._set_state("restarting")
-            await self._kill_remaining()
             self._skip_backoff.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._skip_backoff.wait(), delay)
@@ -107,20 +134,16 @@ class SupervisedProcess:
             self.restarts += 1
 
     async def _run_once(self) -> None:
-        """Start it and return when it has ended."""
-        self._set_state("starting")
-        try:
-            self.child = await self._program.start()
-        except OSError:
-            self._failures += 1
-            return
-
-        async def probe() -> None:
-            while not await self._program.ready():
-                await asyncio.sleep(LOOK_SECONDS)
-            self._set_state("ready")
-
-        probing = asyncio.create_task(probe())
+        """Start it, unless it was adopted, and return when it has ended."""
+        if self.child is None or self.child.ended:
+            self._set_state("starting")
+            try:
+                self.child = await self._program.start()
+            except OSError as error:
+                log_error(self.name, error)
+                self._failures += 1
+                return
+        probing = background(self._probe(), f"{self.name}: readiness")
         try:
             await self.child.wait()
         finally:
@@ -128,9 +151,26 @@ class SupervisedProcess:
         if self.state != "ready" and not self._program.port_conflict():
             self._failures += 1
 
+    async def _probe(self) -> None:
+        """Return when it is ready; an error of one look is logged once, and the next look follows.
+
+        What is ready already, an adopted program, is not asked again.
+        """
+        failed = False
+        while self.state != "ready":
+            try:
+                if await self._program.ready():
+                    self._set_state("ready")
+                    return
+            except Exception as error:
+                if not failed:
+                    log_error(f"{self.name}: readiness", error)
+                failed = True
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _kill_remaining(self) -> None:
         """Kill the processes that the program has left."""
-        await asyncio.to_thread(processes.kill_all, self._program.run, self.name)
+        await asyncio.to_thread(processes.kill_all, self._program.paths.run, self.name)
 
     def _set_state(self, state: str) -> None:
         if self._ending:
@@ -140,8 +180,9 @@ class SupervisedProcess:
             self._program.changed()
 
     def _failed(self, problem: str) -> SvcgenError:
-        log = self.child.log if self.child else None
-        return not_ready(problem, last_lines(log, SHOWN_LINES) if log else [])
+        if shutil.disk_usage(self._program.paths.state).free < SMALLEST_FREE:
+            problem += f" The disk of {self._program.paths.state} is full."
+        return not_ready(problem, self.child.last_lines(SHOWN_LINES) if self.child else [])
 
 
 def not_ready(problem: str, lines: list[str]) -> SvcgenError:

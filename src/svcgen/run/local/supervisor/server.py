@@ -20,7 +20,9 @@ from svcgen.run.engine import Report, silent
 from svcgen.run.local import processes
 from svcgen.run.local.paths import Paths, clear_state
 from svcgen.run.local.protocol import ACCEPTED, LARGEST, encode, listening, read_request
+from svcgen.run.local.saved import SavedFleet, read_fleet
 from svcgen.run.local.supervisor.fleet import Supervisor
+from svcgen.run.local.supervisor.tasks import background, log_error
 
 IDLE_SECONDS = 10.0
 LOGS_SECONDS = 0.2  # a stream of 500 MB/s writes 100 MB meanwhile
@@ -40,14 +42,22 @@ class Server:
         self._going_down: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
 
-    async def run(self) -> None:
-        """Serve until a `down` or SIGTERM has ended the fleet, or until no fleet has started."""
+    async def run(self, left: SavedFleet | None) -> None:
+        """Serve until a `down` or SIGTERM has ended the fleet, or until no fleet has started.
+
+        `left` is the fleet of a killed supervisor; this one continues with it.
+        """
+        if left:
+            await self._supervisor.adopt(left)
         listener = listening(self._paths.socket)
         server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LARGEST)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._on_signal, number)
-        watches = [asyncio.create_task(self._watch_idle()), asyncio.create_task(self._watch_logs())]
+        watches = [
+            background(self._watch_idle(), "idle"),
+            background(self._watch_logs(), "size of logs"),
+        ]
         await self._ended.wait()
         for watch in watches:
             watch.cancel()
@@ -148,7 +158,10 @@ class Server:
     async def _watch_logs(self) -> None:
         while True:
             await asyncio.sleep(LOGS_SECONDS)
-            await asyncio.to_thread(self._supervisor.bound_logs)
+            try:
+                await asyncio.to_thread(self._supervisor.bound_logs)
+            except OSError as error:  # a full disk: the next look may succeed
+                log_error("size of logs", error)
 
 
 def _write(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:
@@ -157,23 +170,30 @@ def _write(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:
 
 
 def main(root: Path) -> None:
-    """Leave the command that started it, end what a killed supervisor left, and serve."""
+    """Leave the command that started it, continue what a killed supervisor left, and serve."""
     paths = Paths(root)
     try:
         with locked(paths.lock, wait=False, create=True):
             if os.fork():
                 os._exit(0)  # so that the command does not have it as a child
-            _clean_up(paths)
-            write_atomic(paths.state_file, json.dumps({"pid": os.getpid()}), 0o600)
-            asyncio.run(Server(paths).run())
+            left = read_fleet(paths)
+            _clean_up(paths, left)
+            if left is None:
+                write_atomic(paths.state_file, json.dumps({"pid": os.getpid()}), 0o600)
+            asyncio.run(Server(paths).run(left))
             clear_state(paths)
     except BlockingIOError:
         return  # another command was faster, and its supervisor serves both
 
 
-def _clean_up(paths: Paths) -> None:
-    """End what a killed supervisor left, and remove its logs and gateway files."""
-    processes.end_all(paths.run, LEFTOVER_SECONDS)
+def _clean_up(paths: Paths, left: SavedFleet | None) -> None:
+    """End what a killed supervisor has left and this one does not continue with.
+
+    When nothing of it is continued, remove its logs and gateway files too.
+    """
+    processes.end_all(paths.run, LEFTOVER_SECONDS, keep=left.labels if left else ())
+    if left:
+        return
     shutil.rmtree(paths.gateway, ignore_errors=True)
     paths.gateway.mkdir(mode=0o700)
     for log in paths.logs.glob("*-*.log"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from svcgen.errors import SvcgenError
 from svcgen.files import read_text
 from svcgen.gateway.apply import replace_text
 from svcgen.gateway.envoy.clusters import endpoints_file
@@ -14,9 +16,13 @@ from svcgen.ports import LOOPBACK
 from svcgen.run.engine import Report
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan
+from svcgen.run.local.saved import SavedProcess, SavedService
 from svcgen.run.local.supervisor.envoy import Gateway
 from svcgen.run.local.supervisor.replica import SupervisedReplica, migrate
+from svcgen.run.local.supervisor.tasks import background, log_error
 
+AGAIN_SECONDS = 1.0
+KEPT_LOGS = 3  # of the newest replicas, beside those that run
 NOTICE_SECONDS = 0.1
 """Envoy reads an endpoints file within 20 ms after it is renamed into place (measured)."""
 
@@ -33,10 +39,27 @@ class Starting:
 class RunningService:
     """The replicas of a service; the gateway's list of them is always current."""
 
-    def __init__(self, plan: ServicePlan, paths: Paths) -> None:
+    def __init__(
+        self, plan: ServicePlan, paths: Paths, changed: Callable[[], None], newest: int = 0
+    ) -> None:
         self.plan = plan
         self.replicas: list[SupervisedReplica] = []
+        self._newest = newest
         self._paths = paths
+        self._changed = changed
+        self._writing: asyncio.Task[None] | None = None
+
+    async def adopt(self, saved: Sequence[SavedProcess]) -> None:
+        """Continue with the replicas of an earlier supervisor; start those that have ended."""
+        self.replicas = [self._replica(self.plan, replica.number) for replica in saved]
+        adoptions = zip(self.replicas, saved, strict=True)
+        await asyncio.gather(*(replica.adopt(process) for replica, process in adoptions))
+        self._publish_soon()
+
+    def saved(self) -> SavedService:
+        """Return what an adopting supervisor needs."""
+        replicas = tuple(replica.saved() for replica in self.replicas if replica.proven)
+        return SavedService(self.plan, self._newest, replicas)
 
     @property
     def ports(self) -> list[int]:
@@ -64,31 +87,71 @@ class RunningService:
         await migrate(plan, self._paths)
 
     def start(self, plan: ServicePlan) -> SupervisedReplica:
-        """Start one replica with the lowest unused number; do not wait for it."""
-        taken = {replica.number for replica in self.replicas}
-        number = next(n for n in range(1, len(taken) + 2) if n not in taken)
-        replica = SupervisedReplica(plan, number, self._paths, self.publish)
+        """Start one replica with a number that none has had; do not wait for it."""
+        self._newest += 1
+        self._remove_old_logs()
+        replica = self._replica(plan, self._newest)
         self.replicas.append(replica)
         replica.process.begin()
         return replica
+
+    def _replica(self, plan: ServicePlan, number: int) -> SupervisedReplica:
+        return SupervisedReplica(plan, number, self._paths, self._state_changed)
 
     async def remove(self, replicas: Sequence[SupervisedReplica]) -> None:
         """Remove replicas from the gateway's list, then let them drain and end."""
         for replica in replicas:
             replica.leaving = True
-        self.publish()
+        self._state_changed()
         await asyncio.sleep(NOTICE_SECONDS)
         await asyncio.gather(*(replica.end() for replica in replicas))
         self.replicas = [replica for replica in self.replicas if replica not in replicas]
 
     def publish(self) -> None:
-        """Write the list of the replicas to which the gateway may send requests."""
+        """Write the list of the replicas to which the gateway may send requests.
+
+        Raises SvcgenError when it cannot be written: the disk is full, for example.
+        """
         text = endpoints_file(self.plan.name, [(LOOPBACK, port) for port in sorted(self.ports)])
-        if read_text(self._list) != text:
-            replace_text(self._list, text)
+        try:
+            if read_text(self._list) != text:
+                replace_text(self._list, text)
+        except OSError as error:
+            raise SvcgenError(
+                f"{self._list} cannot be written: {error.strerror}.",
+                "The gateway does not know the new replicas yet. Free space on the disk.",
+            ) from error
+
+    def _state_changed(self) -> None:
+        self._publish_soon()
+        self._changed()
+
+    def _publish_soon(self) -> None:
+        """Write the list now, or as soon as that is possible."""
+        try:
+            self.publish()
+        except SvcgenError as error:
+            if self._writing is None or self._writing.done():
+                log_error(self.plan.name, error)
+                self._writing = background(self._keep_publishing(), f"{self.plan.name}: replicas")
+
+    async def _keep_publishing(self) -> None:
+        while True:
+            await asyncio.sleep(AGAIN_SECONDS)
+            with contextlib.suppress(SvcgenError):
+                return self.publish()
+
+    def _remove_old_logs(self) -> None:
+        """Remove the logs of replicas that ended long ago: each replica has its own file."""
+        running = {replica.number for replica in self.replicas}
+        for number in range(1, self._newest - KEPT_LOGS + 1):
+            if number not in running:
+                self._paths.log(f"{self.plan.name}-{number}").unlink(missing_ok=True)
 
     def unpublish(self) -> None:
         """Remove the gateway's list: the service no longer exists."""
+        if self._writing:
+            self._writing.cancel()
         self._list.unlink(missing_ok=True)
 
     @property
@@ -125,6 +188,7 @@ class ProcessRollout:
 
     async def wait_routable(self) -> None:
         """Wait until the gateway sends requests to the new replicas."""
+        self._service.publish()
         await self._gateway.wait_routable(self._plan.name, [replica.port for replica in self._new])
         self._report(self._plan.name, "ready")
 
