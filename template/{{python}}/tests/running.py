@@ -14,10 +14,11 @@ import httpx2
 
 from app.config import Callees
 
-# Ends the service when the process of the tests ends: only that has the other end of stdin.
+# Ends the service when the process of the tests ends: only that has the other end of the pipe.
+PIPE, _ = os.pipe()
 AS_SERVICE = """
-import os, runpy, sys, threading
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
+import os, runpy, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
 runpy.run_module("app", run_name="__main__")
 """
 UNREACHABLE = {field.upper(): "http://127.0.0.1:1" for field in Callees.model_fields}
@@ -48,7 +49,7 @@ def started(environment: Mapping[str, str], log: IO[bytes]) -> Iterator[Service]
 def start(environment: Mapping[str, str], log: IO[bytes], *args: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", AS_SERVICE, *args]
     variables = {**os.environ, **UNREACHABLE, **environment}
-    return subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=log)
+    return subprocess.Popen(command, env=variables, stdin=PIPE, stdout=log)
 
 
 def wait_ready(http: httpx2.Client, process: subprocess.Popen[bytes]) -> None:
