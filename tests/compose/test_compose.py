@@ -185,7 +185,7 @@ def test_the_settings_reach_the_gateway(shop: Path) -> None:
     written = yaml.safe_load((shop / "compose.yaml").read_text())
     assert written["name"] == "shop"
     assert written["services"]["gateway"]["ports"] == ["127.0.0.1:${GATEWAY_PORT:-8800}:8000"]
-    assert "2097152" in (shop / "gateway/lds.json").read_text()
+    assert "2097152" in (shop / "gateway/rds.json").read_text()
     listed = list_routes(open_workspace(shop)).routes
     timeouts = {route.service: route.timeout_ms for route in listed}
     assert timeouts == {"catalog": 3000, "orders": 4000}
