@@ -95,3 +95,13 @@ def test_the_advice_outside_git_is_the_same_command(tmp_path: Path) -> None:
     assert svcgen("new", "orders", within=tmp_path).returncode == 0
     done = svcgen("reconfigure", "orders", "-d", "owner=x", within=tmp_path)
     assert "svcgen reconfigure orders -d QUESTION=ANSWER --force" in done.stderr
+
+
+def test_a_misspelt_route_in_svcgen_yaml_is_named_there(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    settings = "services: {orders: {routes: {ordersx: {timeout: 30s}}}}"
+    (tmp_path / "svcgen.yaml").write_text(settings)
+    done = svcgen("routes", within=tmp_path)
+    assert done.returncode == 1
+    assert "svcgen.yaml (services.orders): routes.ordersx is not in" in done.stderr
+    assert 'Did you mean "orders"?' in done.stderr
