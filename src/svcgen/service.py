@@ -71,7 +71,7 @@ def read_service(folder: Path) -> Service:
     answers = read_answers(file) if has_template(folder) else {}
     name = answers.get("name")
     if is_service(folder):
-        name = _service_name(file, folder.name if name is None else name, answers)
+        name = _service_name(file, folder, answers)
     elif not (isinstance(name, str) and _NAME.fullmatch(name)):
         name = folder.name
     calls = answers.get("calls") or ()
@@ -93,11 +93,12 @@ _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")  # RFC 1035, at most 40 c
 _WORD = re.compile(r"[\w.+-]*", re.ASCII)
 
 
-def _service_name(file: Path, name: object, answers: Mapping[str, Any]) -> str:
-    """Return a service's name: its answer, else the one in its registration."""
+def _service_name(file: Path, folder: Path, answers: Mapping[str, Any]) -> str:
+    """Return a service's name: its answer, else the one in its registration, else the folder's."""
+    name: object = answers.get("name", folder.name)
     if "name" not in answers:
         with suppress(SvcgenError):  # who reads the registration reports it
-            content = read_yaml(file.parent / REGISTRATION_FILE)
+            content = read_yaml(folder / REGISTRATION_FILE)
             name = content.get("service", name) if isinstance(content, dict) else name
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise _refused(

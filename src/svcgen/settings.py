@@ -7,20 +7,25 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from svcgen.strict import Duration, StrictModel, Text, read_strictly
+from svcgen.strict import StrictModel, Text, Timeout, read_strictly
 from svcgen.units import SIZE_PATTERN, parse_duration, parse_size
 from svcgen.yaml_files import read_yaml
 
 SETTINGS_FILE = "svcgen.yaml"
 
 
-def _not_zero(text: str) -> str:
+MOST_BODY = "1GiB"
+
+
+def _in_range(text: str) -> str:
     if parse_size(text) == 0:
         raise ValueError("must be larger than 0")
+    if parse_size(text) > parse_size(MOST_BODY):
+        raise ValueError(f"must be at most {MOST_BODY}")
     return text
 
 
-Size = Annotated[Text, Field(pattern=SIZE_PATTERN, examples=["1MiB"]), AfterValidator(_not_zero)]
+Size = Annotated[Text, Field(pattern=SIZE_PATTERN, examples=["1MiB"]), AfterValidator(_in_range)]
 
 
 class GatewaySettings(StrictModel):
@@ -29,8 +34,18 @@ class GatewaySettings(StrictModel):
     port: Annotated[
         int, Field(strict=True, ge=1, le=65535, description="Port of this machine.")
     ] = 8000
-    timeout: Annotated[Duration, Field(description="Of a route that sets none.")] = "10s"
+    timeout: Annotated[Timeout, Field(description="Of a route that sets none.")] = "10s"
     max_body: Annotated[Size, Field(description="Larger requests get 413.")] = "1MiB"
+
+    claims: Annotated[
+        dict[Text, tuple[Text, ...]],
+        Field(description="Paths below the prefix of another service, by the service they reach."),
+    ] = Field(default_factory=dict)
+
+    unrouted: Annotated[
+        dict[Text, tuple[Text, ...]],
+        Field(description="Operations without a route, by service: `DELETE /v1/orders/*`."),
+    ] = Field(default_factory=dict)
 
     @property
     def timeout_ms(self) -> int:

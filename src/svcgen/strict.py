@@ -27,6 +27,21 @@ Duration = Annotated[
 ]
 
 
+def within(least: str, most: str) -> AfterValidator:
+    """Return a check that a duration is in a range."""
+
+    def check(text: str) -> str:
+        if not parse_duration(least) <= parse_duration(text) <= parse_duration(most):
+            raise ValueError(f"must be from {least} to {most}")
+        return text
+
+    return AfterValidator(check)
+
+
+# How long a request may take, with all its tries.
+Timeout = Annotated[Duration, within("1ms", "24h")]
+
+
 class StrictModel(BaseModel):
     """A map whose keys are all known; values are never converted from another type."""
 

@@ -214,6 +214,13 @@ def projects_below(root: Path) -> Iterator[Path]:
         )
 
 
+def _is_template(folder: Path) -> bool:
+    try:
+        return (folder / TEMPLATE_FILE).is_file()
+    except PermissionError:
+        return False
+
+
 def _found(root: Path, levels: int) -> Iterator[Path]:
     """Yield services below a folder, but not below services, dot folders and tools' output.
 
@@ -228,8 +235,8 @@ def _found(root: Path, levels: int) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
         folder = Path(entry.path)
-        if (folder / TEMPLATE_FILE).is_file():
-            continue  # a template: its files look like a service's
+        if _is_template(folder):
+            continue  # its files look like a service's
         if is_service(folder):
             yield folder
         elif levels > 1:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.workspaces import edit, faults, make, registration, route
+from tests.support.repository import REPOSITORY
+from tests.support.workspaces import edit, faults, make, registration, route, stitch
 
 
 @pytest.fixture
@@ -41,6 +44,11 @@ BOTH = f"{CATALOG} and {ORDERS}"
         (
             lambda root: route(root / "orders", path="/v1/catalog", methods=["HEAD"]),
             f"{BOTH}: routes.catalog and routes.orders both claim HEAD /v1/catalog.",
+        ),
+        (
+            lambda root: route(root / "orders", path="/v1/catalog", expose="internal"),
+            f"{BOTH}: routes.catalog and routes.orders both claim GET and HEAD and POST "
+            "/v1/catalog.",
         ),
         (
             lambda root: route(root / "orders", path="/docs/orders"),
@@ -140,6 +148,74 @@ def test_what_does_not_fit_is_named_with_its_files(
 ) -> None:
     change(shop)
     assert faults(shop) == [fault]
+
+
+CASES = REPOSITORY / "tests" / "data" / "registrations"
+KEYS = {
+    "health-path-newline": "upstream.health.http",
+    "health-path-relative": "upstream.health.http",
+    "interval-1ms": "upstream.health.interval must be from 100ms to 1m",
+    "path-never-matches": "routes.one path '/v1/..;/x'",
+    "path-of-another-service": "routes.taken",
+    "per-try-longer": "routes.one retry.per_try 5s is longer than the timeout, 1s",
+    "timeout-of-ages": "routes.one.timeout must be from 1ms to 24h",
+    "weaker-for-other-methods": "routes.admin.auth: jwt is not supported yet",
+}
+
+
+@pytest.mark.parametrize("case", sorted(path.stem for path in CASES.iterdir()))
+def test_a_registration_that_cannot_work_is_refused(tmp_path: Path, case: str) -> None:
+    """The fault names file and key, and nothing is written."""
+    for name in ("one", "two"):
+        make(tmp_path, name)
+    shutil.copy(CASES / f"{case}.yaml", tmp_path / "one/chart/registration.yaml")
+    paths: dict[str, object] = {"/v1/{any}": {"get": {}}, "/v1/two/summary": {"get": {}}}
+    (tmp_path / "one/openapi.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+    found = [fault for fault in faults(tmp_path) if KEYS[case] in fault]
+    assert len(found) == 1
+    assert found[0].startswith("one/chart/registration.yaml")
+
+
+@pytest.mark.parametrize(
+    ("claim", "named"),
+    [
+        ({"exact": "/v1/catalog/summary"}, True),
+        ({"path": "/v1/catalog/summary"}, True),
+        ({"path": "/v1/catalog/summary", "expose": "internal"}, True),
+        ({"path": "/v1/catalog/summary", "methods": ["GET"]}, True),
+        ({"path": "/v1/catalog/summary", "methods": ["HEAD"]}, True),
+        ({"path": "/v1/catalog/summary", "methods": ["PUT"]}, False),  # takes nothing from catalog
+        ({"path": "/v1/catalogs/summary"}, False),
+    ],
+    ids=str,
+)
+def test_a_claim_below_the_prefix_of_another_service_is_named(
+    shop: Path, claim: dict[str, object], named: bool
+) -> None:
+    routes = {"taken": {"auth": "none", **claim}}
+    registration(shop / "orders", routes=routes)
+    document: dict[str, object] = {
+        "paths": {"/v1/{any}/summary": {"get": {}, "put": {}, "head": {}}}
+    }
+    (shop / "orders/openapi.json").write_text(json.dumps(document))
+    if not named:
+        stitch(shop)
+        return
+    assert faults(shop) == [
+        f"{ORDERS} and {CATALOG}: routes.taken: /v1/catalog/summary is below /v1/catalog of"
+        " catalog. Use another path, or allow it in svcgen.yaml:"
+        " gateway: {claims: {orders: [/v1/catalog/summary]}}"
+    ]
+    allowed = "gateway: {claims: {orders: [/v1/catalog/summary]}}\n"
+    (shop / "svcgen.yaml").write_text(allowed)
+    stitch(shop)
+
+
+def test_one_try_cannot_outlast_the_timeout_of_the_workspace(shop: Path) -> None:
+    route(shop / "orders", retry={"per_try": "4s"})
+    (shop / "svcgen.yaml").write_text("gateway: {timeout: 3s}\n")
+    problem = "routes.orders: retry.per_try 4s is longer than the timeout, 3s."
+    assert faults(shop) == [f"{ORDERS}: {problem}"]
 
 
 def test_all_faults_are_named_at_once(shop: Path) -> None:

@@ -49,6 +49,23 @@ def test_a_path_is_explained(shop: Path) -> None:
     assert (found.route.service, found.route.timeout_ms) == ("orders", 10_000)
 
 
+def test_an_internal_route_is_in_the_table_but_not_at_the_gateway(shop: Path) -> None:
+    routes = {
+        "orders": {"path": "/v1/orders", "auth": "none"},
+        "admin": {"path": "/v1/orders/admin", "auth": "none", "expose": "internal"},
+    }
+    registration(shop / "orders", routes=routes)
+    assert stitch(shop).routes == 2
+    workspace = open_workspace(shop)
+    listed = {each.full_name: each.internal for each in list_routes(workspace).routes}
+    assert listed == {"orders-admin": True, "orders-orders": False, "catalog-catalog": False}
+    found = explain_route(workspace, "/v1/orders/%61dmin/x")
+    assert (found.status, found.reason) == (
+        404,
+        "orders-admin is internal: only other services can call it",
+    )
+
+
 def test_writing_again_changes_nothing(shop: Path) -> None:
     stitch(shop)
     assert stitch(shop).written == ()
@@ -119,6 +136,90 @@ def test_check_shows_the_difference_and_writes_nothing(shop: Path) -> None:
     assert "+  - payments/compose.yaml" in inspect(shop).differences["compose.yaml"]
 
 
+def test_check_says_in_words_what_differs(shop: Path) -> None:
+    assert "compose.yaml: does not exist yet" in inspect(shop).changes
+    stitch(shop)
+    assert inspect(shop).changes == ()
+    make(shop, "payments")
+    shutil.rmtree(shop / "catalog")
+    registration(shop / "orders", calls=[])
+    (shop / "orders/compose.yaml").write_text(yaml.safe_dump(stack("orders", ())))
+    route(shop / "orders", timeout="4s")
+    (shop / "svcgen.yaml").write_text("gateway: {port: 8001, max_body: 2MiB}\n")
+    with (shop / "gateway/entrypoint.sh").open("a") as script:
+        script.write("# mine\n")
+    assert sorted(inspect(shop).changes) == [
+        "compose.yaml: adds service payments/compose.yaml",
+        "compose.yaml: changes the gateway's definition",
+        "compose.yaml: removes service catalog/compose.yaml",
+        "gateway/cds.json: adds cluster payments",
+        "gateway/cds.json: removes cluster catalog",
+        "gateway/entrypoint.sh: differs",
+        "gateway/rds.json: adds route method-not-allowed /v1/payments",
+        "gateway/rds.json: adds route payments-payments",
+        "gateway/rds.json: changes route body-too-large",
+        "gateway/rds.json: changes route orders-orders",
+        "gateway/rds.json: removes route catalog-catalog",
+        "gateway/rds.json: removes route method-not-allowed /v1/catalog",
+    ]
+
+
+def test_a_changed_timeout_is_a_changed_line(shop: Path) -> None:
+    stitch(shop)
+    route(shop / "orders", methods=["GET"], timeout="4s")
+    diff = inspect(shop).differences
+    assert list(diff) == ["gateway/rds.json"]
+    lines = [line for line in diff["gateway/rds.json"].splitlines()[2:] if line[0] in "+-"]
+    assert all(len(line) < 600 for line in lines)
+    assert sum('"timeout": "4s"' in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        (
+            {"/v1/orders/{id}": {"delete": {}}},
+            "DELETE /v1/orders/{id} is 405 at the gateway."
+            " Add routes.orders: methods: [GET, POST, DELETE]; or allow it in svcgen.yaml:"
+            ' gateway: {unrouted: {orders: ["DELETE /v1/orders/{id}"]}}',
+        ),
+        (
+            {"/v1/reports/{id}": {"get": {}}},
+            "GET /v1/reports/{id} is 404 at the gateway."
+            " Add routes: NAME: {path: /v1/reports, auth: none}; or allow it in svcgen.yaml:"
+            ' gateway: {unrouted: {orders: ["GET /v1/reports/{id}"]}}',
+        ),
+    ],
+)
+def test_an_operation_without_a_route_is_named(
+    shop: Path, operation: dict[str, Any], fault: str
+) -> None:
+    paths: dict[str, Any] = {
+        "/v1/{any}": {"get": {}, "post": {}},
+        "/docs/x": {"get": {}},
+        **operation,
+    }
+    (shop / "orders/openapi.json").write_text(json.dumps({"paths": paths}))
+    files = "orders/chart/registration.yaml and orders/openapi.json"
+    assert [str(each) for each in inspect(shop).unrouted] == [f"{files}: {fault}"]
+    assert stitch(shop).unrouted == inspect(shop).unrouted  # and it writes
+    patterns = 'gateway: {unrouted: {orders: ["DELETE /v1/orders/*", "GET /v1/reports/*"]}}\n'
+    (shop / "svcgen.yaml").write_text(patterns)
+    assert inspect(shop).unrouted == ()
+
+
+def test_an_internal_route_leads_to_an_operation(shop: Path) -> None:
+    routes = {
+        "orders": {"path": "/v1/orders", "auth": "none", "methods": ["GET", "POST"]},
+        "purge": {"path": "/v1/orders", "auth": "none", "methods": ["DELETE"]},
+    }
+    routes["purge"]["expose"] = "internal"
+    registration(shop / "orders", routes=routes)
+    paths: dict[str, Any] = {"/v1/{any}": {"get": {}, "post": {}, "delete": {}}}
+    (shop / "orders/openapi.json").write_text(json.dumps({"paths": paths}))
+    assert stitch(shop).unrouted == ()
+
+
 @pytest.mark.parametrize("name", ["compose.yaml", "gateway/rds.json", "gateway/entrypoint.sh"])
 def test_a_file_edited_by_hand_is_never_overwritten(shop: Path, name: str) -> None:
     stitch(shop)
@@ -127,7 +228,7 @@ def test_a_file_edited_by_hand_is_never_overwritten(shop: Path, name: str) -> No
     make(shop, "payments")
     with pytest.raises(SvcgenError, match=name) as refusal:
         stitch(shop)
-    assert "svcgen compose --check" in refusal.value.advice
+    assert "svcgen compose --check --diff" in refusal.value.advice
     assert (shop / name).read_text() == edited
     assert "-# mine" in inspect(shop).differences[name]
     (shop / name).unlink()
@@ -206,7 +307,8 @@ def test_services_of_this_template_fit_together(
 ) -> None:
     new_service("orders", calls=["order-items"], database="postgres")
     new_service("order-items", calls=["orders"])  # a cycle is no fault
-    assert stitch(tmp_path).services == ("order-items", "orders")
+    fitted = stitch(tmp_path)
+    assert (fitted.services, fitted.unrouted) == (("order-items", "orders"), ())
     assert explain_route(open_workspace(tmp_path), "/v1/order-items/1").route
     if shutil.which("docker"):
         done = subprocess.run(

@@ -20,6 +20,7 @@ from tests.support.envoy_process import (
     free_port,
     load,
     problem,
+    registration,
     send,
     until,
 )
@@ -83,12 +84,27 @@ def test_a_replica_is_added_and_taken_away_by_its_own_file(alone: Gateway) -> No
     assert failed == []
 
 
-def test_a_file_that_envoy_refuses_is_an_error(alone: Gateway) -> None:
-    alone.use({"orders": []})
-    files = alone.files({"orders": []})
-    files["cds.json"] = files["cds.json"].replace('"1s"', '"soon"')
-    with pytest.raises(SvcgenError, match=r"refuses cds\.json"):
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [("cds.json", '"1s"', '"soon"'), ("lds.json", '"60s"', '"soon"'), ("rds.json", "404", "7")],
+)
+def test_a_file_that_envoy_refuses_is_an_error_and_not_kept(
+    alone: Gateway, name: str, good: str, bad: str
+) -> None:
+    routes = {
+        "orders": {"path": "/v1/orders"},
+        "admin": {"path": "/v1/orders/admin", "expose": "internal"},
+    }
+    fleet = [registration("orders", **routes)]
+    alone.use({"orders": []}, fleet)
+    files = alone.files({"orders": []}, fleet)
+    before = files[name]
+    assert good in before
+    files[name] = before.replace(good, bad)
+    with pytest.raises(SvcgenError, match=f"refuses {name}, and keeps the one before"):
         write_in_order(alone.folder, files, acknowledged(lambda: read_stats(alone.admin)))
+    assert (alone.folder / name).read_text() == before
+    problem(alone.send("/v1/orders/admin"), 404)
 
 
 def test_clusters_come_before_their_routes_and_go_after(tmp_path: Path) -> None:

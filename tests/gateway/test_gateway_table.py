@@ -20,7 +20,7 @@ pytestmark = pytest.mark.needs("local")
 segments = st.sampled_from(["a", "b", "ab", "a.b", "(c)", "d:e", "~", "f;g=1", "h,i", "$j", "k@l"])
 paths = st.lists(segments, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
 methods = st.lists(st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS"]), max_size=3)
-entries = st.tuples(st.sampled_from(["path", "exact"]), paths, methods)
+entries = st.tuples(st.sampled_from(["path", "exact"]), paths, methods, st.booleans())
 fleets = st.lists(entries, min_size=1, max_size=5)
 twists = st.sampled_from(
     [
@@ -41,7 +41,9 @@ twists = st.sampled_from(
     ]
 )
 requests = st.lists(
-    st.tuples(st.sampled_from(["GET", "HEAD", "POST", "DELETE", "OPTIONS"]), paths, twists),
+    st.tuples(
+        st.sampled_from(["GET", "HEAD", "POST", "DELETE", "OPTIONS", "TRACE"]), paths, twists
+    ),
     min_size=4,
     max_size=12,
 )
@@ -60,13 +62,20 @@ def crowd() -> Iterator[tuple[Gateway, list[Upstream]]]:
 @given(fleet=fleets, requests=requests)
 def test_explain_and_envoy_agree(
     crowd: tuple[Gateway, list[Upstream]],
-    fleet: list[tuple[str, str, list[str]]],
+    fleet: list[tuple[str, str, list[str], bool]],
     requests: list[tuple[str, str, str]],
 ) -> None:
     gateway, servers = crowd
     registrations = [
-        registration(server.name, only={kind: path, **({"methods": methods} if methods else {})})
-        for server, (kind, path, methods) in zip(servers, fleet, strict=False)
+        registration(
+            server.name,
+            only={
+                kind: path,
+                "expose": "internal" if internal else "gateway",
+                **({"methods": methods} if methods else {}),
+            },
+        )
+        for server, (kind, path, methods, internal) in zip(servers, fleet, strict=False)
     ]
     ports = {server.name: [server.port] for server in servers}
     gateway.use(ports, registrations)
@@ -75,7 +84,8 @@ def test_explain_and_envoy_agree(
         answer = gateway.send(path + twist, method)
         told = (method, path + twist, answer, expected)
         assert answer.status == (expected.status or 200), told
-        if expected.route and method != "HEAD":
+        if not expected.status and method != "HEAD":
+            assert expected.route
             assert answer.json["service"] == expected.route.service, told
         if expected.status == 405:
             assert answer.headers["allow"] == ", ".join(expected.allow), told

@@ -98,9 +98,73 @@ def test_the_order_of_registrations_means_nothing() -> None:
         ("/a//b///c", "/a/b/c"),
         ("/%61/%7e", "/a/~"),
         ("/a/..", "/"),
-        ("/a%2Fb", ""),
-        ("/a%5cb", ""),
+        ("//", "//"),
+        ("/a\\b", "/a/b"),
+        ("/a/{b}", "/a/%7Bb%7D"),
+        ("http://localhost:8000/a?b", "/a"),
+        ("/a/%zz/../b", "/a/b"),
     ],
 )
 def test_normal_path(target: str, path: str) -> None:
     assert normal_path(target) == path
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("/a%2Fb", "the escaped slash, backslash or NUL %2F"),
+        ("/a%5cb", "the escaped slash, backslash or NUL %5c"),
+        ("/a/..;/b", "some servers read another path"),
+        ("/a/%2e%2E%3bx/b", "some servers read another path"),
+        ("/a/%252e", "some servers read another path"),
+        ("/a/%2%30", "must be followed by two hexadecimal digits"),
+        ("/a#b", "cannot contain the character '#'"),
+        ("/a b", "cannot contain the character ' '"),
+        ("/\x1b[0m", r"cannot contain the character '\x1b'"),
+        ("a", 'starts with "/"'),
+    ],
+)
+def test_a_path_that_the_gateway_refuses(target: str, reason: str) -> None:
+    found = explain(SHOP, target)
+    assert found.status == 400
+    assert reason in found.reason
+
+
+def test_a_method_that_no_route_can_name_reaches_no_service() -> None:
+    found = explain(SHOP, "/v1/orders", "TRACE")
+    assert (found.status, found.route) == (405, None)
+    assert found.allow == ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+INTERNAL = table(
+    registration(
+        "echo",
+        echo={"path": "/v1/echo", "methods": ["GET", "POST"]},
+        admin={"path": "/v1/echo/admin", "expose": "internal"},
+        state={"exact": "/v1/echo/state", "methods": ["GET"], "expose": "internal"},
+        open={"path": "/v1/echo/admin/open", "methods": ["GET"]},
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        ("GET", "/v1/echo/admin", 404, ()),
+        ("POST", "/v1/echo/admin/x", 404, ()),
+        ("DELETE", "/v1/echo/admin", 404, ()),
+        ("TRACE", "/v1/echo/admin", 404, ()),
+        ("GET", "/v1/echo/state", 404, ()),
+        ("POST", "/v1/echo/state", 0, ()),  # the internal route names GET only
+        ("GET", "/v1/echo/state/x", 0, ()),
+        ("DELETE", "/v1/echo/state", 405, ("POST",)),
+        ("GET", "/v1/echo/admin/open", 0, ()),
+        ("POST", "/v1/echo/admin/open", 404, ()),
+        ("FOO", "/v1/echo/admin/open", 405, ("GET", "HEAD", "OPTIONS")),
+    ],
+)
+def test_an_internal_route_withholds_its_path(
+    method: str, path: str, status: int, allow: tuple[str, ...]
+) -> None:
+    found = explain(INTERNAL, path, method)
+    assert (found.status, found.allow) == (status, allow)

@@ -292,11 +292,13 @@ def edited_list(draw: st.DrawFn, old: dict[str, int], *, removing: bool) -> dict
     return after
 
 
-def expected(old: int, new: int, mine: int) -> int:
-    """Return the version that is wanted: 0 for none."""
+def expected(old: int, new: int, mine: int) -> int | None:
+    """Return the version that is wanted: 0 for none, and None where only the owner can decide."""
     if mine in {old, new}:
         return new
-    return mine if new == old else max(new, mine)
+    if new == old:
+        return mine
+    return max(new, mine) if min(new, mine) > old > 0 else None
 
 
 @pytest.mark.parametrize("path", FORMATS)
@@ -310,14 +312,15 @@ def test_dependencies_are_merged_by_name(path: str, data: st.DataObject) -> None
     before, theirs, ours = (written(side).encode() for side in (old, new, mine))
     merge = merge_manifest(path, before, theirs, ours, LABELS)
     both_added = (new.keys() & mine.keys()) - old.keys()
-    if merge is None:  # at two places: JSON would have the name twice
-        assert path == "package.json"
+    if merge is None:  # at two places: JSON, or a list of Maven, would have the name twice
+        assert path in {"package.json", "pom.xml"}
         assert both_added
         return
-    assert not merge.conflicts or removing or (path == "pom.xml" and both_added)
+    sides = [[side.get(name, 0) for side in (old, new, mine)] for name in (*old, *new, *mine)]
+    wanted = dict(zip((*old, *new, *mine), (expected(*side) for side in sides), strict=True))
+    undecided = None in wanted.values()
+    assert not merge.conflicts or removing or undecided or (path == "pom.xml" and both_added)
     if not merge.conflicts:
-        sides = [[side.get(name, 0) for side in (old, new, mine)] for name in (*old, *new, *mine)]
-        names = [*old, *new, *mine]
-        wanted = {name: expected(*side) for name, side in zip(names, sides, strict=True)}
+        assert not undecided
         found = read(merge.content.decode())
         assert found == {name: number for name, number in wanted.items() if number}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from svcgen.gateway.envoy.removed_headers import NAMES
 from svcgen.gateway.paths import path_problem, reserved_problem
 from tests.support.helm import Object, container, only, render, template
 from tests.support.repository import NewService
@@ -73,7 +74,8 @@ def test_a_route_is_an_http_route(new_service: NewService) -> None:
 def test_a_client_cannot_say_who_it_is(new_service: NewService) -> None:
     (rule,) = http_routes(render(new_service("orders"), {})).values()
     (removed,) = [part["requestHeaderModifier"]["remove"] for part in rule["filters"]]
-    assert set(removed) == {"x-auth-subject", "x-auth-scopes"}
+    assert set(removed) == {"x-auth-subject", "x-auth-scopes", *NAMES}
+    assert len(removed) <= 16  # the Gateway API's limit
 
 
 def test_hosts_and_gateway_come_from_values(new_service: NewService) -> None:
@@ -207,10 +209,42 @@ def test_values_cannot_bring_in_what_is_refused(
     assert said in template(register(new_service("orders"), {}, {}), values)
 
 
+@pytest.mark.parametrize(
+    ("internal", "exposed", "refused"),
+    [
+        ({"path": "/v1/echo/admin"}, {"path": "/v1/echo"}, True),
+        ({"path": "/v1/echo"}, {"path": "/v1/echo"}, True),
+        ({"exact": "/v1/echo"}, {"path": "/v1/echo"}, True),
+        ({"exact": "/v1/echo"}, {"exact": "/v1/echo"}, True),
+        ({"path": "/v1/echo/admin", "methods": ["GET"]}, {"path": "/v1/echo"}, True),
+        (
+            {"path": "/v1/echo/x", "methods": ["HEAD"]},
+            {"path": "/v1/echo", "methods": ["GET"]},
+            True,
+        ),
+        ({"path": "/v1/echo", "methods": ["PUT"]}, {"path": "/v1/echo", "methods": ["GET"]}, False),
+        ({"path": "/v1/echoes"}, {"path": "/v1/echo"}, False),
+        ({"path": "/v1/echo"}, {"path": "/v1/echo/open"}, False),
+        ({"path": "/v1/echo"}, {"exact": "/v1/echo"}, False),
+    ],
+    ids=str,
+)
+def test_an_internal_route_below_an_exposed_one_is_refused(
+    new_service: NewService, internal: Object, exposed: Object, refused: bool
+) -> None:
+    routes = {
+        "open": {"auth": "none", **exposed},
+        "hidden": {"auth": "none", "expose": "internal", **internal},
+    }
+    output = template(register(new_service("orders"), {"routes": routes}), {})
+    assert ("routes.hidden is internal, but routes.open exposes" in output) == refused
+    assert output.startswith("Error") == refused
+
+
 PATHS = (
     *("/", "/v1/a-b._~!$&'()*+,;=:@", "/v1/", "/...", "/.a", "v1", "", "/v1//a", "/v1/../a"),
     *("/v1/.", "/v1/%2e", "/v1?x=1", "/v1/ä", "/v1/a b", "/readyz/x", "/readyzx", "/docs"),
-    *("/openapi.json", "/openapixjson"),
+    *("/openapi.json", "/openapixjson", "/v1/..;/x", "/v1/.;", "/v1/;", "/v1/...;", "/v1/.a;"),
 )
 
 

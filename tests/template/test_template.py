@@ -16,7 +16,7 @@ from tests.support.services import CHOICES, PAIRS, Rendered, tree
 TEMPLATE = REPOSITORY / "template"
 TARGETS = ["run", "dev", "test", "lint", "format", "build", "migrate", "lock", "generate"]
 # Files in all, with a callee: what the contract took, and no more.
-MOST_FILES = {"python": 53, "go": 51, "typescript": 53, "java": 66}
+MOST_FILES = {"python": 54, "go": 52, "typescript": 53, "java": 69}
 
 
 @pytest.fixture

@@ -44,6 +44,9 @@ def compose(
             "--check", help="Write nothing; exit with 3 if a file differs or services do not fit."
         ),
     ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="With --check: show the difference of each file.")
+    ] = False,
     refresh: Annotated[
         bool,
         typer.Option(
@@ -57,15 +60,18 @@ def compose(
     from svcgen.commands.compose import check as inspect
     from svcgen.commands.compose import compose as stitch
 
+    if diff and not check:
+        raise typer.BadParameter("--diff belongs to --check.")
     if check and refresh:
         raise typer.BadParameter("--check and --refresh exclude each other: --refresh writes.")
     found = (current_workspace(), only or [])
     deps = not no_deps
     composed = inspect(*found, deps=deps) if check else stitch(*found, deps=deps, refresh=refresh)
-    text = output.checked(composed) if check else output.composed(composed)
+    text = output.checked(composed, diff=diff) if check else output.composed(composed)
     faults = output.fleet_faults(composed)
     emit(documents.compose_document(composed), text, faults, json=json, exact=check)
-    if check and (composed.differences or composed.faults or composed.broken):
+    found_something = (composed.faults, composed.broken, composed.unrouted)
+    if check and (composed.differences or any(found_something)):
         raise typer.Exit(FOUND_SOMETHING)
 
 

@@ -136,16 +136,17 @@ def composed(done: ComposeResult) -> str:
     return "\n".join(lines)
 
 
-def checked(done: ComposeResult) -> str:
-    """Show how the files differ from what would be written, if the services fit together."""
+def checked(done: ComposeResult, *, diff: bool) -> str:
+    """Show what would be written, if the services fit together: in words, or as a diff."""
     if done.faults:
         return "Nothing to compare: the services do not fit together."
-    return "".join(done.differences.values()) or "compose.yaml and gateway/ are current"
+    shown = "".join(done.differences.values()) if diff else "\n".join(done.changes)
+    return shown or "compose.yaml and gateway/ are current"
 
 
 def fleet_faults(done: ComposeResult) -> str:
     """List what does not fit together, a line each; empty without a fault."""
-    found = [*done.faults, *done.broken]
+    found = [*done.faults, *done.broken, *done.unrouted]
     if not found:
         return ""
     lines = ["1 fault:" if len(found) == 1 else f"{len(found)} faults:"]
@@ -172,6 +173,7 @@ def routes(table_: Sequence[Route]) -> str:
             "route": route.name,
             "auth": route.auth,
             "timeout": seconds(route.timeout_ms),
+            "expose": "internal" if route.internal else "gateway",
         }
         for route in table_
     ]

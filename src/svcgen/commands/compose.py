@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,9 @@ class ComposeResult:
     """What was written, or by `check` would be; `differences` then has a unified diff of each.
 
     `broken` are callees that no longer keep what their callers rely on. `faults`, only of `check`,
-    is everything else that does not fit together. `refreshed` are the services with newer copies
-    of their callees' documents.
+    is everything else that does not fit together. `unrouted` are operations that no route leads to.
+    `changes`, only of `check`, has in words what differs. `refreshed` are the services with newer
+    copies of their callees' documents.
     """
 
     root: Path
@@ -36,6 +37,8 @@ class ComposeResult:
     faults: tuple[Fault, ...] = ()
     broken: tuple[Fault, ...] = ()
     refreshed: tuple[str, ...] = ()
+    unrouted: tuple[Fault, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> ComposeResult:
@@ -43,6 +46,7 @@ def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) 
 
     Raises SvcgenError without services, and for an unknown name in `only`.
     """
+    from svcgen.compose.changes import changes
     from svcgen.compose.manifest import differences
     from svcgen.compose.stitch import stitched_files
     from svcgen.compose.write import inspect_fleet
@@ -52,7 +56,8 @@ def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) 
     fleet = found.fleet
     files = {} if found.faults else stitched_files(fleet) | fleet.callers_files(found.everyone)
     diffs = differences(fleet.root, files)
-    return _result(found, written=tuple(diffs), differences=diffs)
+    result = _result(found, written=tuple(diffs), differences=diffs)
+    return replace(result, changes=changes(fleet.root, {path: files[path] for path in diffs}))
 
 
 def compose(
@@ -77,6 +82,7 @@ def compose(
     from svcgen.compose.stitch import stitched_files
     from svcgen.compose.write import inspect_fleet, write_stitched
     from svcgen.gateway.admin import waiting
+    from svcgen.run.validation import find_validator
 
     require_services(workspace)
     found = inspect_fleet(workspace, only, deps=deps)
@@ -86,7 +92,7 @@ def compose(
     outdated = outdated_copies(fleet, found.everyone) if refresh else []
     wait = wait_applied or waiting(PAUSE_S)
     callers = fleet.callers_files(found.everyone)
-    files = write_stitched(fleet.root, stitched_files(fleet), wait)
+    files = write_stitched(fleet, stitched_files(fleet), wait, find_validator)
     for path, text in callers.items():
         write_atomic(fleet.root / path, text)
     write_copies(outdated)
@@ -105,14 +111,17 @@ def _result(
     refreshed: tuple[str, ...] = (),
 ) -> ComposeResult:
     from svcgen.compose.client_copies import broken_contracts
+    from svcgen.compose.operations import unrouted_operations
+    from svcgen.gateway.routes import exposed
 
     return ComposeResult(
         root=found.fleet.root,
         services=tuple(service.name for service in found.fleet.services),
-        routes=0 if found.faults else len(found.fleet.table),
+        routes=0 if found.faults else len(exposed(found.fleet.table)),
         written=written,
         differences=differences or {},
         faults=found.faults,
         broken=tuple(broken_contracts(found.fleet, found.everyone)),
         refreshed=refreshed,
+        unrouted=tuple(unrouted_operations(found.fleet)),
     )

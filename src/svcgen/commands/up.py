@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault, Fleet
     from svcgen.gateway.routes import Route
 
+MOST_REPLICAS = 50  # of one service: each needs memory, a port and health checks
 SHOWN_BEFORE = 10  # log lines of each replica that `--attach` begins with
 
 
@@ -66,6 +67,7 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     from svcgen.compose.client_copies import broken_contracts
     from svcgen.compose.fleet import FaultsError
     from svcgen.compose.write import inspect_fleet
+    from svcgen.gateway.routes import exposed
 
     require_services(workspace)
     choice = choose_engine(workspace.root, engine)
@@ -87,7 +89,7 @@ def up(  # noqa: PLR0913 (one for each option of the command)
         engine=choice.engine.name,
         why=choice.reason,
         url=f"http://127.0.0.1:{port}",
-        routes=fleet.table,
+        routes=exposed(fleet.table),
         replicas=state.replicas,
         broken=tuple(broken_contracts(fleet, inspected.everyone)),
     )
@@ -179,6 +181,10 @@ def _require_scale(scale: Mapping[str, int], fleet: Fleet) -> None:
             raise SvcgenError(
                 f"'{name}' cannot be scaled: it is not among the services that run.",
                 f"These are: {', '.join(names)}.",
+            )
+        if count > MOST_REPLICAS:
+            raise SvcgenError(
+                f"{name} cannot have {count} replicas.", f"At most {MOST_REPLICAS} on one machine."
             )
         if count < 1:
             raise SvcgenError(

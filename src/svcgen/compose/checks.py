@@ -6,30 +6,30 @@ first of two equal routes: so svcgen looks for them.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import Fault, Fleet, Member
+from svcgen.compose.operations import undocumented_methods
 from svcgen.errors import did_you_mean
-from svcgen.gateway.paths import reserved_problem
-from svcgen.gateway.registration import RouteEntry
+from svcgen.gateway.paths import parents, reserved_problem
+from svcgen.gateway.registration import LONGER, RouteEntry
 from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, variable
 from svcgen.settings import EVERY_SERVICE, SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"
+ALL = "*"
 DATABASE = "database"  # of the local engine
-_DOCUMENTED = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
-class ExposedRoute(NamedTuple):
-    """A route of one service that the gateway exposes, as its registration has it."""
+class ClaimedRoute(NamedTuple):
+    """A route of one service at the gateway, as its registration has it."""
 
     member: Member
     name: str
@@ -42,19 +42,27 @@ class ExposedRoute(NamedTuple):
         """The registration, relative to the root."""
         return self.member.file(REGISTRATION_FILE)
 
+    @property
+    def internal(self) -> bool:
+        """Whether the gateway answers 404 instead of the service."""
+        return self.entry.expose == "internal"
+
 
 def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
     """Return every fault of a fleet; `known` are the names of all services of the workspace."""
     names = frozenset(known)
     unique = replace(fleet, members=tuple({each.name: each for each in fleet.members}.values()))
-    exposed = _exposed_routes(unique)
+    routes = _claimed_routes(unique)
+    exposed = [route for route in routes if not route.internal]
     found = chain(
         _check_names(fleet),
         _check_overlays(fleet, names),
         _check_compose_files(unique),
         _check_ports(unique),
         _check_supported(unique),
-        _check_paths(exposed),
+        _check_paths(routes),
+        _check_claims(routes, fleet.settings.gateway.claims),
+        _check_tries(routes, fleet.settings.gateway.timeout),
         _check_documented(exposed),
         _check_calls(unique, names),
     )
@@ -147,81 +155,93 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
             yield Fault((file,), f"{key} is not supported yet.")
 
 
-def _exposed_routes(fleet: Fleet) -> list[ExposedRoute]:
+def _claimed_routes(fleet: Fleet) -> list[ClaimedRoute]:
     routes = []
     for member in fleet.members:
         for name, entry in member.registration.routes.items() if member.registration else ():
             path, methods = entry.exact or entry.path, frozenset(entry.methods)
-            if entry.expose == "gateway" and path:
+            if path:
                 head = {"HEAD"} if "GET" in methods else set()
-                routes.append(ExposedRoute(member, name, entry, path, methods | head))
+                routes.append(ClaimedRoute(member, name, entry, path, methods | head))
     return routes
 
 
-def _check_paths(routes: Sequence[ExposedRoute]) -> Iterator[Fault]:
+def _check_paths(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
     """Find paths of the gateway itself, and paths that two routes claim.
 
     Prefixes are whole segments, so two of them are equally specific only when they are equal.
-    Between such routes the order of precedence has only the alphabet to decide.
+    Between such routes the order of precedence has only the alphabet to decide. Two internal ones
+    are both 404 at the gateway, so they may be equal.
     """
-    equal: dict[tuple[bool, str], list[ExposedRoute]] = defaultdict(list)
+    equal: dict[tuple[bool, str], list[ClaimedRoute]] = defaultdict(list)
     for route in routes:
         equal[route.entry.exact is not None, route.path].append(route)
-        if problem := reserved_problem(route.path):
+        if not route.internal and (problem := reserved_problem(route.path)):
             yield Fault((route.file,), f"routes.{route.name}: {problem}.")
     for group in equal.values():
         for route, other in combinations(group, 2):
-            common = " and ".join(sorted(route.methods & other.methods))
-            if not route.methods and not other.methods:
-                common = "every method of"
-            if common:
+            if route.internal and other.internal:
+                continue
+            # A route that names its methods comes before one that does not.
+            if bool(route.methods) == bool(other.methods) and (both := _common(route, other)):
+                common = "every method of" if both == {ALL} else " and ".join(sorted(both))
                 names = f"routes.{route.name} and routes.{other.name}"
                 files = tuple(dict.fromkeys((route.file, other.file)))
                 yield Fault(files, f"{names} both claim {common} {route.path}.")
 
 
-def _check_documented(routes: Sequence[ExposedRoute]) -> Iterator[Fault]:
+def _check_claims(
+    routes: Sequence[ClaimedRoute], allowed: Mapping[str, Sequence[str]]
+) -> Iterator[Fault]:
+    """Find routes below a prefix of another service: they take requests, and their tokens, from it.
+
+    Equal paths are the subject of _check_paths: two services may share the methods of one path.
+    """
+    prefixes: dict[str, list[ClaimedRoute]] = defaultdict(list)
+    for route in routes:
+        if route.entry.exact is None and not route.internal and not reserved_problem(route.path):
+            prefixes[route.path].append(route)
+    for route in routes:
+        name = route.member.name
+        above = [other for prefix in parents(route.path) for other in prefixes.get(prefix, ())]
+        for other in above:
+            taken = other.member.name != name and other.path != route.path
+            if taken and _common(route, other) and route.path not in allowed.get(name, ()):
+                problem = (
+                    f"routes.{route.name}: {route.path} is below {other.path} of "
+                    f"{other.member.name}. Use another path, or allow it in {SETTINGS_FILE}: "
+                    f"gateway: {{claims: {{{name}: [{route.path}]}}}}"
+                )
+                yield Fault((route.file, other.file), problem)
+                break
+
+
+def _common(route: ClaimedRoute, other: ClaimedRoute) -> frozenset[str]:
+    """Return the methods that both match, apart from OPTIONS; ALL stands for every method."""
+    if not route.methods or not other.methods:
+        return route.methods or other.methods or frozenset({ALL})
+    return route.methods & other.methods
+
+
+def _check_tries(routes: Sequence[ClaimedRoute], default: str) -> Iterator[Fault]:
+    """Find tries that may take longer than the workspace's timeout, where the route has none."""
+    for route in routes:
+        retry = route.entry.retry
+        if not route.entry.timeout and retry.outlasts(default):
+            problem = f"routes.{route.name}: retry.per_try {retry.per_try} {LONGER} {default}."
+            yield Fault((route.file,), problem)
+
+
+def _check_documented(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
     """Find methods of routes for which openapi.json has no operation."""
     for route in routes:
         operations = route.member.operations
         if operations is None or reserved_problem(route.path):
             continue  # there is a fault for it already
-        if missing := _undocumented_methods(route.entry, operations):
+        if missing := undocumented_methods(route.entry, operations):
             files = (route.file, route.member.file(OPENAPI_FILE))
             problem = f"routes.{route.name}: no operation for {missing} {route.path}"
             yield Fault(files, f"{problem}; `make generate` writes openapi.json again.")
-
-
-def _undocumented_methods(route: RouteEntry, operations: Mapping[str, Any]) -> str:
-    found = {
-        method.upper()
-        for path, item in operations.items()
-        if isinstance(item, dict) and _leads_to(route, str(path))
-        for method in item
-    }
-    if "GET" in found:
-        found.add("HEAD")
-    if not route.methods:
-        return "" if found & _DOCUMENTED else "any method of"
-    return " and ".join(
-        method for method in route.methods if method != "OPTIONS" and method not in found
-    )
-
-
-def _leads_to(route: RouteEntry, template: str) -> bool:
-    """Report whether the route passes on some path of an OpenAPI path template.
-
-    `{id}` matches any text but the empty one.
-    """
-    documented = template.split("/")
-    claimed = (route.exact or route.path or "").split("/")
-    if len(documented) < len(claimed) or (route.exact and len(documented) != len(claimed)):
-        return False
-    for segment, pattern in zip(claimed, documented, strict=False):
-        parts = re.split(r"\{[^}]*\}", pattern)
-        if not re.fullmatch("[^/]+".join(map(re.escape, parts)), segment):
-            return False
-    return True
 
 
 def _check_calls(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:

@@ -96,7 +96,7 @@ class Fleet:
 
     @cached_property
     def table(self) -> tuple[Route, ...]:
-        """Every exposed route in match order."""
+        """Every route in match order, internal ones included."""
         return route_table(self.registrations, self.settings.gateway)
 
     @property

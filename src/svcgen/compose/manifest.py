@@ -52,7 +52,7 @@ def refuse_edited(root: Path, files: Mapping[str, str]) -> None:
     if edited:
         raise SvcgenError(
             f"Not written by svcgen, or edited since: {', '.join(edited)}; nothing was changed.",
-            "`svcgen compose --check` shows the difference. Settings belong in svcgen.yaml; "
+            "`svcgen compose --check --diff` shows the difference. Settings belong in svcgen.yaml; "
             "to have a file written again, delete it.",
         )
 

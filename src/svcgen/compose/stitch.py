@@ -13,6 +13,7 @@ from svcgen.gateway.envoy.files import ComposePlacement, edge_files
 from svcgen.service import COMPOSE_FILE
 from svcgen.workspace import COMPOSE_MARK
 
+ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0"
 CONTAINER_FILES = ("entrypoint.sh", "ready.sh")
 READ_ONCE = ("envoy.json", "entrypoint.sh")  # at the gateway's start; it reads the rest again
 
@@ -23,7 +24,7 @@ ROOT = """\
 
 services:
   gateway:
-    image: ${{ENVOY_IMAGE:-envoyproxy/envoy:v1.40.0}}
+    image: ${{ENVOY_IMAGE:-{image}}}
     entrypoint: [bash, /etc/gateway/entrypoint.sh]
     labels:
       svcgen.dev/started-with: "{digest}" # a new gateway where its start-up files changed
@@ -61,6 +62,7 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
     paths = sorted(member.file(COMPOSE_FILE) for member in fleet.members)
     root = ROOT.format(
         mark=COMPOSE_MARK,
+        image=ENVOY_IMAGE,
         # Without a name, Compose names the project after the folder.
         name=f"name: {project}\n\n" if project else "\n",
         includes="".join(f"\n  - {_scalar(path)}" for path in paths) or " []",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from svcgen.compose.checks import GATEWAY, find_faults
 from svcgen.compose.fleet import Fault, FaultsError, Fleet, Member, read_fleet
 from svcgen.compose.manifest import begin_writing, end_writing, refuse_edited
+from svcgen.compose.validate import Validate, refuse_invalid
 from svcgen.files import read_text
 from svcgen.gateway.apply import WaitApplied, replace_text, steps_to, write_in_order
 from svcgen.service import COMPOSE_FILE
@@ -62,18 +62,25 @@ def chosen_names(fleet: Fleet, only: Sequence[str], *, deps: bool) -> frozenset[
 
 
 def write_stitched(
-    root: Path, files: Mapping[str, str], wait_applied: WaitApplied
+    fleet: Fleet,
+    files: Mapping[str, str],
+    wait_applied: WaitApplied,
+    find_validator: Callable[[], Validate | None],
 ) -> tuple[str, ...]:
     """Write the files that differ, gateway before compose.yaml; return their paths.
 
-    `wait_applied` is that of write_in_order. Raises SvcgenError when one was edited by hand.
+    `wait_applied` is that of write_in_order. An Envoy checks what changes before it is written.
+    Raises SvcgenError when a file was edited by hand, and FaultsError when Envoy refuses one.
     """
+    root = fleet.root
     refuse_edited(root, files)
     prefix = f"{GATEWAY}/"
     inside = {
         path.removeprefix(prefix): text for path, text in files.items() if path.startswith(prefix)
     }
     steps = [(f"{prefix}{name}", text) for name, text in steps_to(root / GATEWAY, inside)]
+    if steps:
+        refuse_invalid(inside, fleet, find_validator())
     if read_text(root / COMPOSE_FILE) != files[COMPOSE_FILE]:
         steps.append((COMPOSE_FILE, files[COMPOSE_FILE]))
     if steps:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from svcgen.errors import SvcgenError
+from svcgen.gateway.apply import RefusedFileError
 
 TIMEOUT = 15.0  # seconds; Envoy uses a new cluster after the first health checks
 PAUSE = 0.02
@@ -128,7 +129,7 @@ def acknowledged(stats: Stats, timeout: float = TIMEOUT) -> Callable[[str], None
     """Return a `WaitApplied` that waits until Envoy's counters show that it uses the file.
 
     Call this before the first file is written. The returned function raises SvcgenError when Envoy
-    refuses a file or does not apply it within `timeout` seconds.
+    refuses a file (RefusedFileError) or does not apply it within `timeout` seconds.
     """
     before = dict(stats())
 
@@ -139,7 +140,10 @@ def acknowledged(stats: Stats, timeout: float = TIMEOUT) -> Callable[[str], None
         while time.monotonic() < end:
             now = stats()
             if any(now.get(counter, 0) > before.get(counter, 0) for counter in refused):
-                raise SvcgenError(f"The gateway refuses {name}.", "See `svcgen logs gateway`.")
+                raise RefusedFileError(
+                    f"The gateway refuses {name}, and keeps the one before.",
+                    "Read why: svcgen logs gateway",
+                )
             if now.get(applied, 0) > before.get(applied, 0) and not now.get(warming, 0):
                 before.update(now)
                 return

@@ -12,10 +12,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from svcgen.errors import SvcgenError
 from svcgen.files import read_text, write_atomic
 
 WaitApplied = Callable[[str], None]
 """Called with the name of a file that was just replaced; returns when Envoy uses it (xDS ACK)."""
+
+
+class RefusedFileError(SvcgenError):
+    """A running Envoy keeps its old configuration because it cannot use a new file."""
+
 
 CLUSTERS = "cds.json"
 ROUTING = (CLUSTERS, "lds.json", "rds.json")
@@ -29,14 +35,20 @@ def write_in_order(folder: Path, files: Mapping[str, str], wait_applied: WaitApp
     """Write the files that differ, in the order in which Envoy may read them; return their names.
 
     `wait_applied` is called after each file of ROUTING that existed before and changed: Envoy may
-    run. A SvcgenError from it ends the writing; the files written until then fit together.
+    run. A SvcgenError from it ends the writing; the files written until then fit together. A file
+    that Envoy refuses is replaced by the one before: Envoy would not start with it.
     """
     steps = steps_to(folder, files)
     for name, text in steps:
-        existed = (folder / name).exists()
+        before = read_text(folder / name)
         replace_text(folder / name, text)
-        if existed and name in ROUTING:
+        if before is None or name not in ROUTING:
+            continue
+        try:
             wait_applied(name)
+        except RefusedFileError:
+            replace_text(folder / name, before)
+            raise
     return sorted({name for name, _text in steps})
 
 

@@ -11,23 +11,40 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from svcgen.gateway.paths import path_problem
+from svcgen.gateway.paths import SEGMENT_CHARACTERS, path_problem
 from svcgen.settings import SETTINGS_FILE
-from svcgen.strict import Duration, StrictModel, Text, read_strictly
+from svcgen.strict import Duration, StrictModel, Text, Timeout, read_strictly, within
+from svcgen.units import parse_duration
 from svcgen.yaml_files import read_yaml
 
+LONGEST = 1024  # characters of a path
+LONGER = "is longer than the timeout,"
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 Name = Annotated[Text, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$", examples=["orders"])]
 
 
+# RFC 3986, sections 3.3 and 3.4: Envoy refuses all of its clusters for a control character in one.
+HealthPath = Annotated[
+    Text,
+    Field(pattern=rf"^/[{SEGMENT_CHARACTERS}/%?]*$", max_length=LONGEST, examples=["/readyz"]),
+]
+Printable = Annotated[Text, Field(pattern=r"^[!-~]+$", max_length=LONGEST)]
+
+
 class Health(StrictModel):
     """How the gateway asks a replica whether it is ready."""
 
-    http: Annotated[Text | None, Field(description="Path that answers 200 when ready.")] = None
-    grpc: Annotated[Text | None, Field(description="gRPC health service; a later version.")] = None
-    interval: Annotated[Duration, Field(description="Time between two questions.")] = "1s"
+    http: Annotated[HealthPath | None, Field(description="Path that answers 200 when ready.")] = (
+        None
+    )
+    grpc: Annotated[
+        Printable | None, Field(description="gRPC health service; a later version.")
+    ] = None
+    interval: Annotated[
+        Duration, within("100ms", "1m"), Field(description="Time between two questions.")
+    ] = "1s"
 
 
 class Upstream(StrictModel):
@@ -45,8 +62,8 @@ class Upstream(StrictModel):
 class Jwt(StrictModel):
     """A route for callers with a token; a later version."""
 
-    jwt: Annotated[Text, Field(description="Name of the provider.")]
-    scopes: tuple[Text, ...] = ()
+    jwt: Annotated[Name, Field(description="Name of the provider.")]
+    scopes: tuple[Printable, ...] = ()
 
 
 class Retry(StrictModel):
@@ -56,41 +73,46 @@ class Retry(StrictModel):
         int, Field(strict=True, ge=0, le=5, description="Tries after the first; 0 for none.")
     ] = 2
     per_try: Annotated[
-        Duration | None, Field(description="Longest time of one try; absent: the route's timeout.")
+        Timeout | None, Field(description="Longest time of one try; absent: the route's timeout.")
     ] = None
+
+    def outlasts(self, timeout: str) -> bool:
+        """Report whether one try may take longer than a timeout."""
+        return self.per_try is not None and parse_duration(self.per_try) > parse_duration(timeout)
 
 
 class RateLimit(StrictModel):
     """How many requests a caller may make; a later version."""
 
-    requests: Annotated[int, Field(strict=True, ge=1)]
-    per: Duration
-    by: Text = "client_ip"
+    requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    per: Annotated[Duration, within("1s", "24h")]
+    by: Printable = "client_ip"
 
 
 class Cors(StrictModel):
     """Which web pages may call the route; a later version."""
 
-    origins: tuple[Text, ...]
+    origins: tuple[Printable, ...]
     credentials: Annotated[bool, Field(strict=True)] = False
 
 
 class Transcode(StrictModel):
     """REST in front of gRPC; a later version."""
 
-    descriptor: Text
-    service: Text
+    descriptor: Printable
+    service: Printable
 
 
 class RouteEntry(StrictModel):
     """One path of a service: who may call it, and how long it may take."""
 
     path: Annotated[
-        Text | None, Field(description="Prefix of whole segments: /a covers /a and /a/b.")
+        Text | None,
+        Field(max_length=LONGEST, description="Prefix of whole segments: /a covers /a and /a/b."),
     ] = None
-    exact: Annotated[Text | None, Field(description="This one path.")] = None
-    regex: Annotated[Text | None, Field(description="A later version.")] = None
-    grpc: Annotated[Text | None, Field(description="A gRPC service; a later version.")] = None
+    exact: Annotated[Text | None, Field(max_length=LONGEST, description="This one path.")] = None
+    regex: Annotated[Printable | None, Field(description="A later version.")] = None
+    grpc: Annotated[Printable | None, Field(description="A gRPC service; a later version.")] = None
     methods: Annotated[
         tuple[Method, ...],
         Field(
@@ -106,7 +128,7 @@ class RouteEntry(StrictModel):
         Field(description="gateway: reached from outside; internal: by other services only."),
     ] = "gateway"
     timeout: Annotated[
-        Duration | None, Field(description="Longest time until the whole answer; default 10s.")
+        Timeout | None, Field(description="Longest time until the whole answer; default 10s.")
     ] = None
     retry: Annotated[Retry, Field(description="Idempotent methods only (RFC 9110, 9.2.2).")] = (
         Retry()
@@ -125,6 +147,8 @@ class RouteEntry(StrictModel):
             problem = value is not None and path_problem(value, prefix=key == "path")
             if problem:
                 raise ValueError(f"{key} {value!r} {problem}")
+        if self.timeout and self.retry.outlasts(self.timeout):
+            raise ValueError(f"retry.per_try {self.retry.per_try} {LONGER} {self.timeout}")
         return self
 
 

@@ -1,4 +1,6 @@
-"""The gateway's table: every exposed route, in the order in which they are tried.
+"""The gateway's table: every route, in the order in which they are tried.
+
+An internal route has its place in it: the gateway answers 404 there, also below an exposed prefix.
 
 The order is the Gateway API's (HTTPRouteRule.matches,
 https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule): an exact path comes before a prefix,
@@ -9,7 +11,8 @@ them; HEAD follows GET, and OPTIONS passes to the service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from svcgen.gateway.paths import covers, normal_path
@@ -17,10 +20,18 @@ from svcgen.gateway.registration import Registration, RouteEntry
 from svcgen.settings import GatewaySettings
 from svcgen.units import parse_duration
 
+# No other method reaches a service: a TRACE would return the headers that the gateway adds.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # RFC 9110, section 9.2.2: sending one twice has the same effect as sending it once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 DEFAULTS = GatewaySettings()
+
+
+_OWN = {
+    "/readyz": (200, "the gateway's own readiness"),
+    "*": (404, "the gateway itself has no options"),
+}
+_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Route:
     """One path of one service on the gateway; times in milliseconds, sizes in bytes.
 
     `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
-    the order of METHODS; none means every method.
+    the order of METHODS; none means all of METHODS.
     """
 
     service: str
@@ -41,6 +52,7 @@ class Route:
     attempts: int
     per_try_ms: int | None
     max_body: int = DEFAULTS.max_body_bytes
+    internal: bool = False
 
     @property
     def full_name(self) -> str:
@@ -53,19 +65,18 @@ class Route:
 
     def takes(self, method: str) -> bool:
         """Report whether the route matches a method on its path."""
-        return not self.methods or method in self.methods
+        return method in (self.methods or METHODS)
 
 
 def route_table(
     registrations: Iterable[Registration], settings: GatewaySettings | None = None
 ) -> tuple[Route, ...]:
-    """Return every exposed route in the order in which the gateway tries them."""
+    """Return every route in the order in which the gateway tries them."""
     defaults = settings or DEFAULTS
     routes = (
         _route(registration.service, name, entry, defaults)
         for registration in registrations
         for name, entry in registration.routes.items()
-        if entry.expose == "gateway"
     )
     return tuple(sorted(routes, key=precedence))
 
@@ -75,15 +86,19 @@ def precedence(route: Route) -> tuple[bool, int, str, bool, str]:
     return (not route.exact, -len(route.path), route.path, not route.methods, route.full_name)
 
 
-def matching(table: Sequence[Route], path: str, method: str) -> Route | None:
-    """Return the route that gets a request for a normal path; None when no route does."""
-    return next((route for route in table if route.covers(path) and route.takes(method)), None)
+def exposed(table: Iterable[Route]) -> tuple[Route, ...]:
+    """Return the routes that clients reach."""
+    return tuple(route for route in table if not route.internal)
 
 
-def allowed(routes: Iterable[Route]) -> tuple[str, ...]:
-    """Return the methods that these routes match, for the header Allow."""
-    matched = {method for route in routes for method in route.methods or METHODS}
-    return tuple(method for method in METHODS if method in matched)
+def allowed(routes: Sequence[Route]) -> tuple[str, ...]:
+    """Return the methods that reach a service by these routes of one path, in match order."""
+    winners = {method: next(filter(_taking(method), routes), None) for method in METHODS}
+    return tuple(method for method, route in winners.items() if route and not route.internal)
+
+
+def _taking(method: str) -> Callable[[Route], bool]:
+    return lambda route: route.takes(method)
 
 
 @dataclass(frozen=True)
@@ -101,23 +116,38 @@ class Explanation:
 
 def explain(table: Sequence[Route], target: str, method: str = "GET") -> Explanation:
     """Return which route wins a request and why, or the response of the gateway itself."""
-    path = normal_path(target)
-    if not path.startswith("/"):
-        return Explanation(method, target, 400, None, "the gateway refuses this path")
-    if path == "/readyz":
-        return Explanation(method, path, 200, None, "the gateway's own readiness")
-    route = matching(table, path, method)
+    try:
+        path = _normal_request(target, method)
+    except ValueError as error:
+        return Explanation(method, target, 400, None, str(error))
+    if path in _OWN:
+        status, reason = _OWN[path]
+        return Explanation(method, path, status, None, reason)
+    covering = [route for route in table if route.covers(path)]
+    route = next(filter(_taking(method), covering), None)
     if route:
-        others = [other for other in table if other != route and other.covers(path)]
+        others = [other for other in covering if other != route]
         lost = tuple(f"{other.full_name}: {_lost(route, other, method)}" for other in others)
-        won = f"{'exact path' if route.exact else 'longest prefix'} {route.path}"
-        won += ", and it names the method" if route.methods else ""
-        return Explanation(method, path, 0, route, won, lost)
-    allow = allowed(route for route in table if route.covers(path))
-    if allow:
+        if route.internal:
+            reason = f"{route.full_name} is internal: only other services can call it"
+            return Explanation(method, path, 404, None, reason, lost)
+        return Explanation(method, path, 0, route, _won(route), lost)
+    if allow := allowed(covering):
         reason = f"routes claim this path, but none for {method}"
         return Explanation(method, path, 405, None, reason, allow=allow)
     return Explanation(method, path, 404, None, "no route claims this path")
+
+
+def _normal_request(target: str, method: str) -> str:
+    """Return the normal path of a request; ValueError with the reason when the gateway refuses."""
+    if method == "CONNECT" or not _TOKEN.fullmatch(method):
+        raise ValueError("the gateway refuses this method")
+    return target if (method, target) == ("OPTIONS", "*") else normal_path(target)
+
+
+def _won(route: Route) -> str:
+    kind = "exact path" if route.exact else "longest prefix"
+    return f"{kind} {route.path}" + (", and it names the method" if route.methods else "")
 
 
 def _lost(winner: Route, other: Route, method: str) -> str:
@@ -145,6 +175,7 @@ def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings
         attempts=retry.attempts,
         per_try_ms=parse_duration(retry.per_try) if retry.per_try else None,
         max_body=defaults.max_body_bytes,
+        internal=entry.expose == "internal",
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from svcgen.merge.lists import join_lists
-from svcgen.merge.places import list_of_each_line, mark_added_twice
+from svcgen.merge.places import has_artifact_twice, list_of_each_line, mark_added_twice
 from svcgen.merge.text import Labels, MergedText, merge_text
 from svcgen.merge.version_numbers import (
     compare,
@@ -127,7 +127,10 @@ def _winner(old: Versions, new: Versions, user: Versions, *, bounded: bool) -> V
 
 
 def _is_valid(path: str, text: bytes) -> bool:
-    """Return whether JSON or TOML can be parsed, with each name once; other formats are valid."""
+    """Return whether JSON or TOML can be parsed, with each name once, as in a list of Maven.
+
+    Other formats are valid.
+    """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) < len(pairs):
@@ -139,6 +142,8 @@ def _is_valid(path: str, text: bytes) -> bool:
             json.loads(text, object_pairs_hook=unique)
         elif PurePosixPath(path).suffix == ".toml":
             tomllib.loads(text.decode())
+        elif PurePosixPath(path).suffix == ".xml":
+            return not has_artifact_twice(text)
     except (ValueError, RecursionError):
         return False
     return True

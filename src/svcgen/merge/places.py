@@ -67,6 +67,18 @@ def mark_added_twice(
     return MergedText(content.encode(errors="surrogateescape"), conflicts)
 
 
+def has_artifact_twice(pom: bytes) -> bool:
+    """Return whether a list of Maven dependencies has one artifact twice."""
+    lines = _decoded(pom).split("\n")
+    found = Counter(
+        (where, artifact[1])
+        for where, line in zip(_in_xml(lines), lines, strict=True)
+        if where.endswith("dependencies\tdependency") and (artifact := _ARTIFACT.search(line))
+    )
+    return any(count > 1 for count in found.values())
+
+
+_ARTIFACT = re.compile(r"<artifactId>([^<]*)<")
 _GONE = "\0"  # no line of a text has it
 
 

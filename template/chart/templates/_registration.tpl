@@ -21,6 +21,7 @@ here. It ignores only `retry` and `health`, which are settings of the gateway. *
 {{- range $name, $route := $all.routes }}
 {{- include "registration.route" (list (print "routes." $name) $name $route) }}
 {{- end }}
+{{- include "registration.internal" $all.routes }}
 {{- range $name := keys .Values.calls | sortAlpha }}
 {{- if not (has $name $all.calls) }}{{ include "registration.refuse" (list "calls" (print "lacks " $name ", which .Values.calls has a URL for")) }}{{ end }}
 {{- end }}
@@ -40,7 +41,7 @@ here. It ignores only `retry` and `health`, which are settings of the gateway. *
 {{- $exact := hasKey $route "exact" }}
 {{- $path := ternary $route.exact $route.path $exact | toString }}
 {{- $shown := ternary (print $path ", which the gateway serves itself") $path (regexMatch "^/(readyz|openapi[.]json|docs)(/|$)" $path) }}
-{{- $segments := "(/([.]{3}|[.]{0,2}[-A-Za-z0-9_~!$&'()*+,;=:@])[-A-Za-z0-9._~!$&'()*+,;=:@]*)+" }}
+{{- $segments := "(/([.]{3}|;|[.]{0,2}[-A-Za-z0-9_~!$&'()*+,=:@])[-A-Za-z0-9._~!$&'()*+,;=:@]*)+" }}
 {{- $methods := ternary $route.methods (list "GET") (hasKey $route "methods") }}
 {{- $timeout := default "10s" $route.timeout }}
 {{- include "registration.values" (list (print $where ".")
@@ -54,7 +55,21 @@ here. It ignores only `retry` and `health`, which are settings of the gateway. *
 {{- if has "GET" $methods }}{{ $methods = append $methods "HEAD" }}{{ end }}
 {{- $methods = ternary (append $methods "OPTIONS" | uniq) (list "") (hasKey $route "methods") }}
 {{- $match := ternary "Exact" "PathPrefix" $exact }}
-{{- $_ := mergeOverwrite $route (dict "match" $match "path" $path "methods" $methods "timeout" $timeout) }}
+{{- $_ := mergeOverwrite $route (dict "match" $match "path" $path "methods" $methods "timeout" $timeout "expose" (default "gateway" $route.expose)) }}
+{{- end }}
+
+{{/* Rejects an internal route that an exposed one covers. HTTPRoute has no core filter that answers
+404, so the path would be open. */}}
+{{- define "registration.internal" -}}
+{{- range $name, $route := . }}
+{{- if eq $route.expose "internal" }}
+{{- range $other, $exposed := $ }}
+{{- $prefix := and (eq $exposed.match "PathPrefix") (hasPrefix (print $exposed.path "/") (print $route.path "/")) }}
+{{- $all := or (has "" $route.methods) (has "" $exposed.methods) }}
+{{- range $method := without $route.methods "OPTIONS" }}{{ $all = or $all (has $method $exposed.methods) }}{{ end }}
+{{- if and $all (ne $exposed.expose "internal") (or $prefix (and (eq $exposed.path $route.path) (eq $exposed.match $route.match))) }}
+{{- include "registration.refuse" (list (print "routes." $name) (printf "is internal, but routes.%s exposes %s: move it out of that path" $other $route.path)) }}
+{{- end }}{{ end }}{{ end }}{{ end }}
 {{- end }}
 
 {{/* Checks that a map has only known keys. */}}

@@ -45,6 +45,10 @@ class ComposeDocument:
     refreshed: Annotated[
         tuple[str, ...], "Only with `--refresh`: services with newer OpenAPI documents."
     ]
+    unrouted: Annotated[
+        tuple[FleetFault, ...], "Operations of openapi.json that no route leads to."
+    ]
+    changes: Annotated[tuple[str, ...], "Only with `--check`: in words, what differs."]
 
 
 def compose_document(result: ComposeResult) -> ComposeDocument:
@@ -58,6 +62,8 @@ def compose_document(result: ComposeResult) -> ComposeDocument:
         faults=_faults(result.faults),
         broken=_faults(result.broken),
         refreshed=result.refreshed,
+        unrouted=_faults(result.unrouted),
+        changes=result.changes,
     )
 
 
@@ -78,6 +84,7 @@ class GatewayRoute:
     timeout_ms: Annotated[int, "Time limit of a request, with all its attempts."]
     attempts: Annotated[int, "Largest number of retries after the first try."]
     per_try_ms: Annotated[int | None, "Time limit of one attempt; `null` for no limit."]
+    internal: Annotated[bool, "Whether the gateway answers 404, so that only services can call it."]
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,7 @@ def _route(route: Route) -> GatewayRoute:
         timeout_ms=route.timeout_ms,
         attempts=route.attempts,
         per_try_ms=route.per_try_ms,
+        internal=route.internal,
     )
 
 

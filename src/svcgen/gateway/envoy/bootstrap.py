@@ -76,6 +76,14 @@ _OVERLOAD: Values = {
 }
 
 
+# Envoy can resolve `..;x` as `..` since CVE-2026-73551. Servers differ there, so the gateway keeps
+# the segment, and the edge routes refuse it. They refuse QUERY, too, once HTTP/1.1 accepts it.
+_PATHS: Values = {
+    "envoy.reloadable_features.strip_dotdot_segments_with_parameters": False,
+    "envoy.reloadable_features.http1_allow_query_method": True,
+}
+
+
 def bootstrap(folder: Path, admin: Values) -> Values:
     """Return the bootstrap; Envoy reads clusters and listeners from `folder` when they change."""
     return {
@@ -87,7 +95,7 @@ def bootstrap(folder: Path, admin: Values) -> Values:
         },
         "static_resources": {"clusters": [COLLECTOR]},
         "overload_manager": _OVERLOAD,
-        "layered_runtime": {"layers": [{"name": "gateway", "static_layer": RUNTIME}]},
+        "layered_runtime": {"layers": [{"name": "gateway", "static_layer": RUNTIME | _PATHS}]},
     }
 
 

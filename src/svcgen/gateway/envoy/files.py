@@ -15,7 +15,7 @@ from svcgen.gateway.envoy import clusters, listeners, route_config
 from svcgen.gateway.envoy.bootstrap import bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.xds import Values, document, resources
-from svcgen.gateway.routes import Route
+from svcgen.gateway.routes import Route, exposed
 from svcgen.settings import GatewaySettings
 
 __all__ = [
@@ -28,6 +28,9 @@ __all__ = [
     "upstream_of",
 ]
 
+# Down to the keys of the connection manager, and of each route.
+LISTENER_DEPTH = 6
+ROUTES_DEPTH = 5
 RETRIES_BETWEEN_SERVICES = 2
 
 
@@ -69,7 +72,7 @@ def edge_files(
     With a LocalPlacement, the caller adds eds/NAME.json for each upstream (`endpoints_file`).
     """
     by_name = {upstream.service: upstream for upstream in upstreams}
-    needed = {route.service for route in table}
+    needed = {route.service for route in exposed(table)}
     internal: list[Values] = []
     limits = settings or GatewaySettings()
     if isinstance(placement, LocalPlacement):
@@ -102,18 +105,31 @@ def edge_files(
     return {
         "envoy.json": document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
-        "lds.json": resources("listener.v3.Listener", [edge, *internal]),
-        "rds.json": resources("route.v3.RouteConfiguration", [route_config.edge_routes(table)]),
+        "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
+        "rds.json": resources(
+            "route.v3.RouteConfiguration", [route_config.edge_routes(table)], ROUTES_DEPTH
+        ),
     }
 
 
-def static_twin(files: Mapping[str, str]) -> str:
+def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> str:
     """Return the same gateway as one static file, for `envoy --mode validate`.
 
     Envoy accepts a bootstrap as valid without opening the files that it discovers at run time.
+    `only` limits the file to what these services need.
     """
     routes = _resources(files["rds.json"])[0] | {"validate_clusters": True}
     services, every_listener = _resources(files["cds.json"]), _resources(files["lds.json"])
+    if only is not None:
+        services = [cluster for cluster in services if cluster["name"] in only]
+        for host in routes["virtual_hosts"]:
+            host["routes"] = [
+                route
+                for route in host["routes"]
+                if route.get("route", {}).get("cluster", only[0]) in only
+            ]
+        named = {"edge", *(f"internal-{name}" for name in only)}
+        every_listener = [each for each in every_listener if each["name"] in named]
     for listener in every_listener:
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         if manager.pop("rds", None):

@@ -7,12 +7,13 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/best_practices/edge
 from __future__ import annotations
 
 from svcgen.gateway.envoy.clusters import BUFFER_BYTES, socket_address
+from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
 from svcgen.gateway.envoy.replies import problem_replies
 from svcgen.gateway.envoy.route_config import BUFFER
 from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
 from svcgen.gateway.envoy.xds import Values, extension
 
-IDENTITY_PREFIX = "x-auth-"
+MAX_HEADERS_KIB = 32  # contract rule `headers-large`: a service accepts more
 MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
@@ -22,7 +23,7 @@ def edge_listener(host: str, port: int, routes: Values) -> Values:
         "stat_prefix": "edge",
         **routes,
         **_HARDENED,
-        "early_header_mutation_extensions": [_STRIP_IDENTITY, VALID_TRACE],
+        "early_header_mutation_extensions": [STRIP_HEADERS, VALID_TRACE],
         "http_filters": [_READYZ, _BUFFER, _ROUTER],
         "tracing": TRACING,
         "access_log": [_ACCESS_LOG],
@@ -65,10 +66,12 @@ _PLAIN: Values = {
 }
 _HARDENED: Values = {
     **_PLAIN,
+    # The routes refuse methods that Envoy does not know; without this they are 400 in HTTP/1.1.
+    "http_protocol_options": {"allow_custom_methods": True},
     "path_with_escaped_slashes_action": "REJECT_REQUEST",
     "request_timeout": "30s",  # to receive a request
     "request_headers_timeout": "10s",
-    "max_request_headers_kb": 32,
+    "max_request_headers_kb": MAX_HEADERS_KIB,
     "preserve_external_request_id": False,
     "common_http_protocol_options": {
         "idle_timeout": "60s",
@@ -84,18 +87,12 @@ _HARDENED: Values = {
 }
 
 
-# Remove every x-auth-* header of a client before anything reads it.
-_STRIP_IDENTITY = extension(
-    "envoy.http.early_header_mutation.header_mutation",
-    "http.early_header_mutation.header_mutation.v3.HeaderMutation",
-    mutations=[{"remove_on_match": {"key_matcher": {"prefix": IDENTITY_PREFIX}}}],
-)
 # Answer /readyz: 200, and 503 while the gateway drains.
 _READYZ = extension(
     "envoy.filters.http.health_check",
     "filters.http.health_check.v3.HealthCheck",
     pass_through_mode=False,
-    headers=[{"name": ":path", "string_match": {"exact": "/readyz"}}],
+    headers=[{"name": ":path", "string_match": {"safe_regex": {"regex": r"/readyz(\?.*)?"}}}],
 )
 # Off here and on in each route with the route's limit: a change of a listener would not reach the
 # connections that are open.

@@ -1,6 +1,7 @@
 """The table as Envoy's routes: the table in its order, then 405 for the other methods of its paths.
 
-A route becomes up to two of Envoy's: only idempotent methods may be sent twice.
+A route becomes up to two of Envoy's: only idempotent methods may be sent twice. An internal route
+becomes a 404. Before all of them, paths that servers read in different ways get 400.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension, seconds
-from svcgen.gateway.paths import parents
+from svcgen.gateway.paths import REFUSED_PATH, parents
 from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed
 
 # Harmless when done twice: any failure before a response, and a replica's 503.
@@ -21,13 +22,8 @@ STREAM_IDLE_MS = 60_000  # the listener's own limit
 
 def edge_routes(table: Sequence[Route]) -> Values:
     """Return the route configuration of the edge listener."""
-    routes = [entry for route in table for entry in _entries(route)] + _not_allowed(table)
-    routes[:0] = _too_large(table)
-    return {
-        "name": "edge",
-        "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}],
-        "validate_clusters": False,
-    }
+    refused = _reply("path-refused", {"safe_regex": {"regex": REFUSED_PATH}}, 400)
+    return _configuration("edge", [*_too_large(table), refused, *_table(table)])
 
 
 def _too_large(table: Sequence[Route]) -> list[Values]:
@@ -36,18 +32,36 @@ def _too_large(table: Sequence[Route]) -> list[Values]:
         return []
     sizes = {"start": max(route.max_body for route in table) + 1, "end": (1 << 63) - 1}
     header = {"name": "content-length", "range_match": sizes}
-    match = {"prefix": "/", "headers": [header]}
-    return [{"name": "body-too-large", "match": match, "direct_response": {"status": 413}}]
+    return [_reply("body-too-large", {"prefix": "/", "headers": [header]}, 413)]
 
 
 def internal_routes(service: str, timeout_ms: int, attempts: int, max_body: int) -> Values:
     """Return the routes of an internal listener: every path of one service."""
     every = Route(service, "internal", "/", False, (), "none", timeout_ms, attempts, None, max_body)
-    return {
-        "name": f"internal-{service}",
-        "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": _entries(every)}],
-        "validate_clusters": False,
-    }
+    return _configuration(f"internal-{service}", _table([every]))
+
+
+def _configuration(name: str, routes: Sequence[Values]) -> Values:
+    hosts = [{"name": "all", "domains": ["*"], "routes": routes}]
+    return {"name": name, "virtual_hosts": hosts, "validate_clusters": False}
+
+
+def _table(table: Sequence[Route]) -> list[Values]:
+    entries = [
+        entry
+        for route in table
+        for entry in ([_withheld(route)] if route.internal else _entries(route))
+    ]
+    return entries + _not_allowed(table)
+
+
+def _withheld(route: Route) -> Values:
+    match = {**_path_match(route), **_method_match(route.methods or METHODS)}
+    return _reply(route.full_name, match, 404)
+
+
+def _reply(name: str, match: Values, status: int) -> Values:
+    return {"name": name, "match": match, "direct_response": {"status": status}}
 
 
 def _entries(route: Route) -> list[Values]:
@@ -55,13 +69,14 @@ def _entries(route: Route) -> list[Values]:
     action: Values = {"cluster": route.service, "timeout": seconds(route.timeout_ms)}
     if route.timeout_ms >= STREAM_IDLE_MS:
         action["idle_timeout"] = seconds(route.timeout_ms + 5_000)
-    safe = [method for method in route.methods or METHODS if method in IDEMPOTENT]
-    others = [method for method in route.methods if method not in IDEMPOTENT]
+    methods = route.methods or METHODS
+    safe = [method for method in methods if method in IDEMPOTENT]
+    others = [method for method in methods if method not in IDEMPOTENT]
     entries = []
     if safe:
         retry = _retry(RETRY_IDEMPOTENT, route.attempts, route.per_try_ms)
         entries.append((safe, retry))
-    if others or not route.methods:
+    if others:
         entries.append((others, _retry(RETRY_OTHERS, route.attempts, None)))
     return [
         {
@@ -92,8 +107,6 @@ def _path_match(route: Route) -> Values:
 
 
 def _method_match(methods: Sequence[str]) -> Values:
-    if not methods:
-        return {}
     regex = {"safe_regex": {"regex": "|".join(methods)}}
     return {"headers": [{"name": ":method", "string_match": regex}]}
 
@@ -119,22 +132,22 @@ def _retry(when: str, attempts: int, per_try_ms: int | None) -> Values:
 
 
 def _not_allowed(table: Sequence[Route]) -> list[Values]:
-    """Return a 405 for each path with routes, but not for all methods (RFC 9110, 15.5.6)."""
+    """Return what each path with routes gets for the methods that no route matches.
+
+    405 with the methods that do match (RFC 9110, section 15.5.6); 404 where only internal routes
+    match, so that it says no more than an unknown path.
+    """
     claimed: dict[tuple[bool, str], list[Route]] = {}
     for route in table:
         claimed.setdefault((route.exact, route.path), []).append(route)
     refusals: list[Values] = []
     for (exact, path), routes in claimed.items():
-        prefixes = ([] if not exact else [path]) + parents(path)
+        prefixes = ([path] if exact else []) + parents(path)
         above = [route for prefix in prefixes for route in claimed.get((False, prefix), ())]
-        if all(route.methods for route in (*routes, *above)):
-            allow = {"key": "allow", "value": ", ".join(allowed((*routes, *above)))}
-            refusals.append(
-                {
-                    "name": "method-not-allowed",
-                    "match": _path_match(routes[0]),
-                    "direct_response": {"status": 405},
-                    "response_headers_to_add": [{"header": allow}],
-                }
-            )
+        methods = allowed([*routes, *above])
+        reply = _reply("method-not-allowed", _path_match(routes[0]), 405 if methods else 404)
+        if methods:
+            allow = {"key": "allow", "value": ", ".join(methods)}
+            reply["response_headers_to_add"] = [{"header": allow}]
+        refusals.append(reply)
     return refusals

@@ -28,9 +28,26 @@ def document(values: Mapping[str, object]) -> str:
     return json.dumps(values, indent=1) + "\n"
 
 
-def resources(kind: str, items: Iterable[Mapping[str, object]]) -> str:
-    """Return a discovery file with one resource a line, so that a change shows as one line."""
-    lines = (
-        json.dumps({"@type": f"{CONFIG}.{kind}", **item}, separators=(",", ":")) for item in items
-    )
-    return '{"resources":[\n' + ",\n".join(lines) + "\n]}\n"
+def resources(kind: str, items: Iterable[Mapping[str, object]], depth: int = 1) -> str:
+    """Return a discovery file in which a pull request shows what changed.
+
+    Each key of a resource has its own line, down to `depth` levels within the resource.
+    """
+    listed = [{"@type": f"{CONFIG}.{kind}", **item} for item in items]
+    return _in_lines({"resources": listed}, depth + 2) + "\n"
+
+
+def _in_lines(value: object, depth: int, indent: str = "") -> str:
+    """Return JSON with a line for each key and element of the first `depth` levels."""
+    if depth == 0 or not value or not isinstance(value, (dict, list)):
+        return json.dumps(value, separators=(", ", ": "))
+    inner = indent + " "
+    if isinstance(value, dict):
+        lines = [
+            f"{inner}{json.dumps(key)}: {_in_lines(each, depth - 1, inner)}"
+            for key, each in value.items()
+        ]
+    else:
+        lines = [inner + _in_lines(each, depth - 1, inner) for each in value]
+    brackets = "{}" if isinstance(value, dict) else "[]"
+    return f"{brackets[0]}\n" + ",\n".join(lines) + f"\n{indent}{brackets[1]}"

@@ -96,12 +96,13 @@ class Compose:
         return {**os.environ, **defaults, **self.environment}
 
 
-def docker(*arguments: str, tolerate: bool = False) -> str:
-    """Run `docker` and return its output, with `tolerate` also when it fails.
+def docker(*arguments: str, tolerate: bool = False, stdin: str = "") -> str:
+    """Run `docker` with this input and return its output, with `tolerate` also when it fails.
 
     Raises SvcgenError with the last lines of its error.
     """
-    done = subprocess.run(["docker", *arguments], capture_output=True, check=False)
+    command = ["docker", *arguments]
+    done = subprocess.run(command, input=stdin.encode(), capture_output=True, check=False)
     out, err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
     if done.returncode and not tolerate:
         raise SvcgenError(last_lines(err or out), "")

