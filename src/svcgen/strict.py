@@ -77,10 +77,14 @@ def read_strictly(
     try:
         return model.model_validate(merge(content, overlay) if overlay else content)
     except ValidationError as error:
-        problems = [
-            (overlay_source if _is_in(overlay, fault["loc"]) else file, _problem(model, fault))
-            for fault in error.errors(include_url=False, include_context=False)
-        ]
+        problems = []
+        for fault in error.errors(include_url=False, include_context=False):
+            keys = fault["loc"]
+            if fault["type"] == "missing" and _only_above(content, overlay, keys[:-1]):
+                problems.append((overlay_source, _incomplete(content, keys)))
+            else:
+                source = overlay_source if _is_in(overlay, keys) else file
+                problems.append((source, _problem(model, fault)))
         raise StrictError(list(dict.fromkeys(problems))) from error
 
 
@@ -104,6 +108,23 @@ def _is_in(overlay: Mapping[str, Any] | None, keys: Sequence[object]) -> bool:
             return False
         value = value[key]
     return True
+
+
+def _only_above(
+    below: Mapping[str, Any], above: Mapping[str, Any] | None, keys: Sequence[object]
+) -> bool:
+    return _is_in(above, keys) and not _is_in(below, keys)
+
+
+def _incomplete(below: Mapping[str, Any], keys: Sequence[int | str]) -> str:
+    """Return the problem of an entry that only the overlay has, and that lacks a key."""
+    *parents, entry, lacking = map(str, keys)
+    known: Any = below
+    for key in parents:
+        known = known.get(key) if isinstance(known, Mapping) else None
+    hint = did_you_mean(entry, known) if isinstance(known, Mapping) else ""
+    place = ".".join([*parents, entry])
+    return f"{place} is not in the registration, and lacks `{lacking}`. {hint}".strip()
 
 
 def _problem(model: type[BaseModel], fault: ErrorDetails) -> str:

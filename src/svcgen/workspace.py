@@ -75,6 +75,23 @@ def open_workspace(start: Path) -> Workspace:
     return workspace
 
 
+def open_to_stop(start: Path) -> tuple[Workspace, SvcgenError | None]:
+    """Open a workspace to stop its fleet; also return why `svcgen.yaml` cannot be read.
+
+    Its services are then those below the root. Raises SvcgenError as `open_workspace` otherwise.
+    """
+    root = find_root(start.resolve())
+    require_own(root, READ_AT_ROOT, root)
+    try:
+        read_settings(root)
+    except SvcgenError as error:
+        services, unreadable = find_services(root, Settings())
+        for _folder, reason in unreadable:
+            raise reason from error
+        return Workspace(root, services, Settings()), error
+    return open_workspace(start), None
+
+
 def open_alone(folder: Path) -> Workspace:
     """Open the workspace of a service with this service alone; the others are not read.
 
@@ -117,6 +134,12 @@ def find_services(
                 f"{root / SETTINGS_FILE} lists {folder}, which is not a service.",
                 "Correct `folders`, or remove the key: svcgen finds services below the root.",
             )
+    for folder in listed:
+        if sum(folder.samefile(other) for other in listed) > 1:
+            raise SvcgenError(
+                f"`folders` in {root / SETTINGS_FILE} lists {folder} more than once.",
+                "Remove the repeated entry from `folders`.",
+            )
     services, unreadable = [], []
     for folder in listed or _found(root, LEVELS):
         try:
@@ -141,7 +164,7 @@ def find_root(start: Path) -> Path:
     service, the default is its parent. Raises SvcgenError when a workspace is another user's.
     """
     for folder in (start, *start.parents):
-        if _is_root(folder):
+        if is_root(folder):
             require_own(folder, (".", *READ_AT_ROOT), folder)
             return folder
     return start.parent if is_service(start) else start
@@ -162,7 +185,8 @@ def state_folder(root: Path) -> Path:
     return state
 
 
-def _is_root(folder: Path) -> bool:
+def is_root(folder: Path) -> bool:
+    """Report whether a folder has the mark of a workspace."""
     if (folder / SETTINGS_FILE).is_file() or (folder / STATE_FOLDER).is_dir():
         return True
     compose = folder / COMPOSE_FILE

@@ -181,6 +181,23 @@ def test_new_at_a_terminal_asks_for_the_stack_first(tmp_path: Path) -> None:
     assert (code, asked in shown) == (0, False)
 
 
+def test_ctrl_c_at_a_question_aborts(tmp_path: Path) -> None:
+    asked = "Language and framework"
+    code, shown = at_terminal("new", "orders", within=tmp_path, asked=asked, reply="\x03")
+    assert code == 130, shown
+    assert "Aborted" in shown
+    assert "KeyboardInterrupt" not in shown
+    assert "AnswersMap" not in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_completion_that_cannot_be_installed_is_an_error(tmp_path: Path) -> None:
+    done = svcgen("--install-completion", "bash", within=tmp_path, HOME="/proc")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Completion cannot be installed: /proc/")
+    assert "svcgen --show-completion bash" in done.stderr
+
+
 def test_each_command_ends_with_one_result_on_stdout(tmp_path: Path) -> None:
     """Hints are on stderr without `--json`, and left out with it."""
     plain = svcgen_process("list", within=tmp_path)

@@ -78,7 +78,12 @@ def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
         (["orders", "--database", "oracle"], "`database`", "Choose none or postgres."),
         (["orders", "--stack", "cobol"], "`stack`", "Choose python, go, typescript or java."),
         (["orders", "--data-file", "none.yml"], "no file none.yml", ""),
-        (["orders", "taken"], "taken already exists", "Choose another folder"),
+        (["orders", "taken"], "taken already exists", "svcgen new orders OTHER-FOLDER"),
+        (["orders", "/"], "/ already exists", "svcgen new orders OTHER-FOLDER"),
+        (["used", "sub/used"], 'The name "used" is used by', "choose another one"),
+        (["inner", "elsewhere/inner"], "is inside the service", "svcgen new inner /"),
+        (["orders", "-d", "=x"], "'=x' names no question", "-d database=postgres"),
+        (["orders", "--stack", ""], "`stack`", "Choose python"),
         (["used"], 'The name "used" is used by', "choose another one"),
         (["orders", "--template", "nowhere"], "nowhere", ""),
     ],
@@ -102,6 +107,7 @@ def test_it_refuses_and_writes_nothing(
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
     assert svcgen("new", within=tmp_path).returncode == 2
     assert svcgen("new", "orders", "--colour", "red", within=tmp_path).returncode == 2
+    assert svcgen("new", "orders", "-d", "name=other", within=tmp_path).returncode == 2
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:

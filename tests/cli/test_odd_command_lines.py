@@ -65,3 +65,43 @@ def test_no_command_line_ends_in_a_traceback(command: str, words: list[str]) -> 
     assert "Traceback" not in done.stderr, (command, words, done.stderr)
     assert done.returncode in {0, 1, 2, 3}
     assert "\x1b[2J" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "--graph", "--outdated"),
+        ("routes", "nope"),
+        ("routes", "http://x/v1/orders"),
+        ("routes", "/v1/orders", "-X", ""),
+        ("routes", "/v1/orders", "-X", "G ET"),
+    ],
+)
+def test_wrong_usage_exits_with_2(tmp_path: Path, words: tuple[str, ...]) -> None:
+    make(tmp_path, "orders")
+    done = svcgen(*words, within=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_route_without_retries_says_so(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    settings = "services: {orders: {routes: {orders: {retry: {attempts: 0}}}}}"
+    (tmp_path / "svcgen.yaml").write_text(settings)
+    done = svcgen("routes", "/v1/orders", within=tmp_path)
+    assert "retries: none\n" in done.stdout, done.stderr
+
+
+def test_the_advice_outside_git_is_the_same_command(tmp_path: Path) -> None:
+    assert svcgen("new", "orders", within=tmp_path).returncode == 0
+    done = svcgen("reconfigure", "orders", "-d", "owner=x", within=tmp_path)
+    assert "svcgen reconfigure orders -d QUESTION=ANSWER --force" in done.stderr
+
+
+def test_a_misspelt_route_in_svcgen_yaml_is_named_there(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    settings = "services: {orders: {routes: {ordersx: {timeout: 30s}}}}"
+    (tmp_path / "svcgen.yaml").write_text(settings)
+    done = svcgen("routes", within=tmp_path)
+    assert done.returncode == 1
+    assert "svcgen.yaml (services.orders): routes.ordersx is not in" in done.stderr
+    assert 'Did you mean "orders"?' in done.stderr

@@ -27,7 +27,6 @@ FROM_THE_ROOT = (
     "up",
     "up orders",
     "ps",
-    "down",
     "logs",
     "restart orders",
 )
@@ -84,3 +83,24 @@ def test_what_is_not_a_map_of_settings_is_refused(
     assert done.exit_code == 1
     assert f"{root}/svcgen.yaml" in done.output
     assert problem in done.output
+
+
+@pytest.mark.parametrize("settings", MISSPELT)
+def test_down_works_with_a_misspelt_key(
+    root: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+) -> None:
+    (root / "svcgen.yaml").write_text(settings)
+    monkeypatch.chdir(root)
+    done = CliRunner().invoke(app, ["down"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert f"Warning: {root}/svcgen.yaml: {MISSPELT[settings]}" in done.stderr
+
+
+def test_a_folder_that_is_listed_twice_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "svcgen.yaml").write_text("folders: [orders, ./orders]")
+    monkeypatch.chdir(root)
+    done = CliRunner().invoke(app, ["list"], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert f"lists {root}/orders more than once" in done.stderr

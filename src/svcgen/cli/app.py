@@ -40,6 +40,9 @@ def _errors_shown() -> Iterator[None]:
             raise
         _show(denial)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        typer.echo("Aborted", err=True)
+        raise
 
 
 def _show(error: SvcgenError) -> None:

@@ -43,7 +43,14 @@ def install_completion(shell: str | None) -> None:
         return
     from typer._completion_shared import install
 
-    name, file = install(_supported(shell, OPTIONS[0]), PROGRAM, _VARIABLE)
+    supported = _supported(shell, OPTIONS[0])
+    try:
+        name, file = install(supported, PROGRAM, _VARIABLE)
+    except OSError as error:
+        raise SvcgenError(
+            f"Completion cannot be installed: {error.filename}: {error.strerror}.",
+            f"Print the script and install it yourself: svcgen {OPTIONS[1]} {supported}",
+        ) from error
     typer.echo(f"Installed completion for {name} in {file}. Open a new terminal to use it.")
     raise typer.Exit
 

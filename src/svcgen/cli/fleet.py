@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,8 +19,11 @@ from svcgen.cli.options import (
     Names,
     Port,
     current_workspace,
+    name_marked_files,
 )
 from svcgen.cli.output import emit, report_progress
+
+_METHOD = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"  # RFC 9110, section 5.6.2: a token
 
 
 def compose(
@@ -87,6 +92,10 @@ def routes(
         listed = list_routes(current_workspace())
         emit(documents.routes_document(listed), output.routes(listed.routes), json=json)
     else:
+        if not path.startswith("/"):
+            raise typer.BadParameter(f"'{path}' is not a path: begin it with /, as in /v1/orders.")
+        if not re.fullmatch(_METHOD, method):
+            raise typer.BadParameter(f"'{method}' is not a method; for example POST.")
         explained = explain_route(current_workspace(), path, method)
         emit(documents.route_document(explained), output.explanation(explained), json=json)
 
@@ -151,8 +160,13 @@ def down(
     """Stop the fleet and keep the database volumes."""
     from svcgen.cli.documents import fleet as documents
     from svcgen.commands.down import down as stop
+    from svcgen.workspace import open_to_stop
 
-    ended = stop(current_workspace(), volumes=volumes, report=report_progress)
+    workspace, unread = open_to_stop(Path.cwd())
+    name_marked_files(workspace)
+    if unread:  # a running fleet can be stopped all the same
+        output.say(f"Warning: {unread.problem}", err=True)
+    ended = stop(workspace, volumes=volumes, report=report_progress)
     emit(documents.down_document(ended), "", json=json)
 
 

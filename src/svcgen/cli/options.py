@@ -63,7 +63,7 @@ Data = Annotated[
     ),
 ]
 DataFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Read answers from a YAML file.")
+    Path | None, typer.Option(metavar="FILE", help="Read answers from a YAML file; -d wins.")
 ]
 TemplateSource = Annotated[
     str,

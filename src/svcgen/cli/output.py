@@ -193,7 +193,7 @@ def explanation(explained: Explanation) -> str:
         f"won by: {explained.reason}",
         *(f"passed over: {other}" for other in explained.passed_over),
         f"authentication: {route.auth}",
-        f"timeout: {seconds(route.timeout_ms)}, tried up to {route.attempts} times",
+        f"timeout: {seconds(route.timeout_ms)}, retries: {route.attempts or 'none'}",
     ]
     return "\n".join(lines)
 

@@ -62,7 +62,14 @@ def new(
 
     answers = read_answers(data or [], data_file)
     given = {"stack": stack, "database": database, "calls": calls}
-    answers |= {"name": name, **{key: value for key, value in given.items() if value}}
+    if str(answers.get("name", name)) != name:
+        raise typer.BadParameter(
+            f"the answers name the service {answers['name']}, and the argument NAME is {name}."
+        )
+    answers |= {
+        "name": name,
+        **{key: value for key, value in given.items() if value not in (None, [])},
+    }
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))
     made = new_service(folder or Path(name), answers, chosen, ask=ask)
@@ -84,6 +91,8 @@ def list_(
     from svcgen.commands import list as command
     from svcgen.workspace import survey
 
+    if graph and outdated:
+        raise typer.BadParameter("--graph and --outdated exclude each other.")
     if outdated:
         workspace, unreadable = survey(Path.cwd())
         name_marked_files(workspace)

@@ -30,7 +30,7 @@ from svcgen.service import (
 from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
-from svcgen.workspace import LEVELS, SKIPPED, Workspace, survey
+from svcgen.workspace import LEVELS, SKIPPED, Workspace, find_root, is_root, survey
 from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
@@ -129,6 +129,8 @@ def read_answers(pairs: list[str], file: Path | None) -> dict[str, Any]:
         question, sign, answer = pair.partition("=")
         if not sign:
             raise SvcgenError(f"'{pair}' is not QUESTION=ANSWER; for example -d database=postgres.")
+        if not question.strip():
+            raise SvcgenError(f"'{pair}' names no question; for example -d database=postgres.")
         answers[question.strip()] = answer
     return answers
 
@@ -144,14 +146,17 @@ def _workspace_of(folder: Path) -> Workspace:
     Raises SvcgenError when svcgen would not find the service in it. A workspace without a mark is
     the current directory.
     """
-    workspace, unreadable = survey(folder.parent, planned=folder)
+    here = Path.cwd()
+    marked = is_root(find_root(folder.parent.resolve()))
+    start = here if folder.is_relative_to(here) and not marked else folder.parent
+    workspace, unreadable = survey(start, planned=folder)
     for _folder, error in unreadable:
         raise error
     root, listed = workspace.root, workspace.settings.folders
     if not listed:
         _require_found(root, folder)
-        if folder.is_relative_to(Path.cwd()):
-            _require_found(Path.cwd(), folder)
+        if folder.is_relative_to(here):
+            _require_found(here, folder)
     elif folder not in {root / name for name in listed}:
         new = os.path.relpath(folder, root)
         raise SvcgenError(
@@ -176,10 +181,16 @@ def _require_found(root: Path, folder: Path) -> None:
 
 def _open_for(folder: Path, name: str) -> Workspace:
     """Open the workspace of a new service; raise SvcgenError when its folder or name exists."""
+    for parent in folder.parents:
+        if is_service(parent):
+            raise SvcgenError(
+                f"{folder} is inside the service {parent}: svcgen would not find it.",
+                f"Choose a folder beside it: svcgen new {name} {parent.parent / name}",
+            )
     if folder.is_symlink() or (folder.exists() and not is_empty_folder(folder)):
         raise SvcgenError(
             f"{folder} already exists.",
-            f"Choose another folder: svcgen new {folder.name} OTHER-FOLDER",
+            f"Choose another folder: svcgen new {name} OTHER-FOLDER",
         )
     workspace = _workspace_of(folder)
     for service in workspace.services:

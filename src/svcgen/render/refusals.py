@@ -73,7 +73,8 @@ def require_known_questions(answers: Mapping[str, Any], version: Version) -> Non
     names = list(questions(version))
     for question in answers:
         if question not in names:
-            advice = did_you_mean(question, names, f"There are: {', '.join(names)}.")
+            there = f"There are: {', '.join(names)}." if names else "It has no questions."
+            advice = did_you_mean(question, names, there)
             raise SvcgenError(f"The template has no question `{question}`.", advice)
 
 

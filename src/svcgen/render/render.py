@@ -109,6 +109,8 @@ def errors_of(version: Version) -> Iterator[None]:
     """Raise SvcgenError for whatever a template fails with: it is a program."""
     try:
         yield
+    except KeyboardInterrupt:  # Copier's own is an Exception too
+        raise KeyboardInterrupt from None
     except Exception as error:
         template = f"{version.source} {version.name}".strip()
         raise SvcgenError(*_problem_and_advice(error, template)) from error

@@ -102,10 +102,13 @@ def _require_undoable(service: Service, options: UpdateOptions) -> None:
         if options.commits:
             raise SvcgenError(f"{folder} is in no git repository to commit to.", "git init")
         if not options.force:
+            again = f"svcgen update {service.name}"
+            if options.ref == service.version:  # only `reconfigure` keeps the version
+                again = f"svcgen reconfigure {service.name} -d QUESTION=ANSWER"
             raise SvcgenError(
                 f"{folder} is in no git repository: the merge could not be compared with your "
                 "edits.",
-                "Commit it to git first, or update without git: svcgen update --force",
+                f"Commit it to git first, or update without git: {again} --force",
             )
         return
     changed = uncommitted(folder)

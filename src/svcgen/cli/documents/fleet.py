@@ -82,7 +82,7 @@ class GatewayRoute:
     methods: Annotated[tuple[str, ...], "Methods that match; empty for all methods."]
     auth: Annotated[str, "Authentication that the route requires."]
     timeout_ms: Annotated[int, "Time limit of a request, with all its attempts."]
-    attempts: Annotated[int, "Largest number of attempts."]
+    attempts: Annotated[int, "Largest number of retries after the first try."]
     per_try_ms: Annotated[int | None, "Time limit of one attempt; `null` for no limit."]
     internal: Annotated[bool, "Whether the gateway answers 404, so that only services can call it."]
 
