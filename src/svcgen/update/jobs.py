@@ -102,13 +102,10 @@ def _require_undoable(service: Service, options: UpdateOptions) -> None:
         if options.commits:
             raise SvcgenError(f"{folder} is in no git repository to commit to.", "git init")
         if not options.force:
-            again = f"svcgen update {service.name}"
-            if options.ref == service.version:  # only `reconfigure` keeps the version
-                again = f"svcgen reconfigure {service.name} -d QUESTION=ANSWER"
             raise SvcgenError(
                 f"{folder} is in no git repository: the merge could not be compared with your "
                 "edits.",
-                f"Commit it to git first, or update without git: {again} --force",
+                "Commit it to git first, or add --force to the command.",
             )
         return
     changed = uncommitted(folder)
