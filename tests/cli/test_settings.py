@@ -30,7 +30,7 @@ FROM_THE_ROOT = (
     "logs",
     "restart orders",
 )
-FROM_THE_SERVICE = ("list", "compose", "new payments --yes", "update", "drift")
+FROM_THE_SERVICE = ("list", "compose", "update", "drift")
 MISSPELT = {
     "gatway: {port: 9000}": 'gatway is not a known key. Did you mean "gateway"?',
     "gateway: {tmeout: 5s}": 'gateway.tmeout is not a known key. Did you mean "timeout"?',

@@ -344,7 +344,9 @@ def test_an_operation_that_moved_is_found_elsewhere(shop: Path, known: Document)
 
 def test_check_names_all_at_once_and_exits_with_3(shop: Path, known: Document) -> None:
     write(shop / CALLEE, {**known, "paths": {"/v1/catalog": known["paths"]["/v1/catalog"]}})
-    registration(shop / "orders", routes={"lost": {"path": "/lost/here", "auth": "none"}})
+    paths = {"orders": "/v1/orders", "lost": "/lost/here"}
+    routes = {name: {"path": path, "auth": "none"} for name, path in paths.items()}
+    registration(shop / "orders", routes=routes)
     done = svcgen("compose", "--check", within=shop)
     assert done.returncode == 3
     assert done.stderr == (

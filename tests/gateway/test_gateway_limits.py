@@ -198,7 +198,7 @@ def test_a_changed_listener_ends_open_connections(gateway: Gateway) -> None:
     listeners = (gateway.folder / "lds.json").read_text()
     with connected(gateway) as kept:
         assert status(kept) == 200
-        gateway.replace("lds.json", listeners.replace('_headers_kb":32', '_headers_kb":31'))
+        gateway.replace("lds.json", listeners.replace('_headers_kb": 32', '_headers_kb": 31'))
         kept.request("GET", "/v1/orders")
         assert kept.getresponse().headers["connection"] == "close"
 

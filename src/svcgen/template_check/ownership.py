@@ -27,6 +27,8 @@ def write_probe(template: SourceTree, folder: Path) -> None:
     kept = {name: value for name, value in configuration.items() if name not in left_out}
     shutil.copytree(template.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=_GIT)
     text = as_yaml({**kept, "_exclude": ["*", "!*.svcgen-[0-9]*"]}, sort=False)
+    for name in ("copier.yml", "copier.yaml"):  # Copier refuses to choose between the two
+        (folder / name).unlink(missing_ok=True)
     (folder / QUESTIONS).write_text(text, encoding="utf-8")
     for number, path in enumerate(template.files):
         bare = path.removesuffix(template.suffix)

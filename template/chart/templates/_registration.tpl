@@ -66,7 +66,7 @@ here. It ignores only `retry` and `health`, which are settings of the gateway. *
 {{- range $other, $exposed := $ }}
 {{- $prefix := and (eq $exposed.match "PathPrefix") (hasPrefix (print $exposed.path "/") (print $route.path "/")) }}
 {{- $all := or (has "" $route.methods) (has "" $exposed.methods) }}
-{{- range $method := without $route.methods "OPTIONS" }}{{ $all = or $all (has $method $exposed.methods) }}{{ end }}
+{{- range $method := $route.methods }}{{ $all = or $all (and (ne $method "OPTIONS") (has $method $exposed.methods)) }}{{ end }}
 {{- if and $all (ne $exposed.expose "internal") (or $prefix (and (eq $exposed.path $route.path) (eq $exposed.match $route.match))) }}
 {{- include "registration.refuse" (list (print "routes." $name) (printf "is internal, but routes.%s exposes %s: move it out of that path" $other $route.path)) }}
 {{- end }}{{ end }}{{ end }}{{ end }}

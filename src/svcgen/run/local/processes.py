@@ -76,6 +76,11 @@ def started(pid: int) -> float:
         return 0.0
 
 
+def exists(pid: int) -> bool:
+    """Return whether a process exists, also one that has ended and that its parent still holds."""
+    return psutil.pid_exists(pid)
+
+
 def kill_all(run: str, replica: str = "", keep: Collection[str] = ()) -> None:
     """Kill every process of a run or of one replica, also those that start meanwhile."""
     deadline = time.monotonic() + KILL_SECONDS

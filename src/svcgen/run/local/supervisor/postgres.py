@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +27,7 @@ from svcgen.run.passwords import stored_passwords
 NAME = "database-1"
 OWNER = "postgres"
 START_SECONDS = 60.0
+GONE_SECONDS = 15.0
 STOP_SECONDS = 20.0
 STATEMENTS = """\
 SELECT 'CREATE ROLE "{name}" LOGIN'
@@ -112,6 +115,7 @@ class Database:
             move_into_place(data, self._paths.data)
 
     async def _start(self) -> Child:
+        await self._until_unlocked()
         settings = {
             "listen_addresses": LOOPBACK,
             "port": str(self.port),
@@ -124,6 +128,17 @@ class Database:
         return await start_child(
             [*command, *options], self._paths.state, self._environment(), self._paths.log(NAME)
         )
+
+    async def _until_unlocked(self) -> None:
+        """Wait until a killed server is gone: PostgreSQL does not start while its pid exists.
+
+        Without a supervisor another process has to read its exit code, which can take seconds.
+        """
+        with contextlib.suppress(OSError, ValueError):  # no lock file, or one that is not written
+            pid = int((self._paths.data / "postmaster.pid").read_text().split("\n")[0])
+            deadline = time.monotonic() + GONE_SECONDS
+            while processes.exists(pid) and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
 
     async def _is_ready(self) -> bool:
         options = ["-q", "-h", LOOPBACK, "-p", str(self.port)]
