@@ -148,11 +148,14 @@ def migrate_failed(context: CheckContext) -> None:
     """Migrate a database that has no table in its search path, and in which none can be made."""
     url = f"{without_schema(context.database_url)}%20-cdefault_transaction_read_only%3Don"
     began = time.monotonic()
+    context.migrate().exit_code(context.start_timeout)
+    usual = time.monotonic() - began  # on a loaded machine the start alone takes long
     migration = context.migrate(DATABASE_URL=url)
     code = migration.exit_code(context.start_timeout)
-    took = time.monotonic() - began
+    took = time.monotonic() - began - usual
     expect(code == 1, f"the exit code is {code}, not 1: {migration.last_lines()}")
-    expect(took < MIGRATION_SECONDS, f"it took {took:.0f} s: it tries again what fails for good")
+    limit = usual + MIGRATION_SECONDS / 2
+    expect(took < limit, f"it took {took:.0f} s: it tries again what fails for good")
     lines, entries = migration.output.lines, migration.output.entries()
     errors = [one for one in entries if one.get("level") == "error"]
     expect(len(entries) == len(lines), f"not log lines: {migration.last_lines()}")

@@ -130,7 +130,7 @@ class Database:
         )
 
     async def _until_unlocked(self) -> None:
-        """Wait until a killed server is gone: PostgreSQL does not start while its pid exists.
+        """Wait until a killed server has ended: PostgreSQL does not start while its pid exists.
 
         Without a supervisor another process has to read its exit code, which can take seconds.
         """
