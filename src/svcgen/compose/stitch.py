@@ -9,13 +9,14 @@ from pathlib import Path
 
 import svcgen.gateway
 from svcgen.compose.fleet import Fleet
+from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
 from svcgen.service import COMPOSE_FILE
 from svcgen.workspace import COMPOSE_MARK
 
 ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0"
 CONTAINER_FILES = ("entrypoint.sh", "ready.sh")
-READ_ONCE = ("envoy.json", "entrypoint.sh")  # at the gateway's start; it reads the rest again
+READ_ONCE = (BOOTSTRAP, "entrypoint.sh")  # at the gateway's start; it reads the rest again
 
 # One line a service under `include`, and nothing else that depends on how many there are.
 ROOT = """\

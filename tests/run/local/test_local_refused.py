@@ -28,14 +28,29 @@ def test_a_running_gateway_keeps_its_files_when_envoy_refuses_the_new_ones(
     shop.up()
     folder = Paths(shop.root).gateway
     before = {path.name: path.read_text() for path in folder.glob("*.json")}
-    refusing = shop.root / "refusing"
-    refusing.write_text("#!/bin/sh\necho 'Clusters[0]: refused' >&2\nexit 1\n")
-    refusing.chmod(0o755)
-    monkeypatch.setenv("SVCGEN_ENVOY", str(refusing))
+    refuse_everything(shop.root, monkeypatch)
     tiny(shop.root, "catalog")
     with pytest.raises(SvcgenError, match=r"catalog/chart/registration.yaml.*Clusters\[0\]"):
         up(open_workspace(shop.root), engine="local")
     assert {path.name: path.read_text() for path in folder.glob("*.json")} == before
+
+
+def test_envoy_is_not_asked_when_nothing_changes(
+    shop: LocalWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny(shop.root, "orders")
+    shop.up()
+    refuse_everything(shop.root, monkeypatch)
+    up(open_workspace(shop.root), engine="local")
+    assert shop.get("/v1/orders")[0] == 200
+
+
+def refuse_everything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name an Envoy that finds every configuration wrong."""
+    refusing = folder / "refusing"
+    refusing.write_text("#!/bin/sh\necho 'Clusters[0]: refused' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("SVCGEN_ENVOY", str(refusing))
 
 
 @pytest.mark.parametrize(

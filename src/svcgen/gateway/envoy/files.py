@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.gateway.envoy import clusters, listeners, route_config
-from svcgen.gateway.envoy.bootstrap import bootstrap
+from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.xds import Values, document, resources
 from svcgen.gateway.routes import Route, exposed
@@ -103,7 +103,7 @@ def edge_files(
         },
     )
     return {
-        "envoy.json": document(bootstrap(placement.folder, {"address": admin})),
+        BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
         "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
         "rds.json": resources(
@@ -138,7 +138,7 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
         if cluster["type"] == "EDS":
             del cluster["eds_cluster_config"]
             cluster |= {"type": "STATIC", "load_assignment": {"cluster_name": cluster["name"]}}
-    start = json.loads(files["envoy.json"])
+    start = json.loads(files[BOOTSTRAP])
     del start["dynamic_resources"]
     start["static_resources"]["clusters"] += services
     start["static_resources"]["listeners"] = every_listener

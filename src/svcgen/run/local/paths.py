@@ -42,6 +42,11 @@ class Paths:
         return self.state / "gateway"
 
     @property
+    def bootstrap(self) -> Path:
+        """What Envoy was started with: the bootstrap in `gateway`, fitted to this machine."""
+        return self.state / "envoy.json"
+
+    @property
     def data(self) -> Path:
         """PostgreSQL's data; `down` keeps it."""
         return self.state / "postgres"
@@ -103,7 +108,7 @@ def _short_folder(record: Path, run: str) -> Path:
 
 def clear_state(paths: Paths) -> None:
     """Remove the files of a running fleet; data, passwords and logs stay."""
-    for path in (paths.socket, paths.admin, paths.state_file, paths.lock):
+    for path in (paths.socket, paths.admin, paths.bootstrap, paths.state_file, paths.lock):
         path.unlink(missing_ok=True)
     record = paths.state / "sockets"
     if record.exists():

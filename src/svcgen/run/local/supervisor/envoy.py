@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from svcgen.errors import SvcgenError
-from svcgen.files import allow_open_files
+from svcgen.files import allow_open_files, read_text, write_atomic
 from svcgen.gateway import admin
-from svcgen.gateway.apply import WaitApplied, cluster_names, write_in_order
+from svcgen.gateway.apply import cluster_names, write_in_order
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, fit_connections
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
@@ -52,7 +51,7 @@ class Gateway:
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""
-        await asyncio.to_thread(self._write, files, lambda _name: None)
+        await asyncio.to_thread(write_in_order, self._paths.gateway, files, lambda _name: None)
         self.process.begin()
         await self.process.wait_ready(START_SECONDS)
         stats = await asyncio.to_thread(admin.read_stats, self._paths.admin)
@@ -68,13 +67,9 @@ class Gateway:
 
         def write() -> None:
             applied = admin.acknowledged(lambda: admin.read_stats(self._paths.admin))
-            self._write(files, applied)
+            write_in_order(self._paths.gateway, files, applied)
 
         await asyncio.to_thread(write)
-
-    def _write(self, files: Mapping[str, str], wait_applied: WaitApplied) -> None:
-        fitted = fit_connections(files[BOOTSTRAP], self._open_files)
-        write_in_order(self._paths.gateway, {**files, BOOTSTRAP: fitted}, wait_applied)
 
     async def wait_routable(self, service: str, ports: Sequence[int]) -> None:
         """Return when Envoy sends requests to these ports; SvcgenError when it does not.
@@ -114,7 +109,7 @@ class Gateway:
 
     async def end(self) -> None:
         """End Envoy at once; `drain` has finished its requests."""
-        await self.process.end(self._terminate, START_SECONDS)
+        await self.process.end(START_SECONDS)
 
     def row(self) -> Replica:
         """Return the gateway as a replica for `ps`."""
@@ -122,11 +117,12 @@ class Gateway:
 
     async def _start(self) -> Child:
         self._paths.admin.unlink(missing_ok=True)
-        config = ("-c", str(self._paths.gateway / BOOTSTRAP))
+        # Apart from the given file, as entrypoint.sh has it: a request is compared with that one.
+        given = read_text(self._paths.gateway / BOOTSTRAP) or ""
+        fitted = fit_connections(given, self._open_files)
+        if read_text(self._paths.bootstrap) != fitted:  # a restart on a full disk writes nothing
+            write_atomic(self._paths.bootstrap, fitted, 0o600)
+        config = ("-c", str(self._paths.bootstrap))
         command = [self._program, *FLAGS, "--file-flush-interval-msec", "200", *config]
         environment = {**system_environment(), **processes.labels(self._paths.run, NAME)}
         return await start_child(command, self._paths.state, environment, self._paths.log(NAME))
-
-    def _terminate(self) -> None:
-        if self.process.child:
-            self.process.child.send(signal.SIGTERM)

@@ -94,7 +94,7 @@ class Database:
 
     async def end(self) -> None:
         """Close the connections, write everything to disk and end ("fast" shutdown)."""
-        await self.process.end(self._interrupt, STOP_SECONDS)
+        await self.process.end(STOP_SECONDS, self._interrupt)
 
     def row(self) -> Replica:
         """Return the database as a replica for `ps`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Callable
 
 from svcgen.errors import SvcgenError
@@ -44,7 +43,7 @@ class RunningProgram:
 
     async def end(self) -> None:
         """Stop it: SIGTERM, then SIGKILL."""
-        await self.process.end(self._terminate, STOP_SECONDS)
+        await self.process.end(STOP_SECONDS)
 
     def saved(self) -> SavedHelper:
         """Return what an adopting supervisor needs."""
@@ -69,7 +68,3 @@ class RunningProgram:
             writer.close()
             return True
         return False
-
-    def _terminate(self) -> None:
-        if self.process.child:
-            self.process.child.send(signal.SIGTERM)

@@ -75,7 +75,7 @@ class SupervisedReplica:
 
     async def end(self) -> None:
         """Stop the server after its drain, and kill the processes that it leaves."""
-        await self.process.end(self._terminate, STOP_SECONDS)
+        await self.process.end(STOP_SECONDS, self._terminate)
 
     async def row(self) -> Replica:
         """Return the replica for `ps`, with its present readiness."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -94,12 +95,15 @@ class SupervisedProcess:
                 raise self._failed(f"{self.name} was not ready within {seconds:g} s.")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def end(self, stop: Callable[[], None], grace: float) -> None:
-        """Stop it with `stop`, and kill it with its group after `grace` seconds."""
+    async def end(self, grace: float, stop: Callable[[], None] | None = None) -> None:
+        """Stop it with `stop`, or SIGTERM to its group; kill the group after `grace` seconds."""
         self._ending = True
         self._set_state("exited")
         if self.child and not self.child.ended:
-            stop()
+            if stop:
+                stop()
+            else:
+                self.child.send(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.child.wait(), grace)
         if self._task:
