@@ -22,13 +22,13 @@ from svcgen.settings import SETTINGS_FILE, Settings, read_settings
 
 STATE_FOLDER = ".svcgen"
 COMPOSE_MARK = "# Written by `svcgen compose`"
+OVERRIDE_FILES = ("compose.override.yaml", "compose.override.yml")  # the user's own
 # What svcgen reads and runs: all of it must belong to the user.
 READ_AT_ROOT = (
     SETTINGS_FILE,
     STATE_FOLDER,
     COMPOSE_FILE,
-    "compose.override.yaml",
-    "compose.override.yml",
+    *OVERRIDE_FILES,
     "gateway",
 )
 READ_IN_SERVICE = (".", ANSWERS_FILE, REGISTRATION_FILE, COMPOSE_FILE, "Makefile", "Dockerfile")
@@ -69,10 +69,8 @@ def open_workspace(start: Path) -> Workspace:
 
     Raises SvcgenError when `svcgen.yaml` or an answers file cannot be read.
     """
-    workspace, unreadable = survey(start)
-    for _folder, error in unreadable:
-        raise error
-    return workspace
+    root = find_root(start.resolve())
+    return _open(root, read_settings(root))
 
 
 def open_to_stop(start: Path) -> tuple[Workspace, SvcgenError | None]:
@@ -81,15 +79,19 @@ def open_to_stop(start: Path) -> tuple[Workspace, SvcgenError | None]:
     Its services are then those below the root. Raises SvcgenError as `open_workspace` otherwise.
     """
     root = find_root(start.resolve())
-    require_own(root, READ_AT_ROOT, root)
+    settings, unread = Settings(), None
     try:
-        read_settings(root)
+        settings = read_settings(root)
     except SvcgenError as error:
-        services, unreadable = find_services(root, Settings())
-        for _folder, reason in unreadable:
-            raise reason from error
-        return Workspace(root, services, Settings()), error
-    return open_workspace(start), None
+        unread = error
+    return _open(root, settings), unread
+
+
+def _open(root: Path, settings: Settings) -> Workspace:
+    services, unreadable = find_services(root, settings)
+    for _folder, error in unreadable:
+        raise error
+    return Workspace(root, services, settings)
 
 
 def open_alone(folder: Path) -> Workspace:
@@ -98,7 +100,6 @@ def open_alone(folder: Path) -> Workspace:
     Raises SvcgenError when `svcgen.yaml` or the answers file cannot be read.
     """
     root = find_root(folder)
-    require_own(root, READ_AT_ROOT, root)
     require_own(folder, READ_IN_SERVICE, root)
     return Workspace(root, (read_service(folder),), read_settings(root))
 
@@ -110,7 +111,6 @@ def survey(start: Path, *, planned: Path | None = None) -> tuple[Workspace, tupl
     SvcgenError when `svcgen.yaml` cannot be read.
     """
     root = find_root(start.resolve())
-    require_own(root, READ_AT_ROOT, root)
     settings = read_settings(root)
     existing = tuple(name for name in settings.folders if root / name != planned)
     if settings.folders and not existing:
@@ -161,13 +161,15 @@ def find_root(start: Path) -> Path:
     """Return the nearest workspace at or above `start`; without one, `start`.
 
     A workspace has a svcgen.yaml, a `.svcgen/` or a compose.yaml of `svcgen compose`. From within a
-    service, the default is its parent. Raises SvcgenError when a workspace is another user's.
+    service, the default is its parent. Raises SvcgenError for files of another user in it.
     """
     for folder in (start, *start.parents):
         if is_root(folder):
             require_own(folder, (".", *READ_AT_ROOT), folder)
             return folder
-    return start.parent if is_service(start) else start
+    root = start.parent if is_service(start) else start
+    require_own(root, READ_AT_ROOT, root)
+    return root
 
 
 def workspace_id(root: Path) -> str:

@@ -12,12 +12,12 @@ from typing import IO
 
 from svcgen.errors import SvcgenError
 from svcgen.service import COMPOSE_FILE
-from svcgen.workspace import STATE_FOLDER
+from svcgen.workspace import OVERRIDE_FILES, STATE_FOLDER
 
 IMAGES_FILE = f"{STATE_FOLDER}/images.yaml"
 
 # compose.yaml, then what overrides it: the user's own file, and the names of this root's images.
-FILES = (COMPOSE_FILE, "compose.override.yaml", "compose.override.yml", IMAGES_FILE)
+FILES = (COMPOSE_FILE, *OVERRIDE_FILES, IMAGES_FILE)
 OLDEST_COMPOSE = (2, 24)  # `include` with files that repeat the shared network, and start_interval
 TIMEOUT = 10.0  # seconds that an engine may take for its first answer
 LAST = 20  # lines of a failed command that are shown
