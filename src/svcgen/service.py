@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from svcgen.errors import SvcgenError
 from svcgen.files import read_file
@@ -19,6 +19,8 @@ REGISTRATION_FILE = "chart/registration.yaml"
 CALLERS_FILE = "chart/callers.yaml"
 COMPOSE_FILE = "compose.yaml"  # of a service, and of the workspace
 OPENAPI_FILE = "openapi.json"
+NAME_PATTERN = r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?"
+"""A service's name: a label of RFC 1035, section 2.3.1, with at most 40 characters."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Service:
         return self.folder / OPENAPI_FILE
 
 
+def is_name(name: object) -> TypeGuard[str]:
+    """Report whether a value can be the name of a service."""
+    return isinstance(name, str) and re.fullmatch(NAME_PATTERN, name) is not None
+
+
 def is_service(folder: Path) -> bool:
     """Report whether a folder holds a service; a folder without read permission does not."""
     try:
@@ -67,12 +74,13 @@ def read_service(folder: Path) -> Service:
     A template need not ask for a name: then it is the registration's, else the folder's. Raises
     SvcgenError when a file cannot be read, or has a name that cannot be a service's.
     """
-    file = folder / (ANSWERS_FILE if has_template(folder) else REGISTRATION_FILE)
-    answers = read_answers(file) if has_template(folder) else {}
+    made = has_template(folder)
+    file = folder / (ANSWERS_FILE if made else REGISTRATION_FILE)
+    answers = read_answers(file) if made else {}
     name = answers.get("name")
     if is_service(folder):
         name = _service_name(file, folder, answers)
-    elif not (isinstance(name, str) and _NAME.fullmatch(name)):
+    elif not is_name(name):
         name = folder.name
     calls = answers.get("calls") or ()
     if not isinstance(calls, list | tuple):
@@ -89,7 +97,6 @@ def read_service(folder: Path) -> Service:
     )
 
 
-_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")  # RFC 1035, at most 40 characters
 _WORD = re.compile(r"[\w.+-]*", re.ASCII)
 
 
@@ -100,11 +107,11 @@ def _service_name(file: Path, folder: Path, answers: Mapping[str, Any]) -> str:
         with suppress(SvcgenError):  # who reads the registration reports it
             content = read_yaml(folder / REGISTRATION_FILE)
             name = content.get("service", name) if isinstance(content, dict) else name
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not is_name(name):
         raise _refused(
             file, "name", name, "write a name as in DNS: lower-case letters, digits and hyphens"
         )
-    return name
+    return str(name)
 
 
 def _word(file: Path, answers: Mapping[str, Any], question: str, default: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from svcgen.service import NAME_PATTERN
 from svcgen.strict import StrictModel, Text, Timeout, read_strictly
 from svcgen.units import SIZE_PATTERN, parse_duration, parse_size
 from svcgen.yaml_files import read_yaml
@@ -87,7 +88,7 @@ class ProgramSettings(StrictModel):
     )
 
 
-ProgramName = Annotated[Text, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+ProgramName = Annotated[Text, Field(pattern=f"^{NAME_PATTERN}$")]
 
 
 class DriftSettings(StrictModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +21,6 @@ from svcgen.cli.options import (
     name_marked_files,
 )
 from svcgen.cli.output import emit, report_progress
-
-_METHOD = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"  # RFC 9110, section 5.6.2: a token
 
 
 def compose(
@@ -87,6 +84,7 @@ def routes(
     """List the routes at the gateway, or explain which route a request takes."""
     from svcgen.cli.documents import fleet as documents
     from svcgen.commands.routes import explain_route, list_routes
+    from svcgen.gateway.routes import TOKEN
 
     if path is None:
         listed = list_routes(current_workspace())
@@ -94,7 +92,7 @@ def routes(
     else:
         if not path.startswith("/"):
             raise typer.BadParameter(f"'{path}' is not a path: begin it with /, as in /v1/orders.")
-        if not re.fullmatch(_METHOD, method):
+        if not TOKEN.fullmatch(method):
             raise typer.BadParameter(f"'{method}' is not a method; for example POST.")
         explained = explain_route(current_workspace(), path, method)
         emit(documents.route_document(explained), output.explanation(explained), json=json)

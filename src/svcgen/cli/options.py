@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from svcgen.cli.completion import complete_from, complete_services
-from svcgen.errors import printable
+from svcgen.cli.output import say
 
 if TYPE_CHECKING:
     from svcgen.workspace import Workspace
@@ -95,8 +95,7 @@ def name_marked_files(workspace: Workspace) -> None:
 
     for path in marked_files(service.folder for service in workspace.services):
         shown = path.relative_to(workspace.root) if path.is_relative_to(workspace.root) else path
-        text = printable(f"{shown} has conflict markers of an update: resolve them.")
-        typer.echo(text, err=True)
+        say(f"{shown} has conflict markers of an update: resolve them.", err=True)
 
 
 def terminal() -> bool:

@@ -27,7 +27,7 @@ from svcgen.cli.options import (
     terminal,
 )
 from svcgen.cli.output import emit, report_progress, say
-from svcgen.errors import SvcgenError, printable
+from svcgen.errors import SvcgenError
 
 
 def update(
@@ -173,8 +173,9 @@ def reconfigure(
     options = UpdateOptions(data=answers, dry_run=dry_run, force=force)
     result = change(selection, options, allows(trust, asked=not json))
     _emit_results([result], json=json, dry_run=dry_run)
-    if not (json or dry_run):
-        typer.echo(printable(output_updates.next_steps(result)), err=True, nl=False)
+    steps = output_updates.next_steps(result)
+    if steps and not (json or dry_run):
+        say(steps, err=True)
 
 
 def _emit_results(results: Sequence[Any], *, json: bool, dry_run: bool = False) -> None:

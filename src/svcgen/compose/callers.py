@@ -6,16 +6,14 @@ in it: its repository may not be checked out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
-from svcgen.service import CALLERS_FILE, Service
+from svcgen.service import CALLERS_FILE, Service, is_name
 from svcgen.yaml_files import as_yaml, read_yaml
 
 HEADER = "# Written by `svcgen compose`: services that call this one, for its NetworkPolicy.\n"
-_NAME = re.compile("[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 
 
 def read_callers(folder: Path) -> tuple[str, ...] | None:
@@ -28,7 +26,7 @@ def read_callers(folder: Path) -> tuple[str, ...] | None:
         return None
     content = read_yaml(path)
     names = content.get("callers", []) if isinstance(content, dict) else None
-    if not isinstance(names, list) or set(content) - {"callers"} or not all(map(_is_name, names)):
+    if not isinstance(names, list) or set(content) - {"callers"} or not all(map(is_name, names)):
         raise SvcgenError(
             f"{path} is not a list of service names, such as `callers: [catalog]`.",
             "Delete the file; `svcgen compose` writes it again.",
@@ -62,7 +60,3 @@ def callers_with(name: str, calls: Sequence[str], services: Iterable[Service]) -
             if text := current_callers(found, {*found, name}, ()):
                 texts[callee.folder / CALLERS_FILE] = text
     return texts
-
-
-def _is_name(name: object) -> bool:
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None

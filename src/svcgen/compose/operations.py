@@ -10,7 +10,7 @@ from typing import Any
 from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.gateway.paths import reserved_problem
 from svcgen.gateway.registration import RouteEntry
-from svcgen.gateway.routes import METHODS
+from svcgen.gateway.routes import METHODS, with_implied
 from svcgen.service import OPENAPI_FILE, REGISTRATION_FILE
 from svcgen.settings import SETTINGS_FILE
 
@@ -40,7 +40,8 @@ def _unrouted(member: Member, allowed: tuple[str, ...]) -> Iterator[Fault]:
             operation = f"{method} {template}"
             if any(fnmatchcase(operation, pattern) for pattern in allowed):
                 continue
-            if not any(_takes(each, method) for each in leading.values()):
+            methods = (with_implied(each.methods) or METHODS for each in leading.values())
+            if not any(method in each for each in methods):
                 yield Fault(files, f"{operation} {_advice(member.name, leading, method, template)}")
 
 
@@ -54,11 +55,6 @@ def _advice(service: str, leading: Mapping[str, RouteEntry], method: str, templa
         prefix = template.partition("/{")[0]
         problem, line = "is 404 at the gateway", f"routes: NAME: {{path: {prefix}, auth: none}}"
     return f"{problem}. Add {line}; or allow it in {SETTINGS_FILE}: {on_purpose}"
-
-
-def _takes(route: RouteEntry, method: str) -> bool:
-    implied = {"OPTIONS"} | ({"HEAD"} if "GET" in route.methods else set())
-    return not route.methods or method in route.methods or method in implied
 
 
 def undocumented_methods(route: RouteEntry, operations: Mapping[str, Any]) -> str:

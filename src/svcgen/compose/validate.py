@@ -35,7 +35,7 @@ def refuse_invalid(files: Mapping[str, str], fleet: Fleet, validate: Validate | 
             raise FaultsError([Fault((member.file(REGISTRATION_FILE), *overlay), problem)])
     raise SvcgenError(
         f"Envoy refuses the gateway's configuration; nothing was written: {reason}",
-        "Change what you changed last; Show it: svcgen compose --check --diff",
+        "Undo the latest change. Show what differs: svcgen compose --check --diff",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from svcgen.gateway.paths import SEGMENT_CHARACTERS, path_problem
+from svcgen.service import NAME_PATTERN
 from svcgen.settings import SETTINGS_FILE
 from svcgen.strict import Duration, StrictModel, Text, Timeout, read_strictly, within
 from svcgen.units import parse_duration
@@ -22,7 +23,7 @@ LONGER = "is longer than the timeout,"
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-Name = Annotated[Text, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$", examples=["orders"])]
+Name = Annotated[Text, Field(pattern=f"^{NAME_PATTERN}$", examples=["orders"])]
 
 
 # RFC 3986, sections 3.3 and 3.4: Envoy refuses all of its clusters for a control character in one.

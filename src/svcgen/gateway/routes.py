@@ -31,7 +31,7 @@ _OWN = {
     "/readyz": (200, "the gateway's own readiness"),
     "*": (404, "the gateway itself has no options"),
 }
-_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
+TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def explain(table: Sequence[Route], target: str, method: str = "GET") -> Explana
 
 def _normal_request(target: str, method: str) -> str:
     """Return the normal path of a request; ValueError with the reason when the gateway refuses."""
-    if method == "CONNECT" or not _TOKEN.fullmatch(method):
+    if method == "CONNECT" or not TOKEN.fullmatch(method):
         raise ValueError("the gateway refuses this method")
     return target if (method, target) == ("OPTIONS", "*") else normal_path(target)
 
@@ -169,7 +169,7 @@ def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings
         name=name,
         path=entry.exact or entry.path or "",
         exact=entry.exact is not None,
-        methods=_with_implied(entry.methods),
+        methods=with_implied(entry.methods),
         auth=entry.auth if isinstance(entry.auth, str) else "jwt",
         timeout_ms=parse_duration(entry.timeout) if entry.timeout else defaults.timeout_ms,
         attempts=retry.attempts,
@@ -179,7 +179,7 @@ def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings
     )
 
 
-def _with_implied(methods: Sequence[str]) -> tuple[str, ...]:
+def with_implied(methods: Sequence[str]) -> tuple[str, ...]:
     """Add HEAD to GET (RFC 9110, section 9.3.2) and OPTIONS to everything."""
     if not methods:
         return ()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from svcgen.render.render import errors_of, render_environment
-from svcgen.templates.base import Version
+from svcgen.templates.base import Stage, Version
 from svcgen.templates.copier_yml import read_configuration
-
-Stage = Literal["before", "after"]
 
 
 def migrations_due(old: Version, new: Version) -> bool:

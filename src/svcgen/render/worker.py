@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from copier import Phase, load_settings
 from copier._main import Worker, as_operation
@@ -21,10 +21,8 @@ from copier._settings import SettingsModel
 from copier._template import Task, Template
 
 from svcgen.errors import SvcgenError
-from svcgen.templates.base import Version
+from svcgen.templates.base import Stage, Version
 from svcgen.templates.versions import described, pep440
-
-Stage = Literal["before", "after"]
 
 
 class ExportedTemplate(Template):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+
+Stage = Literal["before", "after"]
+"""When a migration runs: before or after the files of the newer version are merged."""
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ def plan_updates(
     allows = cache(allows)
     pending: list[UpdateJob] = []
     done = [failed(folder.name, folder, error) for folder, error in selection.unreadable]
-    done += [_left_out(folder.name, folder, _NOT_FOUND) for folder in left_out(selection)]
+    done += [_not_found(folder) for folder in left_out(selection)]
     for service in selection.services:
         if selection.everything and not has_template(service.folder):
-            done.append(_left_out(service.name, service.folder, _NO_TEMPLATE))
+            done.append(_without_template(service))
             continue
         try:
             job = _plan_job(service, options, selection, allows)
@@ -56,13 +56,15 @@ def plan_updates(
     return pending, done
 
 
-_NO_TEMPLATE = "It has no .copier-answers.yml, so no template: it gets no updates."
-_NOT_FOUND = "svcgen does not find it as a service of this workspace."
+def _without_template(service: Service) -> UpdateResult:
+    problem = "It has no .copier-answers.yml, so no template: it gets no updates."
+    return UpdateResult(service.name, service.folder, "", "", "left-out", problem=problem)
 
 
-def _left_out(name: str, folder: Path, why: str) -> UpdateResult:
-    advice = "" if why == _NO_TEMPLATE else f"Update it by its folder: svcgen update {folder}"
-    return UpdateResult(name, folder, "", "", "left-out", problem=why, advice=advice)
+def _not_found(folder: Path) -> UpdateResult:
+    problem = "svcgen does not find it as a service of this workspace."
+    advice = f"Update it by its folder: svcgen update {folder}"
+    return UpdateResult(folder.name, folder, "", "", "left-out", problem=problem, advice=advice)
 
 
 def _plan_job(

@@ -15,7 +15,7 @@ from svcgen.git import NO_SETTINGS, git, keeps_modes, run
 from svcgen.merge.files import File, Tree, read_tree, write_file
 from svcgen.merge.merge import merge, paths_to_read
 from svcgen.merge.model import Change, MergeResult, Rules
-from svcgen.render.migrations import Stage, migrate, migrations_due
+from svcgen.render.migrations import migrate, migrations_due
 from svcgen.render.refusals import (
     render_stored,
     require_immutable_answers,
@@ -23,7 +23,7 @@ from svcgen.render.refusals import (
 )
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.service import ANSWERS_FILE
-from svcgen.templates.base import Version
+from svcgen.templates.base import Stage, Version
 from svcgen.templates.copier_yml import matcher, read_configuration
 from svcgen.templates.declaration import read_declaration
 from svcgen.templates.sources import open_source

@@ -70,7 +70,10 @@ def test_a_program_runs_beside_the_services(
 @pytest.mark.parametrize(
     ("programs", "problem"),
     [
-        ({"cache": {"command": ["no-such-program"]}}, "programs.cache: there is no program"),
+        (
+            {"cache": {"command": ["no-such-program"]}},
+            "programs.cache: the program `no-such-program` does not exist",
+        ),
         ({"orders": {"command": ["sleep", "9"]}}, "programs.orders: the name is used"),
         ({"cache": {"command": []}}, "programs.cache.command"),
         ({"cache": {"command": ["false"]}, "b": {"command": ["x-y"]}}, "programs.b"),

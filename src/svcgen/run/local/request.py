@@ -115,7 +115,7 @@ def _programs(
     for helper in helpers:
         program = helper.command[0]  # a path is relative to the root, a name is looked up on PATH
         if not shutil.which(root / program if os.sep in program else program):
-            problem = f"programs.{helper.name}: there is no program `{program}`."
+            problem = f"programs.{helper.name}: the program `{program}` does not exist."
             faults.append(SvcgenError(problem, f"Install it, or correct {SETTINGS_FILE}."))
     raise_all(faults)
     return programs
