@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from svcgen.update.pool import in_processes
 
@@ -24,6 +25,28 @@ def test_each_job_has_one_result_whatever_becomes_of_its_process() -> None:
     found = in_processes(halve, [0, 1, 2, 4, 6, 8], lambda number, why: f"{number}: {why}", 2)
     killed = "0: its process was killed (out of memory?)"
     assert sorted(found) == sorted(["1", "2", "3", "4", "1: ValueError: odd", killed])
+
+
+def note(folder: str) -> str:
+    """Note each start in a folder; in `killer`, kill the process when the other one is at work."""
+    own, other = Path(folder), Path(folder).with_name("slow")
+    own.mkdir(exist_ok=True)
+    (own / str(os.getpid())).touch()
+    if own.name == "killer":
+        while not list(other.glob("*")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.5)
+    return f"started {len(list(own.iterdir()))} times"
+
+
+def test_work_in_progress_is_finished_when_another_process_is_killed(tmp_path: Path) -> None:
+    """Begun again it would find its own changes, and take them for those of another run."""
+    (tmp_path / "slow").mkdir()
+    jobs = [str(tmp_path / name) for name in ("slow", "killer")]
+    found = list(in_processes(note, jobs, lambda job, why: f"{Path(job).name}: {why}", 2))
+    killed = "killer: its process was killed (out of memory?)"
+    assert sorted(found) == sorted(["started 1 times", killed])
 
 
 KILLED = """

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
+import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
+
+from svcgen.files import write_atomic
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -40,19 +46,49 @@ def _run_pool(
     workers: int,
     interrupted: list[Item],
 ) -> Iterator[Result]:
-    """Yield results as they come; add the items whose pool broke to `interrupted`."""
+    """Yield results as they come; add the items whose pool broke to `interrupted`.
+
+    A pool that breaks ends all of its workers. Those that are at work finish their item first, and
+    its result is in a file: the item is not interrupted.
+    """
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
 
-    with ProcessPoolExecutor(workers, initializer=_end_with_parent) as pool:
-        running = {pool.submit(work, item): item for item in items}
-        for future in as_completed(running):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                interrupted.append(running[future])
-            except Exception as error:
-                yield broken_off(running[future], f"{type(error).__name__}: {error}")
+    with tempfile.TemporaryDirectory(prefix="svcgen-") as folder:
+        files = [Path(folder, str(number)) for number, _item in enumerate(items)]
+        lost = []
+        with ProcessPoolExecutor(workers, initializer=_end_with_parent) as pool:
+            running = {
+                pool.submit(_finish_item, work, item, file): (item, file)
+                for item, file in zip(items, files, strict=True)
+            }
+            for future in as_completed(running):
+                item, file = running[future]
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    lost.append((item, file))
+                except Exception as error:
+                    yield broken_off(item, f"{type(error).__name__}: {error}")
+        for item, file in lost:  # now that all workers have ended
+            if file.exists():
+                yield pickle.loads(file.read_bytes())  # noqa: S301 (a worker of this process wrote it)
+            else:
+                interrupted.append(item)
+
+
+def _finish_item(work: Callable[[Item], Result], item: Item, file: Path) -> Result:
+    """Do the work and write its result to a file; end only then when SIGTERM came meanwhile."""
+    ending = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: ending.set())
+    try:
+        result = work(item)
+        write_atomic(file, pickle.dumps(result))
+        return result
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if ending.is_set():
+            os._exit(1)
 
 
 def _end_with_parent() -> None:
