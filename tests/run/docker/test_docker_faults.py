@@ -11,8 +11,10 @@ from svcgen.commands.down import down
 from svcgen.compose.fleet import Fleet
 from svcgen.compose.stitch import stitched_files
 from svcgen.errors import SvcgenError
-from tests.support.docker_fleet import DockerWorkspace, new_workspace, tiny
+from tests.support.docker_fleet import DockerWorkspace, build, new_workspace, tiny
 from tests.support.load import load
+from tests.support.run import svcgen
+from tests.support.small_disk import fill, needs_root, small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("docker")]
 
@@ -50,3 +52,30 @@ def test_a_file_that_the_running_gateway_refuses_is_put_back(
     assert [one for one in outcomes if one.failed] == []
     shop.up()
     assert shop.ids() == before
+
+
+@needs_root
+def test_a_full_disk_stops_a_command_and_not_the_fleet(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk):
+        shop = new_workspace(disk / "faults")
+        try:
+            build(tiny(shop.root, "orders"), "one")
+            shop.up()
+            before = shop.ids()
+            build(shop.root / "orders", "two")
+            with load(shop.port, 60, ["/v1/orders"]) as outcomes:
+                filler = fill(disk)
+                for words in (("up",), ("restart", "orders")):
+                    done = svcgen(*words, within=shop.root)
+                    assert done.returncode == 1
+                    assert f"{shop.root}/.svcgen/" in done.stderr
+                    assert "No space left on device." in done.stderr
+                    assert "Free space" in done.stderr
+                assert shop.ids() == before
+                filler.unlink()
+                shop.up()
+            assert [one for one in outcomes if one.failed] == []
+            assert shop.get("/v1/orders")["build"] == "two"
+        finally:
+            down(shop.workspace, volumes=True)
