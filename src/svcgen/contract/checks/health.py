@@ -141,7 +141,7 @@ def migrate_unreachable(context: CheckContext) -> None:
 
 def migrate_newer(context: CheckContext) -> None:
     migration = context.migrate(DATABASE_URL=context.newer_url)
-    code = migration.exit_code(context.start_timeout)
+    code = migration.exit_code(max(60.0, context.start_timeout))
     expect(code == 0, f"the exit code is {code}, not 0: {migration.last_lines()}")
 
 
