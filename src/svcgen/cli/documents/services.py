@@ -1,7 +1,8 @@
-"""Documents of the commands that create and list services: new, list, questions and demo."""
+"""Documents of the commands about services: new, list, questions, demo and verify."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from svcgen.commands.list import GraphResult, ListResult, OutdatedResult
     from svcgen.commands.new import NewResult
     from svcgen.commands.questions import QuestionsResult
+    from svcgen.commands.verify import VerifyResult
 
 
 @dataclass(frozen=True)
@@ -222,5 +224,36 @@ def demo_document(result: DemoResult) -> DemoDocument:
         tuple(
             DemoRequest(answer.method, answer.path, answer.status, answer.body)
             for answer in result.answers
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class VerifiedRule:
+    """A rule of the contract, and whether the service keeps it."""
+
+    name: Annotated[str, "Name of the rule, as in docs/contract.md."]
+    rule: Annotated[str, "The rule in a few words."]
+    state: Annotated[str, "`kept`, `broken` or `not checked`."]
+    detail: Annotated[str, "What was observed, or why it was not checked; empty if it is kept."]
+
+
+@dataclass(frozen=True)
+class VerifyDocument:
+    """How a service keeps the contract."""
+
+    service: Annotated[str, "Name of the service."]
+    target: Annotated[str, "The folder, image or URL that was checked."]
+    rules: Annotated[tuple[VerifiedRule, ...], "In the order of docs/contract.md."]
+
+
+def verify_document(result: VerifyResult, states: Mapping[bool | None, str]) -> VerifyDocument:
+    """Build the document of `svcgen verify`."""
+    return VerifyDocument(
+        result.service,
+        result.target,
+        tuple(
+            VerifiedRule(one.check.name, one.check.rule, states[one.ok], one.detail)
+            for one in result.findings
         ),
     )
