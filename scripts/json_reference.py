@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, type] = {
     "routes PATH": fleet.RouteDocument,
     "drift": updates.DriftDocument,
     "verify": services.VerifyDocument,
+    "doctor": services.DoctorDocument,
     "update": updates.UpdateDocument,
     "reconfigure": updates.UpdateDocument,
     "template versions": template.VersionsDocument,

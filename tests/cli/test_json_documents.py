@@ -24,6 +24,7 @@ from svcgen.cli.documents import services as services_documents
 from svcgen.cli.documents import template as template_documents
 from svcgen.cli.verify import STATES
 from svcgen.commands.demo import DemoResponse, DemoResult
+from svcgen.commands.doctor import Condition, DoctorResult
 from svcgen.commands.down import DownResult
 from svcgen.commands.logs import LogsResult
 from svcgen.commands.ps import PsResult
@@ -88,6 +89,15 @@ VERIFIED = VerifyResult(
 )
 
 
+DIAGNOSED = DoctorResult(
+    (
+        Condition("git", "ok", "2.39.5"),
+        Condition("engine docker", "not needed", "docker is not on PATH", "Install Docker"),
+        Condition("port", "missing", "another program listens", "svcgen up --port 8001"),
+    )
+)
+
+
 def logged(text: str) -> LogsResult:
     return LogsResult(iter([LogLine("orders", 1, text)]))
 
@@ -104,6 +114,7 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
         )
     ),
     "verify": lambda: services_documents.verify_document(VERIFIED, STATES),
+    "doctor": lambda: services_documents.doctor_document(DIAGNOSED),
     "template check": lambda: template_documents.check_document(CHECKED),
     "template release": lambda: template_documents.release_document(
         ReleaseResult("v1.2.0", CHECKED)

@@ -1,4 +1,4 @@
-"""Documents of the commands about services: new, list, questions, demo and verify."""
+"""Documents of the commands about services: new, list, questions, demo, verify, doctor."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from svcgen.cli.documents.fleet import UpDocument, up_document
 
 if TYPE_CHECKING:
     from svcgen.commands.demo import DemoResult
+    from svcgen.commands.doctor import DoctorResult
     from svcgen.commands.list import GraphResult, ListResult, OutdatedResult
     from svcgen.commands.new import NewResult
     from svcgen.commands.questions import QuestionsResult
@@ -256,4 +257,33 @@ def verify_document(result: VerifyResult, states: Mapping[bool | None, str]) -> 
             VerifiedRule(one.check.name, one.check.rule, states[one.ok], one.detail)
             for one in result.findings
         ),
+    )
+
+
+@dataclass(frozen=True)
+class ConditionDocument:
+    """One thing that `svcgen doctor` looked at."""
+
+    name: Annotated[str, "What was looked at, for example `engine docker` or `stack go`."]
+    state: Annotated[
+        str, "`ok`; `missing`: prevents work; `not needed`: absent, and nothing here needs it."
+    ]
+    detail: Annotated[str, "What was found."]
+    advice: Annotated[str, "What to do; empty if the state is `ok`."]
+
+
+@dataclass(frozen=True)
+class DoctorDocument:
+    """What this machine and this workspace have and lack."""
+
+    conditions: Annotated[tuple[ConditionDocument, ...], "The machine first, then the workspace."]
+
+
+def doctor_document(result: DoctorResult) -> DoctorDocument:
+    """Build the document of `svcgen doctor`."""
+    return DoctorDocument(
+        tuple(
+            ConditionDocument(one.name, one.state, one.detail, one.advice)
+            for one in result.conditions
+        )
     )
