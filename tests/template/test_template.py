@@ -14,7 +14,7 @@ from tests.support.repository import REPOSITORY
 from tests.support.services import CHOICES, PAIRS, Rendered, tree
 
 TEMPLATE = REPOSITORY / "template"
-TARGETS = ["run", "dev", "test", "lint", "format", "build", "migrate", "lock", "generate"]
+TARGETS = ["run", "dev", "test", "lint", "format", "build", "migrate", "migration", "lock", "generate"]
 # Files in all, with a callee: what the contract took, and no more.
 MOST_FILES = {"python": 54, "go": 52, "typescript": 53, "java": 69}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -232,15 +233,24 @@ def test_with_a_database_and_a_call_its_own_targets_succeed(
     done = svcgen("reconfigure", *words, within=orders)
     assert done.returncode == 0, done.stderr
     environment = environment_of(stack, DATABASE_URL=postgres(f"reconfigured-{stack}"))
-    made = subprocess.run(
-        ["make", "--silent", "migrate", "generate", "lint", "test"],
-        cwd=orders,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert made.returncode == 0, made.stdout
+
+    def make(*words: str) -> str:
+        made = subprocess.run(
+            ["make", "--silent", *words],
+            cwd=orders,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert made.returncode == 0, made.stdout
+        return made.stdout
+
+    make("migrate")
+    begun = make("migration", "NAME=add_price").strip()
+    assert re.fullmatch(r".*0002__?add_price\.(sql|py)", begun)
+    assert (orders / begun).is_file()
+    make("migrate", "generate", "lint", "test")
 
 
 def test_it_takes_the_options_of_new(orders: Path) -> None:
