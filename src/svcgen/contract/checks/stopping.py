@@ -30,6 +30,7 @@ class Drain:
     ready: set[int] = field(default_factory=set)
     served: set[int] = field(default_factory=set)
     seconds: float = 0.0  # from the first /readyz that is not 200 until connections were refused
+    usual: int = 0  # status of the same request before the signal
     refused: bool = False
     refused_later: bool = False
     finished: int = 0  # status of the request in flight
@@ -43,11 +44,13 @@ def drain(context: CheckContext) -> Drain:
         idle = connect(running.address)
         idle.request("GET", "/livez")
         idle.getresponse().read()
-        flight = in_flight(running.address, context.path)
+        usual = status(running.address, context.readable)
+        flight = in_flight(running.address, context.readable)
         # On a busy machine `docker kill` returns after the drain: it is watched from the start.
         with ThreadPoolExecutor(1) as sender:
             sent = sender.submit(running.signal, signal.SIGTERM)
-            seen = draining(running, context.path, sent)
+            seen = draining(running, context.readable, sent)
+            seen.usual = usual
             sent.result()
         finish(running, flight, seen)
         flight.close()
@@ -112,7 +115,8 @@ def drain_readyz(context: CheckContext) -> None:
 
 def drain_serves(context: CheckContext) -> None:
     seen = context.cached(drain)
-    expect(seen.served == {200}, f"GET was {sorted(seen.served) or 'not answered'}, not 200")
+    served = sorted(seen.served) or "not answered"
+    expect(seen.served == {seen.usual}, f"GET was {served}, not {seen.usual}")
     expect(seen.seconds > DRAIN - 1, f"refused after {seen.seconds:.1f} s, not {DRAIN:g}")
 
 
@@ -122,8 +126,8 @@ def drain_refuses(context: CheckContext) -> None:
 
 
 def drain_finishes(context: CheckContext) -> None:
-    seen = context.cached(drain)
-    expect(seen.finished == 201, f"the request in flight ended as {seen.finished}, not 201")
+    path, seen = context.path, context.cached(drain)
+    expect(seen.finished == 201, f"POST {path} in flight ended as {seen.finished}, not 201")
 
 
 def drain_exits(context: CheckContext) -> None:
@@ -135,8 +139,9 @@ def drain_exits(context: CheckContext) -> None:
 
 
 def drain_limit(context: CheckContext) -> None:
+    path = context.path
     with context.ready(DRAIN_SECONDS="0") as running:
-        stuck = in_flight(running.address, context.path)
+        stuck = in_flight(running.address, path)
         began = time.monotonic()  # before the signal: `docker kill` can return seconds later
         running.signal(signal.SIGTERM)
         code = running.exit_code(GRACE + 2 * SLACK)
