@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+REPOSITORY = "https://github.com/svcgen/svcgen"
+"""svcgen's public repository: services record it, and messages name its pages."""
+
 
 class SvcgenError(Exception):
     """An error that the user can fix: what is wrong (`problem`) and what to do (`advice`)."""
@@ -58,12 +61,22 @@ def _escaped(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
 
+def one_line(text: str) -> str:
+    """Return a text as `printable` does, on one line: newlines and tabs are escaped too."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return `Did you mean ...?` with the nearest known word; `otherwise` when none is near."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, list(known), n=1)
     return f'Did you mean "{near[0]}"?' if near else otherwise
+
+
+def page(name: str) -> str:
+    """Return the address of a page of the documentation: users have no docs/."""
+    return f"{REPOSITORY}/blob/main/docs/{name}.md"
 
 
 def counted(number: int, noun: str) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from svcgen.cli.completion import complete_from, complete_services
 from svcgen.cli.output import say
+from svcgen.errors import one_line
 
 if TYPE_CHECKING:
     from svcgen.workspace import Workspace
@@ -95,7 +96,7 @@ def name_marked_files(workspace: Workspace) -> None:
 
     for path in marked_files(service.folder for service in workspace.services):
         shown = path.relative_to(workspace.root) if path.is_relative_to(workspace.root) else path
-        say(f"{shown} has conflict markers of an update: resolve them.", err=True)
+        say(f"{one_line(str(shown))} has conflict markers of an update: resolve them.", err=True)
 
 
 def terminal() -> bool:

@@ -19,15 +19,14 @@ templates = typer.Typer(
     cls=Group, no_args_is_help=True, help="List versions of a template, or maintain your own."
 )
 
-
 @templates.command("versions", cls=Command)
 def versions_(template: TemplateSource = "", json: Json = False) -> None:
     """List the versions of a template, the oldest first."""
     from svcgen.cli.documents import template as documents
-    from svcgen.templates.sources import open_source
+    from svcgen.templates.sources import list_versions
 
-    found = open_source(template).versions()
-    hint = "" if found else "No version is released yet."
+    found = list_versions(template)
+    hint = "" if found else "No version is released. Next: svcgen template release v1.0.0"
     emit(documents.versions_document(found), "\n".join(found), hint, json=json)
 
 

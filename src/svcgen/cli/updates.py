@@ -27,7 +27,7 @@ from svcgen.cli.options import (
     terminal,
 )
 from svcgen.cli.output import emit, report_progress, say
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, counted
 
 
 def update(
@@ -111,10 +111,10 @@ def _confirm(pending: Sequence[Any], done: Sequence[Any], *, asked: bool) -> Non
         return
     if asked and terminal():
         say(output_updates.plan(pending, done))
-        typer.confirm(f"Update {len(pending)} services?", abort=True)
+        typer.confirm(f"Update {counted(len(pending), 'service')}?", abort=True)
     elif asked:
         raise SvcgenError(
-            f"This would update {len(pending)} services.",
+            f"This would update {counted(len(pending), 'service')}.",
             "Confirm with --all or name them: svcgen update --all",
         )
 

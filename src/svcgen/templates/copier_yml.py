@@ -25,7 +25,10 @@ def read_configuration(folder: Path) -> Mapping[str, Any]:
     """
     file = next(filter(Path.is_file, (folder / "copier.yml", folder / "copier.yaml")), None)
     if file is None:
-        raise SvcgenError(f"{folder} is not a template: it has no copier.yml.")
+        raise SvcgenError(
+            f"{folder} is not a template: it has no copier.yml.",
+            "Name a Copier template.",
+        )
     return _read(file, file.stat().st_mtime_ns)
 
 
