@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from svcgen.service import NAME_PATTERN
 from svcgen.strict import StrictModel, Text, Timeout, read_strictly
-from svcgen.units import SIZE_PATTERN, parse_duration, parse_size
+from svcgen.units import SIZE_EXAMPLES, SIZE_PATTERN, parse_duration, parse_size
 from svcgen.yaml_files import read_yaml
 
 SETTINGS_FILE = "svcgen.yaml"
@@ -26,7 +26,19 @@ def _in_range(text: str) -> str:
     return text
 
 
-Size = Annotated[Text, Field(pattern=SIZE_PATTERN, examples=["1MiB"]), AfterValidator(_in_range)]
+def _with_unit(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        problem = f"must be a size such as {SIZE_EXAMPLES}, but is {value}: write its unit"
+        raise ValueError(problem)  # noqa: TRY004 (pydantic shows no other error)
+    return value
+
+
+Size = Annotated[
+    Text,
+    Field(pattern=SIZE_PATTERN, examples=["1MiB"]),
+    AfterValidator(_in_range),
+    BeforeValidator(_with_unit),
+]
 
 
 class GatewaySettings(StrictModel):
@@ -102,6 +114,17 @@ class DriftSettings(StrictModel):
     ] = Field(default_factory=dict)
 
 
+def _defaults_of_questions(defaults: dict[str, Any]) -> dict[str, Any]:
+    for key in defaults:
+        if key.startswith("_"):
+            raise ValueError(
+                f"must not contain `{key}`: a template sets it, and no question asks it"
+            )
+        if key == "name":
+            raise ValueError("must not contain `name`: each service needs its own name")
+    return defaults
+
+
 class Settings(StrictModel):
     """The settings of a workspace: all keys of svcgen.yaml, each with its default."""
 
@@ -110,9 +133,11 @@ class Settings(StrictModel):
         Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Compose project; default: folder."),
     ] = None
     folders: Annotated[tuple[Text, ...], Field(description="The services; default: found.")] = ()
-    defaults: Annotated[dict[Text, Any], Field(description="Default answers of new services.")] = (
-        Field(default_factory=dict)
-    )
+    defaults: Annotated[
+        dict[Text, Any],
+        Field(description="Default answers of new services."),
+        AfterValidator(_defaults_of_questions),
+    ] = Field(default_factory=dict)
     gateway: GatewaySettings = GatewaySettings()
     services: Annotated[
         dict[Text, dict[str, Any]], Field(description="Merged over registrations, by service.")

@@ -82,7 +82,9 @@ def _cell(value: object) -> str:
 def new_service(made: NewResult) -> str:
     """Draw the files of a new service."""
     files = tree(made.folder.name, made.files)
-    changed = "".join(f"{one_line(str(path))} names {made.name} as a caller.\n" for path in made.changed)
+    changed = "".join(
+        f"{one_line(str(path))} names {made.name} as a caller.\n" for path in made.changed
+    )
     return f"{files}\n\n{changed}{counted(len(made.files), 'file')}. Next: svcgen up"
 
 

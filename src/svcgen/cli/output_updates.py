@@ -59,7 +59,9 @@ def needs(ended: Sequence[UpdateResult], *, dry_run: bool = False) -> str:
             lines += [f"{name}: {outcome.problem}", outcome.advice]
         if outcome.conflicts:
             lines.append(f"{name}: conflicts between your edits and the template in:")
-            lines += [f"  {one_line(conflict.path)}: {conflict.why}" for conflict in outcome.conflicts]
+            lines += [
+                f"  {one_line(conflict.path)}: {conflict.why}" for conflict in outcome.conflicts
+            ]
         if outcome.conflicts and not dry_run:
             lines.append(f"Resolve them, then: svcgen update {name} --continue")
             lines.append(f"Or undo the update: svcgen update {name} --abort")
@@ -116,7 +118,9 @@ def drift(results: Sequence[DriftResult]) -> str:
 
 def errors(results: Iterable[DriftResult] | Iterable[OutdatedService]) -> str:
     """List the services that could not be compared, a line each; empty without one."""
-    return "".join(f"{one_line(str(result.folder))}: {result.error}\n" for result in results if result.error)
+    return "".join(
+        f"{one_line(str(result.folder))}: {result.error}\n" for result in results if result.error
+    )
 
 
 def without_template(names: Sequence[str]) -> str:

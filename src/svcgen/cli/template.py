@@ -19,6 +19,7 @@ templates = typer.Typer(
     cls=Group, no_args_is_help=True, help="List versions of a template, or maintain your own."
 )
 
+
 @templates.command("versions", cls=Command)
 def versions_(template: TemplateSource = "", json: Json = False) -> None:
     """List the versions of a template, the oldest first."""
