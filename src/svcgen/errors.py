@@ -1,6 +1,7 @@
 """Errors that the user can fix, and the words of their messages; every other exception is a bug.
 
 SvcgenError          a message and what to type next; exit 1
+├── AnswerError       an answer that a template refuses
 ├── UnsupportedError  a valid declaration that only a later version supports
 └── BusyError         another svcgen works on the same service; it ends without help
 """
@@ -26,6 +27,17 @@ class SvcgenError(Exception):
     def sentence(self) -> str:
         """Problem and advice on one line, for a table's row or a list."""
         return f"{self.problem} {self.advice}".strip()
+
+
+class AnswerError(SvcgenError):
+    """An answer that a template refuses, why, and the option or file that it is from."""
+
+    def __init__(self, question: str, reason: str, advice: str = "", source: str = "") -> None:
+        origin = f" from {source}" if source else ""
+        super().__init__(f"The answer to `{question}`{origin} cannot be used: {reason}", advice)
+        self.question = question
+        self.reason = reason
+        self.source = source
 
 
 class UnsupportedError(SvcgenError):

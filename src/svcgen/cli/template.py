@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from svcgen.cli import output
+from svcgen.cli.answers import read_given
 from svcgen.cli.help_format import Command, Group
 from svcgen.cli.options import FOUND_SOMETHING, Data, Json, TemplateSource, Trust, allows
 from svcgen.cli.output import emit
@@ -45,10 +46,9 @@ def check_(
     Questions that have neither choices nor a default need an answer with -d.
     """
     from svcgen.cli.documents import template as documents
-    from svcgen.commands.new import read_answers
     from svcgen.template_check.check import check_template
 
-    given = read_answers(data or [], None)
+    given = read_given(data).values
     with _progress_bar("Rendering") as progress:
         checked = check_template(folder.absolute(), given, allows=allows(trust), progress=progress)
     emit(documents.check_document(checked), output.template_faults(checked), json=json)
@@ -101,10 +101,9 @@ def release_(
 ) -> None:
     """Check your template and tag the current commit; exit with 3 if it breaks a rule."""
     from svcgen.cli.documents import template as documents
-    from svcgen.commands.new import read_answers
     from svcgen.commands.template.release import release
 
-    given = read_answers(data or [], None)
+    given = read_given(data).values
     with _progress_bar("Rendering") as progress:
         done = release(Path.cwd(), version, given, allows=allows(trust), progress=progress)
     emit(documents.release_document(done), output.template_released(done), json=json)

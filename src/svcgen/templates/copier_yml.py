@@ -71,6 +71,13 @@ def choices(question: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def type_name(question: Mapping[str, Any]) -> str:
+    """Return Copier's name of a question's type: the declared one, else that of its default."""
+    default = question.get("default")
+    inferred = type(default).__name__ if isinstance(default, bool | int | float | str) else "yaml"
+    return str(question.get("type") or inferred)
+
+
 def trust_wanted(configuration: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what of a template runs its own programs in a render: tasks, extensions."""
     return tuple(word for setting, word in _TRUST.items() if configuration.get(setting))
