@@ -37,8 +37,9 @@ def read_given(
         other = pairs.values.get(question, answer)
         if other != answer:
             shown = " ".join(f"{option} {one}" for one in _listed(answer))
+            pair = quote(f"{question}={other}")
             raise typer.BadParameter(
-                f"{shown} and -d {quote(f'{question}={other}')} contradict each other: give one of them."
+                f"{shown} and -d {pair} contradict each other: give one of them."
             )
         given = answers_from(option, {question: answer}).over(given)
     answers = given.over(pairs).over(file)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from svcgen.cli import output
-from svcgen.cli.completion import complete_services
+from svcgen.cli.completion import complete_scale, complete_services
 from svcgen.cli.options import (
     FOUND_SOMETHING,
     Engine,
     Json,
     Name,
-    Names,
     Port,
     current_workspace,
     name_marked_files,
+    names_or,
 )
 from svcgen.cli.output import emit, report_progress
 
@@ -78,7 +78,10 @@ def compose(
 
 def routes(
     path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="Explain the route of this path.")
+        str | None,
+        typer.Argument(
+            metavar="PATH", help="Explain the route of this path; default: list all routes."
+        ),
     ] = None,
     method: Annotated[
         str, typer.Option("--method", "-X", metavar="METHOD", help="Method of the request.")
@@ -104,11 +107,15 @@ def routes(
 
 
 def up(
-    names: Names = None,
+    names: Annotated[list[str] | None, names_or("all")] = None,
     engine: Engine = None,
     scale: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=N", help="Run N replicas of a service; can be repeated."),
+        typer.Option(
+            metavar="NAME=N",
+            help="Run N replicas of a service; can be repeated.",
+            autocompletion=complete_scale,
+        ),
     ] = None,
     port: Port = None,
     attach: Annotated[
@@ -179,7 +186,7 @@ def ps(json: Json = False) -> None:
 
 
 def logs(
-    names: Names = None,
+    names: Annotated[list[str] | None, names_or("all")] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Continue with new lines until Ctrl-C.")
     ] = False,

@@ -12,6 +12,7 @@ import typer
 
 from svcgen.cli import output
 from svcgen.cli.answers import read_given
+from svcgen.cli.completion import complete_versions
 from svcgen.cli.help_format import Command, Group
 from svcgen.cli.options import FOUND_SOMETHING, Data, Json, TemplateSource, Trust, allows
 from svcgen.cli.output import emit
@@ -35,7 +36,12 @@ def versions_(template: TemplateSource = "", json: Json = False) -> None:
 @templates.command("check", cls=Command)
 def check_(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of the template.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder of the template; default: the current directory.",
+            show_default=False,
+        ),
     ] = Path(),
     data: Data = None,
     trust: Trust = False,
@@ -61,7 +67,11 @@ def init_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
     ref: Annotated[
         str,
-        typer.Option(metavar="VERSION", help="Release of svcgen's template; default: the newest."),
+        typer.Option(
+            metavar="VERSION",
+            help="Release of svcgen's template; default: the newest.",
+            autocompletion=complete_versions,
+        ),
     ] = "",
     json: Json = False,
 ) -> None:
@@ -76,7 +86,12 @@ def init_(
 @templates.command("upgrade", cls=Command)
 def upgrade_(
     version: Annotated[
-        str, typer.Argument(metavar="VERSION", help="Release of svcgen's template.")
+        str,
+        typer.Argument(
+            metavar="VERSION",
+            help="Release of svcgen's template.",
+            autocompletion=complete_versions,
+        ),
     ],
     json: Json = False,
 ) -> None:

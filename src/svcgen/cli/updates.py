@@ -20,11 +20,11 @@ from svcgen.cli.options import (
     Force,
     Json,
     Name,
-    Names,
     Ref,
     Trust,
     allows,
     name_marked_files,
+    names_or,
     terminal,
 )
 from svcgen.cli.output import emit, report_progress, say
@@ -32,7 +32,10 @@ from svcgen.errors import SvcgenError, counted
 
 
 def update(
-    names: Names = None,
+    names: Annotated[
+        list[str] | None,
+        names_or("the service of this directory, else all after you confirm it"),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Update all services in this directory and below.")
     ] = False,
@@ -118,7 +121,7 @@ def _confirm(pending: Sequence[Any], done: Sequence[Any], *, asked: bool) -> Non
 
 
 def drift(
-    names: Names = None,
+    names: Annotated[list[str] | None, names_or("the service of this directory, else all")] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how each file differs.")] = False,
     fix: Annotated[
         bool, typer.Option("--fix", help="Restore the files from the template.")
