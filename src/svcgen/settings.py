@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from svcgen.service import NAME_PATTERN
-from svcgen.strict import StrictModel, Text, Timeout, read_strictly
+from svcgen.service import NAME_PATTERN, NAME_RULE
+from svcgen.strict import StrictModel, Text, Timeout, matching, read_strictly
 from svcgen.units import SIZE_EXAMPLES, SIZE_PATTERN, parse_duration, parse_size
 from svcgen.yaml_files import read_yaml
 
@@ -35,7 +35,7 @@ def _with_unit(value: object) -> object:
 
 Size = Annotated[
     Text,
-    Field(pattern=SIZE_PATTERN, examples=["1MiB"]),
+    matching(SIZE_PATTERN, f"must be a size such as {SIZE_EXAMPLES}", "1MiB"),
     AfterValidator(_in_range),
     BeforeValidator(_with_unit),
 ]
@@ -82,7 +82,11 @@ def _not_set_by_engine(name: str) -> str:
     return name
 
 
-VariableName = Annotated[Text, Field(pattern=_VARIABLE_NAME), AfterValidator(_not_set_by_engine)]
+VariableName = Annotated[
+    Text,
+    matching(_VARIABLE_NAME, "must be the name of a variable such as LOG_LEVEL"),
+    AfterValidator(_not_set_by_engine),
+]
 Variables = dict[VariableName, Text | None]
 
 
@@ -100,7 +104,7 @@ class ProgramSettings(StrictModel):
     )
 
 
-ProgramName = Annotated[Text, Field(pattern=f"^{NAME_PATTERN}$")]
+ProgramName = Annotated[Text, matching(f"^{NAME_PATTERN}$", NAME_RULE)]
 
 
 class DriftSettings(StrictModel):
@@ -130,7 +134,8 @@ class Settings(StrictModel):
 
     name: Annotated[
         Text | None,
-        Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Compose project; default: folder."),
+        matching(r"^[a-z0-9][a-z0-9_-]*$", "must be lower-case letters, digits, - and _"),
+        Field(description="Compose project; default: folder."),
     ] = None
     folders: Annotated[tuple[Text, ...], Field(description="The services; default: found.")] = ()
     defaults: Annotated[

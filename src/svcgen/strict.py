@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from svcgen.errors import SvcgenError, did_you_mean, page
-from svcgen.service import NAME_PATTERN
 from svcgen.units import (
     DURATION_EXAMPLES,
     DURATION_PATTERN,
-    SIZE_EXAMPLES,
-    SIZE_PATTERN,
     parse_duration,
 )
 
@@ -22,6 +19,14 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Text = Annotated[str, Field(strict=True)]
+
+_MEANINGS: dict[str, str] = {}  # what messages say of a text that does not match, by pattern
+
+
+def matching(pattern: str, meaning: str, example: str = "") -> Any:
+    """Return the pattern of a text; messages have its meaning, for example `must be a size`."""
+    _MEANINGS[pattern] = meaning
+    return Field(pattern=pattern, examples=[example] if example else None)
 
 
 def _not_zero(text: str) -> str:
@@ -41,7 +46,7 @@ def _with_unit(value: object) -> object:
 
 Duration = Annotated[
     Text,
-    Field(pattern=DURATION_PATTERN, examples=["5s"]),
+    matching(DURATION_PATTERN, f"must be a duration such as {DURATION_EXAMPLES}", "5s"),
     AfterValidator(_not_zero),
     BeforeValidator(_with_unit),
 ]
@@ -172,7 +177,7 @@ def _reason(fault: ErrorDetails) -> str:
         return message.removeprefix("Value error, ")
     reason = _REASONS.get(fault["type"], "").format(**context)
     if fault["type"] == "string_pattern_mismatch":
-        reason = _MEANINGS.get(context["pattern"], f"must match {context['pattern']}")
+        reason = _MEANINGS[context["pattern"]]
     reason = reason or f"is refused: {message[0].lower()}{message[1:]}"
     shown = f", but is {value!r}" if fault["type"] not in _WITHOUT_VALUE else ""
     word = value.lower() if isinstance(value, str) else ""
@@ -200,12 +205,6 @@ _REASONS = {
     "greater_than_equal": "must be at least {ge}",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must not be empty",
-}
-# What messages call the text that matches a pattern.
-_MEANINGS = {
-    DURATION_PATTERN: f"must be a duration such as {DURATION_EXAMPLES}",
-    SIZE_PATTERN: f"must be a size such as {SIZE_EXAMPLES}",
-    f"^{NAME_PATTERN}$": "must be a name as in DNS: lower-case letters, digits and hyphens",
 }
 
 

@@ -1,4 +1,4 @@
-"""The answers on a command line: options, `-d` and `--data-file`; they must not contradict."""
+"""The answers of a command line: options, `-d` and `--data-file`; they must not contradict."""
 
 from __future__ import annotations
 

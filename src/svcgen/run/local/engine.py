@@ -81,7 +81,7 @@ class LocalEngine:
             self._paths.passwords.unlink(missing_ok=True)
 
     def _drain_gateway(self, report: Report) -> None:
-        """Let the gateway of a killed supervisor finish its requests, if it runs."""
+        """Finish the requests at the gateway of a killed supervisor, if it runs."""
         from svcgen.gateway.admin import drain
 
         if self._paths.admin.exists():
