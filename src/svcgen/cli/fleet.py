@@ -65,9 +65,9 @@ def compose(
     deps = not no_deps
     composed = inspect(*found, deps=deps) if check else stitch(*found, deps=deps, refresh=refresh)
     text = output.checked(composed, diff=diff) if check else output.composed(composed)
-    faults = output.fleet_faults(composed)
+    faults = output.fleet_faults(composed, strict=check)
     emit(documents.compose_document(composed), text, faults, json=json, exact=check)
-    found_something = (composed.faults, composed.broken, composed.unrouted)
+    found_something = (composed.faults, composed.broken, composed.unrouted, composed.absent)
     if check and (composed.differences or any(found_something)):
         raise typer.Exit(FOUND_SOMETHING)
 
@@ -134,7 +134,7 @@ def up(
     emit(
         documents.up_document(fleet),
         output.fleet(fleet),
-        output.broken_contracts(fleet.broken),
+        output.absent(fleet.absent) + output.broken_contracts(fleet.broken),
         json=json,
     )
     if watch:

@@ -87,8 +87,9 @@ def new_service(made: NewResult) -> str:
 
 
 def services(result: ListResult) -> str:
-    """Show one service a line."""
-    return table(
+    """Show one service a line, and below the external ones."""
+    external = [{"external": name, "url": url} for name, url in result.external.items()]
+    services_ = table(
         [
             {
                 "name": service.name,
@@ -101,6 +102,7 @@ def services(result: ListResult) -> str:
             for service in result.services
         ]
     )
+    return "\n\n".join(filter(None, [services_, table(external)]))
 
 
 def call_graph(graph: GraphResult) -> str:
@@ -110,6 +112,8 @@ def call_graph(graph: GraphResult) -> str:
         if name in graph.exposed:
             lines.append(f"    gateway([gateway]) --> {name}")
         lines += [f"    {name} --> {callee}" for caller, callee in graph.calls if caller == name]
+    lines += [f'    {name}["{name}, external"]' for name in graph.external]
+    lines += [f'    {name}["{name}, not in this workspace"]' for name in graph.absent]
     return "\n".join(lines)
 
 
@@ -144,16 +148,25 @@ def checked(done: ComposeResult, *, diff: bool) -> str:
     return shown or "compose.yaml and gateway/ are current"
 
 
-def fleet_faults(done: ComposeResult) -> str:
-    """List what does not fit together, a line each; empty without a fault."""
-    found = [*done.faults, *done.broken, *done.unrouted]
+def fleet_faults(done: ComposeResult, *, strict: bool) -> str:
+    """List what does not fit together, a line each; empty without a fault.
+
+    That a called service is not checked out is a fault only to a `strict` check.
+    """
+    notes = "" if strict else absent(done.absent)
+    found = [*done.faults, *(done.absent if strict else ()), *done.broken, *done.unrouted]
     if not found:
-        return ""
+        return notes
     lines = ["1 fault:" if len(found) == 1 else f"{len(found)} faults:"]
     lines += [f"  {fault}" for fault in found]
     if done.broken:
         lines.append("Fix the callee, or accept its API: svcgen compose --refresh")
-    return "\n".join(lines) + "\n"
+    return notes + "\n".join(lines) + "\n"
+
+
+def absent(notes: Sequence[Fault]) -> str:
+    """Name the called services that are not checked out, a line each; empty without."""
+    return "".join(f"{note}\n" for note in notes)
 
 
 def broken_contracts(faults: Sequence[Fault]) -> str:
