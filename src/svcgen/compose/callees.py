@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from svcgen.compose.fleet import Fault, Fleet, Member
-from svcgen.errors import did_you_mean
+from svcgen.errors import SvcgenError, did_you_mean
+from svcgen.openapi.breaking import breaking_changes
+from svcgen.openapi.document import read_document
 from svcgen.service import COMPOSE_FILE, REGISTRATION_FILE, client_copy, url_variable
 from svcgen.settings import SETTINGS_FILE, Settings
 from svcgen.yaml_files import as_yaml
@@ -37,7 +39,8 @@ def absent_notes(fleet: Fleet, known: Collection[str]) -> tuple[Fault, ...]:
     return tuple(
         Fault(
             tuple(each.file(REGISTRATION_FILE) for each in fleet.members if name in each.calls),
-            f'"{name}" is not in this workspace, so calls to it get 503. {ways_out(name, known)}',
+            f'"{name}" is not in this workspace, so calls to it get 503. '
+            f"{ways_out(name, {*known, *fleet.external})}",
         )
         for name in fleet.absent
     )
@@ -53,8 +56,8 @@ def check_external(settings: Settings, known: Collection[str]) -> Iterator[Fault
 
 def ways_out(name: str, known: Collection[str]) -> str:
     """Return what to do about a callee that the workspace does not have."""
-    line = f"Check it out, or add to {SETTINGS_FILE}: external: {{{name}: {{url: URL}}}}"
-    return f"{did_you_mean(name, known)} {line}".strip()
+    line = f"add to {SETTINGS_FILE}: external: {{{name}: {{url: URL}}}}"
+    return f"{did_you_mean(name, known)} Create it or check it out, or {line}".strip()
 
 
 def address_files(fleet: Fleet) -> dict[str, str]:
@@ -86,3 +89,39 @@ def external_document(root: Path, settings: Settings, name: str) -> Path | None:
     """Return the path of an external service's OpenAPI document; None without one."""
     external = settings.external.get(name)
     return root / external.document if external and external.document else None
+
+
+def require_known_apis(made: Path, calls: Collection[str], root: Path, settings: Settings) -> None:
+    """Check that external callees offer what a new service, in the folder `made`, relies on.
+
+    It relies on the copy of their document that its template wrote. Raises SvcgenError when an
+    external service has no document, or that differs: the new service would call what is not there.
+    """
+    for name in calls:
+        copy = client_copy(made, name)
+        if name in settings.external and copy.is_file():
+            _require_known_api(name, copy, external_document(root, settings, name))
+
+
+def _require_known_api(name: str, copy: Path, document: Path | None) -> None:
+    if document is None:
+        raise SvcgenError(
+            f"external.{name} in {SETTINGS_FILE} has no `document`, so svcgen does not know its "
+            "API.",
+            "Add the path of its OpenAPI document: "
+            f"external: {{{name}: {{url: URL, document: {name}.openapi.json}}}}",
+        )
+    try:
+        broken = list(breaking_changes(read_document(copy), read_document(document)))
+    except SvcgenError as error:
+        advice = f"Correct external.{name}.document in {SETTINGS_FILE}."
+        raise SvcgenError(f"{document} {error.problem}.", advice) from error
+    if broken:
+        operation, problem = broken[0]
+        raise SvcgenError(
+            f"{document} does not fit the example of a new service, which calls {operation}: "
+            f"{problem}.",
+            f"Create the service without --calls {name}. Then add {name} to `calls` in its "
+            f"{REGISTRATION_FILE}, run `svcgen compose --refresh`, and `make generate` in its "
+            "folder.",
+        )
