@@ -15,6 +15,7 @@ from svcgen.errors import SvcgenError
 from svcgen.settings import read_settings
 from tests.support.repository import NewService
 from tests.support.run import svcgen
+from tests.support.templates import in_git
 from tests.support.workspaces import faults, inspect, make, registration, stitch
 
 ADDRESSES = "gateway/calls/orders.yaml"
@@ -201,7 +202,7 @@ def test_a_new_service_calls_what_is_elsewhere(tmp_path: Path, new_service: NewS
     (tmp_path / "svcgen.yaml").write_text(yaml.safe_dump({"external": external}))
     refusals = {
         "none": "external: {none: {url: URL, document: none.openapi.json}}",
-        "other": "Then add other to `calls` in its chart/registration.yaml",
+        "other": "Add other to `calls` in chart/registration.yaml of the service instead",
     }
     for callee, advice in refusals.items():
         said = svcgen("new", "web", "--calls", callee, within=tmp_path)
@@ -214,3 +215,7 @@ def test_a_new_service_calls_what_is_elsewhere(tmp_path: Path, new_service: NewS
         " or add to svcgen.yaml: external: {stok: {url: URL}}\n"
     )
     assert [str(fault) for fault in inspect(tmp_path).broken] == []
+    in_git(tmp_path / "web")
+    for callee, advice in refusals.items():
+        said = svcgen("reconfigure", "web", "--calls", callee, within=tmp_path)
+        assert (said.returncode, advice in said.stderr) == (1, True), said.stderr

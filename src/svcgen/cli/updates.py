@@ -74,7 +74,7 @@ def update(
 ) -> None:
     """Update services to a newer version of their template, and keep your edits."""
     from svcgen.commands.new import read_answers
-    from svcgen.commands.update import UpdateOptions, abort_updates, continue_updates, nobody
+    from svcgen.commands.update import UpdateOptions, abort_updates, continue_updates
     from svcgen.commands.update import update as update_services
     from svcgen.update.selection import select
 
@@ -96,7 +96,7 @@ def update(
         selection,
         options,
         allows(trust, asked=asked),
-        choose_again if asked and terminal() else nobody,
+        choose_again if asked and terminal() else None,
         confirm=lambda pending, done: _confirm(pending, done, asked=asked) if unnamed else None,
         progress=lambda pending, done: output_updates.updates(
             pending, done, report_progress, shown=not json

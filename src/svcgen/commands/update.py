@@ -10,17 +10,10 @@ from svcgen.update.finish import abort_updates, continue_updates
 from svcgen.update.fleet import update_fleet, with_logs
 from svcgen.update.jobs import plan_updates
 from svcgen.update.model import Finished, UpdateJob, UpdateOptions, UpdateResult
-from svcgen.update.narrowed import Choose, nobody
+from svcgen.update.narrowed import Choose
 from svcgen.update.selection import Selection
 
-__all__ = [
-    "UpdateOptions",
-    "UpdateResult",
-    "abort_updates",
-    "continue_updates",
-    "nobody",
-    "update",
-]
+__all__ = ["UpdateOptions", "UpdateResult", "abort_updates", "continue_updates", "update"]
 
 Confirm = Callable[[Sequence[UpdateJob], Sequence[UpdateResult]], None]
 Progress = Callable[[Sequence[UpdateJob], Sequence[UpdateResult]], AbstractContextManager[Finished]]
@@ -30,7 +23,7 @@ def update(  # noqa: PLR0913 (what a command takes)
     selection: Selection,
     options: UpdateOptions,
     allows: Allows = never,
-    choose: Choose = nobody,
+    choose: Choose | None = None,
     *,
     confirm: Confirm,
     progress: Progress,

@@ -92,10 +92,10 @@ def external_document(root: Path, settings: Settings, name: str) -> Path | None:
 
 
 def require_known_apis(made: Path, calls: Collection[str], root: Path, settings: Settings) -> None:
-    """Check that external callees offer what a new service, in the folder `made`, relies on.
+    """Check that external callees offer what a rendered service, in the folder `made`, relies on.
 
     It relies on the copy of their document that its template wrote. Raises SvcgenError when an
-    external service has no document, or that differs: the new service would call what is not there.
+    external service has no document, or that lacks what the service would call.
     """
     for name in calls:
         copy = client_copy(made, name)
@@ -119,9 +119,8 @@ def _require_known_api(name: str, copy: Path, document: Path | None) -> None:
     if broken:
         operation, problem = broken[0]
         raise SvcgenError(
-            f"{document} does not fit the example of a new service, which calls {operation}: "
+            f"{document} does not fit the example of the template, which calls {operation}: "
             f"{problem}.",
-            f"Create the service without --calls {name}. Then add {name} to `calls` in its "
-            f"{REGISTRATION_FILE}, run `svcgen compose --refresh`, and `make generate` in its "
-            "folder.",
+            f"Leave out --calls {name}. Add {name} to `calls` in {REGISTRATION_FILE} of the "
+            "service instead, run `svcgen compose --refresh`, and `make generate` in its folder.",
         )

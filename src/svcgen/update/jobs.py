@@ -14,7 +14,7 @@ from svcgen.templates.changelog import entries
 from svcgen.templates.sources import open_source
 from svcgen.templates.versions import compare
 from svcgen.update.model import UpdateJob, UpdateOptions, UpdateResult, failed
-from svcgen.update.narrowed import Choose, nobody, with_choices
+from svcgen.update.narrowed import Choose, with_choices
 from svcgen.update.repository import (
     repository_of,
     require_attached_head,
@@ -34,12 +34,12 @@ def plan_updates(
     selection: Selection,
     options: UpdateOptions,
     allows: Allows = never,
-    choose: Choose = nobody,
+    choose: Choose | None = None,
 ) -> tuple[list[UpdateJob], list[UpdateResult]]:
     """Return the jobs that are pending, and the results of services that need none or cannot.
 
     `allows` decides whether a template's own programs may run; it is asked once for each template.
-    `choose` is asked for stored answers that the newer version no longer offers.
+    `choose` asks for other answers where the newer version no longer offers the stored ones.
     """
     allows = cache(allows)
     pending: list[UpdateJob] = []
@@ -50,7 +50,8 @@ def plan_updates(
             done.append(_without_template(service))
             continue
         try:
-            job = with_choices(_plan_job(service, options, selection, allows), choose)
+            job = _plan_job(service, options, selection, allows)
+            job = with_choices(job, choose) if choose else job
         except SvcgenError as error:
             done.append(failed(service.name, service.folder, error, service.version))
             continue

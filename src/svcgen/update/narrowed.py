@@ -27,13 +27,8 @@ class NarrowedChoice:
     accepted: tuple[str, ...]
 
 
-Choose = Callable[[NarrowedChoice], str | None]
-"""Asks the user, and returns the answer as `-d` takes it; None when nobody can be asked."""
-
-
-def nobody(_choice: NarrowedChoice) -> None:
-    """Choose nothing: the update is refused."""
-    return
+Choose = Callable[[NarrowedChoice], str]
+"""Asks the user, and returns the answer as `-d` takes it."""
 
 
 def with_choices(job: UpdateJob, choose: Choose) -> UpdateJob:
@@ -42,7 +37,7 @@ def with_choices(job: UpdateJob, choose: Choose) -> UpdateJob:
     An answer given for this update is not asked for, and neither is one that cannot change. Raises
     SvcgenError when the answers cannot be read.
     """
-    if choose is nobody or job.old.name == job.new.name:
+    if job.old.name == job.new.name:
         return job
     answers = migrate_answers(stored_answers(job.service.folder), job.old, job.new)
     data = dict(job.options.data)
@@ -55,7 +50,5 @@ def with_choices(job: UpdateJob, choose: Choose) -> UpdateJob:
         given = answer if isinstance(answer, list) else [answer]
         if accepted and not {str(each) for each in given} <= set(accepted):
             choice = NarrowedChoice(job.service.name, job.new.name, question, answer, accepted)
-            chosen = choose(choice)
-            if chosen is not None:
-                data[question] = chosen
+            data[question] = choose(choice)
     return replace(job, options=replace(job.options, data=data))
