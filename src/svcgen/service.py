@@ -141,6 +141,25 @@ def variable(name: str) -> str:
     return name.upper().replace("-", "_")
 
 
+_COPIES, _COPY_SUFFIX = "clients", ".openapi.json"
+
+
+def client_copy(folder: Path, callee: str) -> Path:
+    """Return where a service keeps its copy of a callee's OpenAPI document."""
+    return folder / _COPIES / f"{callee}{_COPY_SUFFIX}"
+
+
+def client_copies(folder: Path) -> list[str]:
+    """Return the callees whose OpenAPI documents a service has a copy of, sorted."""
+    found = (folder / _COPIES).glob(f"*{_COPY_SUFFIX}")
+    return sorted(path.name.removesuffix(_COPY_SUFFIX) for path in found)
+
+
+def url_variable(name: str) -> str:
+    """Return the environment variable that has the base URL of a called service."""
+    return f"{variable(name)}_URL"
+
+
 def read_answers(path: Path) -> dict[str, Any]:
     """Read an answers file.
 

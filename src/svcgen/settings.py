@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from svcgen.service import NAME_PATTERN, NAME_RULE
+from svcgen.service import NAME_PATTERN, NAME_RULE, url_variable
 from svcgen.strict import StrictModel, Text, Timeout, matching, read_strictly
 from svcgen.units import SIZE_EXAMPLES, SIZE_PATTERN, parse_duration, parse_size
 from svcgen.yaml_files import read_yaml
@@ -107,6 +108,36 @@ class ProgramSettings(StrictModel):
 ProgramName = Annotated[Text, matching(f"^{NAME_PATTERN}$", NAME_RULE)]
 
 
+# No `$`, which Compose would replace; neither credentials nor a query, as services log the URL.
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+_BASE_URL = re.compile(rf"https?://{_HOST}(?::([0-9]{{1,5}}))?(?:/[A-Za-z0-9._~!&'()*+,;=:@%/-]*)?")
+
+
+def _base_url(text: str) -> str:
+    found = _BASE_URL.fullmatch(text)
+    if not found or int(found[1] or 1) not in range(1, 65_536):
+        raise ValueError(
+            "must be an http or https URL without user, query and fragment, for example "
+            "https://payments.example.com/v1"
+        )
+    return text
+
+
+class ExternalSettings(StrictModel):
+    """An entry of `external`: a called service that is not part of the workspace."""
+
+    url: Annotated[Text, Field(description="Base URL."), AfterValidator(_base_url)]
+    document: Annotated[Text, Field(description="Path of its OpenAPI document.")] = ""
+
+
+def _no_engine_variable(name: str) -> str:
+    _not_set_by_engine(url_variable(name))
+    return name
+
+
+ExternalName = Annotated[ProgramName, AfterValidator(_no_engine_variable)]
+
+
 class DriftSettings(StrictModel):
     """The key `drift`: managed files that may differ from what the template rendered."""
 
@@ -155,9 +186,12 @@ class Settings(StrictModel):
         dict[ProgramName, ProgramSettings],
         Field(description="Further programs of the local engine, by name."),
     ] = Field(default_factory=dict)
+    external: Annotated[
+        dict[ExternalName, ExternalSettings],
+        Field(description="Called services that are not part of the workspace, by name."),
+    ] = Field(default_factory=dict)
     drift: DriftSettings = DriftSettings()
     compositions: Annotated[Any, Field(description="A later version.")] = None
-    external: Annotated[Any, Field(description="A later version.")] = None
 
 
 def read_settings(root: Path) -> Settings:

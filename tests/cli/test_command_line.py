@@ -216,5 +216,5 @@ def test_each_command_ends_with_one_result_on_stdout(tmp_path: Path) -> None:
         "No services found. Create one: svcgen new orders\n",
     )
     printed = svcgen_process("list", "--json", within=tmp_path)
-    assert answered(printed) == {"version": 1, "services": []}
+    assert answered(printed) == {"version": 1, "services": [], "external": []}
     assert printed.stderr == ""

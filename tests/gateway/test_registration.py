@@ -33,6 +33,7 @@ routes:
 """
 SMALLEST = {"apiVersion": "svcgen.dev/v1", "service": "orders"}
 ROUTE = {"path": "/v1/orders", "auth": "none"}
+NUMBERED: dict[Any, Any] = {**SMALLEST, 5: 1}
 
 
 def read(folder: Path, content: object, overlay: dict[str, Any] | None = None) -> Registration:
@@ -117,7 +118,7 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
         ),
         (with_route(retry={"attempts": 9}), "attempts must be at most 5, but is 9."),
         (with_route(cors={"origins": ["a"], "credentials": "yes"}), "true or false, but is 'yes'."),
-        ({**SMALLEST, 5: 1}, "5 must be text: write the key in quotes."),
+        (NUMBERED, "5 must be text: write the key in quotes."),
         ({**SMALLEST, "routes": [ROUTE]}, "routes must be a map"),
         (
             {**SMALLEST, "routes": {"auth": ROUTE | {"methods": "GET"}}},

@@ -146,7 +146,7 @@ def up(
     emit(
         documents.up_document(fleet),
         output.fleet(fleet),
-        output.broken_contracts(fleet.broken),
+        output.absent(fleet.absent) + output.broken_contracts(fleet.broken),
         json=json,
     )
     if watch:

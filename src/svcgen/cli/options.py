@@ -14,6 +14,7 @@ from svcgen.cli.output import say
 from svcgen.errors import one_line
 
 if TYPE_CHECKING:
+    from svcgen.update.narrowed import NarrowedChoice
     from svcgen.workspace import Workspace
 
 FOUND_SOMETHING = 3  # the command succeeded, and the user has to act
@@ -115,6 +116,29 @@ def name_marked_files(workspace: Workspace) -> None:
 def terminal() -> bool:
     """Return whether the user can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def choose_again(narrowed: NarrowedChoice) -> str:
+    """Ask for one of the choices that a newer template still offers; several are a list."""
+    several = isinstance(narrowed.answer, list)
+
+    def check(text: str) -> str:
+        given = [word.strip() for word in text.strip("[] ").split(",")] if several else [text]
+        for word in given:
+            if word not in narrowed.accepted:
+                raise typer.BadParameter(f"'{word}' is not one of the choices.")
+        return f"[{', '.join(given)}]" if several else text
+
+    say(
+        f"{narrowed.service}: template {narrowed.version} does not accept {narrowed.answer!r} as "
+        f"`{narrowed.question}`.",
+        err=True,
+    )
+    how = "Choices, separated by commas" if several else "Choose"
+    answer: str = typer.prompt(
+        f"{how} ({', '.join(narrowed.accepted)})", value_proc=check, err=True
+    )
+    return answer
 
 
 def allows(trust: bool, *, asked: bool = False) -> Callable[[str], bool]:

@@ -89,8 +89,9 @@ def new_service(made: NewResult) -> str:
 
 
 def services(result: ListResult) -> str:
-    """Show one service a line."""
-    return table(
+    """Show one service a line, and below the external ones."""
+    external = [{"external": name, "url": url} for name, url in result.external.items()]
+    services_ = table(
         [
             {
                 "name": service.name,
@@ -103,6 +104,7 @@ def services(result: ListResult) -> str:
             for service in result.services
         ]
     )
+    return "\n\n".join(filter(None, [services_, table(external)]))
 
 
 def call_graph(graph: GraphResult) -> str:
@@ -112,6 +114,8 @@ def call_graph(graph: GraphResult) -> str:
         if name in graph.exposed:
             lines.append(f"    gateway([gateway]) --> {name}")
         lines += [f"    {name} --> {callee}" for caller, callee in graph.calls if caller == name]
+    lines += [f'    {name}["{name}, external"]' for name in graph.external]
+    lines += [f'    {name}["{name}, not in this workspace"]' for name in graph.absent]
     return "\n".join(lines)
 
 
@@ -148,15 +152,21 @@ def checked(done: ComposeResult, *, diff: bool) -> str:
 
 
 def fleet_faults(done: ComposeResult) -> str:
-    """List what does not fit together, a line each; empty without a fault."""
+    """List what does not fit together, a line each, after the callees that are not checked out."""
+    notes = absent(done.absent)
     found = [*done.faults, *done.broken, *done.unrouted]
     if not found:
-        return ""
+        return notes
     lines = [f"{counted(len(found), 'fault')}:"]
     lines += [f"  {fault}" for fault in found]
     if done.broken:
         lines.append("Fix the callee, or accept its API: svcgen compose --refresh")
-    return "\n".join(lines) + "\n"
+    return notes + "\n".join(lines) + "\n"
+
+
+def absent(notes: Sequence[Fault]) -> str:
+    """Name the called services that are not checked out, a line each; empty without."""
+    return "".join(f"{note}\n" for note in notes)
 
 
 def broken_contracts(faults: Sequence[Fault]) -> str:

@@ -66,7 +66,8 @@ def new(
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))
     made = new_service(folder or Path(name), answers, chosen, ask=ask)
-    emit(documents.new_document(made), output.new_service(made), json=json)
+    notes = "\n".join(made.unknown)
+    emit(documents.new_document(made), output.new_service(made), notes, json=json)
 
 
 def list_(

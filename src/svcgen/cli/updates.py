@@ -23,6 +23,7 @@ from svcgen.cli.options import (
     Ref,
     Trust,
     allows,
+    choose_again,
     name_marked_files,
     names_or,
     terminal,
@@ -96,6 +97,7 @@ def update(
         selection,
         options,
         allows(trust, asked=asked),
+        choose_again if asked and terminal() else None,
         confirm=lambda pending, done: _confirm(pending, done, asked=asked) if unnamed else None,
         progress=lambda pending, done: output_updates.updates(
             pending, done, report_progress, shown=not json

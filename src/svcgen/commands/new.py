@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from svcgen.compose.callees import require_known_apis, ways_out
 from svcgen.compose.callers import callers_with, current_callers, read_callers
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.files import move_into_place, staged, write_atomic
@@ -22,6 +23,7 @@ from svcgen.service import (
     ANSWERS_FILE,
     CALLERS_FILE,
     REGISTRATION_FILE,
+    Service,
     has_template,
     is_service,
     read_service,
@@ -38,7 +40,8 @@ _PLAIN = re.compile("[a-z][-a-z0-9]*")
 class NewResult:
     """The new service: its folder, and its files relative to it, sorted.
 
-    `changed` are files of the services that it calls: they name it as a caller now.
+    `changed` are files of the services that it calls: they name it as a caller now. `unknown` says
+    what to do about those that the workspace does not have.
     """
 
     name: str
@@ -46,6 +49,7 @@ class NewResult:
     version: str
     files: tuple[str, ...]
     changed: tuple[Path, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ def new_service(
             )
         _apply_umask(made)
         service = read_service(made)
+        require_known_apis(made, service.calls, workspace.root, workspace.settings)
         callers = callers_with(service.name, service.calls, workspace.services)
         own = [each.name for each in workspace.services if service.name in each.calls]
         if text := current_callers(read_callers(made), own, ()):
@@ -121,7 +126,17 @@ def new_service(
             raise SvcgenError(f"{folder} cannot be made: {error.strerror}.") from error
     for path, text in callers.items():
         write_atomic(path, text)
-    return NewResult(service.name, folder, version.name, tuple(files), tuple(callers))
+    unknown = _unknown_callees(service, workspace)
+    return NewResult(service.name, folder, version.name, tuple(files), tuple(callers), unknown)
+
+
+def _unknown_callees(service: Service, workspace: Workspace) -> tuple[str, ...]:
+    known = {each.name for each in workspace.services} | workspace.settings.external.keys()
+    return tuple(
+        f'"{name}" is not in this workspace. {ways_out(name, known)}'
+        for name in service.calls
+        if name not in known
+    )
 
 
 def is_empty_folder(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from svcgen.templates.changelog import entries
 from svcgen.templates.sources import open_source
 from svcgen.templates.versions import compare
 from svcgen.update.model import UpdateJob, UpdateOptions, UpdateResult, failed
+from svcgen.update.narrowed import Choose, with_choices
 from svcgen.update.repository import (
     repository_of,
     require_attached_head,
@@ -31,11 +32,15 @@ _SHOWN = 3  # of the paths that are not committed
 
 
 def plan_updates(
-    selection: Selection, options: UpdateOptions, allows: Allows = never
+    selection: Selection,
+    options: UpdateOptions,
+    allows: Allows = never,
+    choose: Choose | None = None,
 ) -> tuple[list[UpdateJob], list[UpdateResult]]:
     """Return the jobs that are pending, and the results of services that need none or cannot.
 
     `allows` decides whether a template's own programs may run; it is asked once for each template.
+    `choose` asks for other answers where the newer version no longer offers the stored ones.
     """
     allows = cache(allows)
     pending: list[UpdateJob] = []
@@ -47,6 +52,7 @@ def plan_updates(
             continue
         try:
             job = _plan_job(service, options, selection, allows)
+            job = with_choices(job, choose) if choose else job
         except SvcgenError as error:
             done.append(failed(service.name, service.folder, error, service.version))
             continue

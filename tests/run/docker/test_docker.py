@@ -64,6 +64,28 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWork
     assert not shop.engine.observe().running
 
 
+ASK = """
+import os, urllib.error, urllib.request
+for name in ("PAYMENTS_URL", "STOCK_URL"):
+    try:
+        print(urllib.request.urlopen(os.environ[name] + "/v1/x").status)
+    except urllib.error.HTTPError as error:
+        print(error.code, error.headers["content-type"])
+"""
+
+
+def test_calls_to_services_outside_the_workspace(shop: DockerWorkspace) -> None:
+    catalog = tiny(shop.root, "catalog", calls=["payments", "stock"])
+    (catalog / "clients").mkdir()
+    (catalog / "clients/stock.openapi.json").write_text(json.dumps({"paths": {}}))
+    # Any other address than that of its compose.yaml, which does not exist.
+    (shop.root / "svcgen.yaml").write_text("external: {payments: {url: http://catalog:8080}}\n")
+    assert [note.problem[:7] for note in shop.up().absent] == ['"stock"']
+    (container,) = shop.ids("catalog")["catalog"]
+    said = docker("exec", container, "python", "-c", ASK).splitlines()
+    assert said == ["200", "503 application/problem+json"]
+
+
 def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
     orders = tiny(shop.root, "orders", migrates=True)
     catalog = tiny(shop.root, "catalog")

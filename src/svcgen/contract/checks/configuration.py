@@ -16,7 +16,7 @@ from svcgen.contract.http import get, refuses, status
 from svcgen.contract.support.ports import exclusive_port
 from svcgen.contract.targets.base import CALLS, DATABASE, START
 from svcgen.contract.targets.process import DEFAULT_PORT
-from svcgen.service import variable
+from svcgen.service import url_variable
 
 SECRET = "swordfish"  # noqa: S105 (must not appear in a log)
 OTHER_ADDRESS = "127.0.0.2"
@@ -40,7 +40,7 @@ def refused(context: CheckContext, name: str, value: str | None) -> None:
 
 def callee_refused(context: CheckContext, value: str | None) -> None:
     """Start with an invalid URL of a callee: exit 1, and one line."""
-    refused(context, f"{variable(context.service.calls[0])}_URL", value)
+    refused(context, url_variable(context.service.calls[0]), value)
 
 
 def host(context: CheckContext) -> None:
