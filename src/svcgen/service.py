@@ -19,6 +19,7 @@ REGISTRATION_FILE = "chart/registration.yaml"
 CALLERS_FILE = "chart/callers.yaml"
 COMPOSE_FILE = "compose.yaml"  # of a service, and of the workspace
 OPENAPI_FILE = "openapi.json"
+NAME_RULE = "must be a name as in DNS: lower-case letters, digits and hyphens"
 NAME_PATTERN = r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?"
 """A service's name: a label of RFC 1035, section 2.3.1, with at most 40 characters."""
 

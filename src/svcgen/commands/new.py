@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from svcgen.compose.callees import require_known_apis, ways_out
 from svcgen.compose.callers import callers_with, current_callers, read_callers
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.files import move_into_place, staged, write_atomic
+from svcgen.render.answers import Answers, answers_from, require_types, sources_named
 from svcgen.render.refusals import require_known_questions
 from svcgen.render.render import (
     check_answers,
@@ -33,7 +32,6 @@ from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
 from svcgen.workspace import LEVELS, SKIPPED, Workspace, find_root, is_root, survey
-from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
 
@@ -71,7 +69,7 @@ OURS = Template()
 
 def new_service(
     folder: Path,
-    answers: Mapping[str, Any],
+    given: Answers,
     template: Template = OURS,
     *,
     ask: bool = False,
@@ -84,19 +82,28 @@ def new_service(
     template is not trusted or refuses an answer.
     """
     folder = folder.absolute()
+    answers = dict(given.values)
     name = str(answers.get("name", folder.name))
     version = open_source(template.source).obtain(template.ref)
     if "name" not in questions(version):
-        answers = {question: value for question, value in answers.items() if question != "name"}
+        answers.pop("name", None)
     require_known_questions(answers, version)
+    require_types(given, version)
     if not template.source and (name in SKIPPED or not _PLAIN.fullmatch(name)):
-        check_answers(answers, version)  # before it becomes a path; the render checks the rest
+        with sources_named(given.sources):  # before it becomes a path; the render checks the rest
+            check_answers(answers, version)
     workspace = _open_for(folder, name)
     defaults = _defaults(workspace, version)
+    require_types(defaults, version)
     trusted = may_run(version, template.trusts)
-    with staged(folder.parent) as staging:
+    with staged(folder.parent) as staging, sources_named(given.over(defaults).sources):
         made = render_version(
-            version, staging / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
+            version,
+            staging / folder.name,
+            answers,
+            trusted=trusted,
+            ask=ask,
+            defaults=defaults.values,
         )
         if not (is_service(made) and has_template(made)):
             raise SvcgenError(
@@ -130,24 +137,6 @@ def _unknown_callees(service: Service, workspace: Workspace) -> tuple[str, ...]:
         for name in service.calls
         if name not in known
     )
-
-
-def read_answers(pairs: list[str], file: Path | None) -> dict[str, Any]:
-    """Merge a file of answers with `QUESTION=ANSWER` pairs, which win.
-
-    Raises SvcgenError when a pair has no `=` or the file is not a map.
-    """
-    answers = read_yaml(file) if file else {}
-    if not isinstance(answers, dict):
-        raise SvcgenError(f"{file} holds no answers.", "Write one `question: answer` a line.")
-    for pair in pairs:
-        question, sign, answer = pair.partition("=")
-        if not sign:
-            raise SvcgenError(f"'{pair}' is not QUESTION=ANSWER; for example -d database=postgres.")
-        if not question.strip():
-            raise SvcgenError(f"'{pair}' names no question; for example -d database=postgres.")
-        answers[question.strip()] = answer
-    return answers
 
 
 def is_empty_folder(folder: Path) -> bool:
@@ -217,8 +206,11 @@ def _open_for(folder: Path, name: str) -> Workspace:
     return workspace
 
 
-def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
-    """Return the `defaults` of svcgen.yaml; they may answer questions of other templates too."""
+def _defaults(workspace: Workspace, version: Version) -> Answers:
+    """Return the `defaults` of svcgen.yaml for questions of this template.
+
+    They may answer questions of other templates too, which this one may compute.
+    """
     defaults = workspace.settings.defaults
     file = workspace.root / SETTINGS_FILE
     known = list(questions(version))
@@ -229,7 +221,8 @@ def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
                 f"`defaults` in {file} names the unknown question `{question}`.",
                 meant,
             )
-    return defaults
+    asked = {question: answer for question, answer in defaults.items() if question in known}
+    return answers_from(f"`defaults` in {file}", asked)
 
 
 def _apply_umask(made: Path) -> None:

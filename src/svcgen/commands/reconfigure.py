@@ -31,7 +31,7 @@ def reconfigure(
     pending, done = plan_updates(selection, replace(options, ref=service.version), allows)
     if done:
         return done[0]
-    if selection.workspace.settings.external and "calls" in options.data:
+    if selection.workspace.settings.external and "calls" in options.data.values:
         _require_known_apis(pending[0], selection.workspace)
     result = update_service(pending[0])
     mark_conflicts([result])
@@ -45,7 +45,7 @@ def _require_known_apis(job: UpdateJob, workspace: Workspace) -> None:
     Raises SvcgenError otherwise, and for answers that the template refuses.
     """
     service, options = job.service, job.options
-    answers = {**stored_answers(service.folder), **options.data}
+    answers = {**stored_answers(service.folder), **options.data.values}
     with tempfile.TemporaryDirectory(prefix="svcgen-") as temporary:
         folder = Path(temporary, service.folder.name)
         made = render_stored(

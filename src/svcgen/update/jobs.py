@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
+from svcgen.render.answers import require_types
 from svcgen.render.trust import Allows, may_merge, never
 from svcgen.service import Service, has_template
 from svcgen.templates.base import Version
@@ -55,7 +56,7 @@ def plan_updates(
         except SvcgenError as error:
             done.append(failed(service.name, service.folder, error, service.version))
             continue
-        if job.old.name == job.new.name and not options.data:
+        if job.old.name == job.new.name and not options.data.values:
             done.append(job.result("current"))
         else:
             pending.append(job)
@@ -93,7 +94,8 @@ def _plan_job(
             f"{service.name} is at {old.name}, which is newer than {new.name}.",
             "An update only goes forward; `git revert` restores an older state.",
         )
-    if old.name != new.name or options.data:
+    require_types(options.data, new)
+    if old.name != new.name or options.data.values:
         _require_undoable(service, options)
         options = replace(options, trusted=may_merge(old, new, allows))
     message = _commit_message(service.name, old, new) if options.commits else ""

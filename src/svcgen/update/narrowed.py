@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from svcgen.render.answers import answers_from
 from svcgen.render.refusals import FIXED
 from svcgen.render.render import questions
 from svcgen.templates.copier_yml import choices
@@ -40,15 +41,21 @@ def with_choices(job: UpdateJob, choose: Choose) -> UpdateJob:
     if job.old.name == job.new.name:
         return job
     answers = migrate_answers(stored_answers(job.service.folder), job.old, job.new)
-    data = dict(job.options.data)
+    given, data = job.options.data, {}
     for question, asked in questions(job.new).items():
         accepted = tuple(choices(asked))
         # Whether a question with a condition is asked, only a render knows.
-        if question not in answers or question in data or "when" in asked or question in FIXED:
+        if (
+            question not in answers
+            or question in given.values
+            or "when" in asked
+            or question in FIXED
+        ):
             continue
         answer = answers[question]
-        given = answer if isinstance(answer, list) else [answer]
-        if accepted and not {str(each) for each in given} <= set(accepted):
+        items = answer if isinstance(answer, list) else [answer]
+        if accepted and not {str(each) for each in items} <= set(accepted):
             choice = NarrowedChoice(job.service.name, job.new.name, question, answer, accepted)
             data[question] = choose(choice)
-    return replace(job, options=replace(job.options, data=data))
+    chosen = answers_from("the terminal", data).over(given)
+    return replace(job, options=replace(job.options, data=chosen))
