@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
     *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "list"),
-    *("routes", "drift", "update", "reconfigure", "template"),
+    *("routes", "drift", "verify", "doctor", "update", "reconfigure", "template"),
 )
 
 

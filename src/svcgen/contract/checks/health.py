@@ -60,7 +60,7 @@ def watch(context: CheckContext, running: Running, proxy: TcpProxy) -> Outage:
     """Observe each state of the database in turn."""
     running.wait_for("/livez", context.start_timeout)
     began = time.monotonic()
-    request = ask(running.address, "GET", context.path)
+    request = ask(running.address, "GET", context.readable)
     took = time.monotonic() - began
     live, ready = status(running.address, "/livez"), get(running.address, "/readyz")
     time.sleep(max(0.0, began + WARNINGS_SECONDS - time.monotonic()))
@@ -99,8 +99,8 @@ def database_unreachable(context: CheckContext) -> None:
 
 
 def database_request(context: CheckContext) -> None:
-    seen = context.cached(outage)
-    expect(seen.request.status == 503, f"GET {context.path} is {seen.request.status}, not 503")
+    path, seen = context.path, context.cached(outage)
+    expect(seen.request.status == 503, f"GET {path} is {seen.request.status}, not 503")
     expect(seen.request.kind == "application/problem+json", f"it is {seen.request.kind}")
     expect(seen.request_seconds < 7, f"it took {seen.request_seconds:.1f} s")
 

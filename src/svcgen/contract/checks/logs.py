@@ -133,7 +133,7 @@ def log_secrets(context: CheckContext) -> None:
     query, token, path = marker(), marker(), f"/{marker()}"
     headers = {"Authorization": f"Bearer {token}"}
     ask(context.address, "GET", f"{path}?token={query}", headers=headers)
-    ask(context.address, "GET", f"{context.path}?token={query}%ff", headers=headers)
+    ask(context.address, "GET", f"{context.readable}?token={query}%ff", headers=headers)
     request_line(context.output, path)
     password = urlsplit(context.database_url).password or query
     for secret in (query, token, f":{password}@"):
@@ -143,10 +143,11 @@ def log_secrets(context: CheckContext) -> None:
 
 def unhandled_exception(context: CheckContext) -> None:
     """Start on a database without tables, which raises an unhandled exception."""
+    path = context.path
     with context.start(DATABASE_URL=without_schema(context.database_url)) as running:
         running.wait_for("/readyz", context.start_timeout)
-        problem(get(running.address, context.path), 500)
-        line = request_line(running.output, context.path)
+        problem(get(running.address, path), 500)
+        line = request_line(running.output, path)
         errors = [one for one in running.output.entries() if one.get("level") == "error"]
         expect(len(errors) == 1, f"{len(errors)} log lines of level error, not one: {errors}")
         expect(errors[0]["trace_id"] == line["trace_id"], f"it has another trace: {errors[0]}")

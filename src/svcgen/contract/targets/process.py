@@ -31,12 +31,13 @@ class ProcessTarget:
     """
 
     folder: Path
+    described: Service | None = None  # default: as its answers file describes it
     provides: frozenset[str] = frozenset({START, FOLDER, MAKE})
 
     @cached_property
     def service(self) -> Service:
-        """The service that the answers file describes."""
-        return read_service(self.folder)
+        """The service in the folder."""
+        return self.described or read_service(self.folder)
 
     def start(self, environment: Mapping[str, str]) -> Running:
         """Run `make run`."""

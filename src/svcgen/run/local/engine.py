@@ -150,6 +150,17 @@ class LocalEngine:
             time.sleep(LOOK_SECONDS)
 
 
+def missing_programs() -> list[SvcgenError]:
+    """Return what this machine lacks for a local fleet with a database."""
+    try:
+        _processes()
+    except SvcgenError as error:
+        return [error]
+    from svcgen.run.local.request import own_programs
+
+    return own_programs(database=True)[1]
+
+
 def _processes() -> ModuleType:
     """Return the module that needs psutil; SvcgenError when the extra is not installed."""
     try:

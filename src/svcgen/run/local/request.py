@@ -90,16 +90,14 @@ def _helpers(settings: Settings) -> tuple[ProgramPlan, ...]:
     )
 
 
-def _programs(
-    services: Sequence[Service], helpers: Sequence[ProgramPlan], root: Path
-) -> dict[str, str]:
-    """Return the paths of Envoy and PostgreSQL, after a check of all programs that are needed."""
+def own_programs(*, database: bool) -> tuple[dict[str, str], list[SvcgenError]]:
+    """Return the paths of the engine's own programs, and what is missing of them and of make."""
     faults = []
     if not shutil.which("make"):
         problem = "make is not on PATH; it starts the services."
         faults.append(SvcgenError(problem, "Install GNU make."))
     finders: dict[str, Callable[[], Path]] = {"envoy": find_envoy}
-    if any(service.database == "postgres" for service in services):
+    if database:
         finders["postgres"] = find_postgres
     programs = {}
     for name, find in finders.items():
@@ -107,6 +105,15 @@ def _programs(
             programs[name] = str(find())
         except SvcgenError as error:
             faults.append(error)
+    return programs, faults
+
+
+def _programs(
+    services: Sequence[Service], helpers: Sequence[ProgramPlan], root: Path
+) -> dict[str, str]:
+    """Return the paths of Envoy and PostgreSQL, after a check of all programs that are needed."""
+    databases = any(service.database == "postgres" for service in services)
+    programs, faults = own_programs(database=databases)
     for stack in sorted({service.stack for service in services}):
         try:
             surroundings(stack, os.environ)
