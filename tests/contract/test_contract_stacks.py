@@ -16,6 +16,7 @@ from svcgen.contract.targets.base import MAKE
 from svcgen.contract.targets.process import ProcessTarget
 from tests.support.newer import migrate_by_newer
 from tests.support.repository import STACKS_HERE
+from tests.support.request_cases import CASES
 from tests.support.services import Rendered, copied
 
 # The name with a dash shows how names are spelled in variables and paths.
@@ -37,7 +38,10 @@ SMOKE = {
         "drain-exits",
     ),
 }
-CHECKS_OF_PROCESSES = [check for check in CHECKS if MAKE in check.needs or check.name in SMOKE]
+CHECKS_OF_PROCESSES = [
+    *(check for check in CHECKS if MAKE in check.needs or check.name in SMOKE),
+    *CASES,
+]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("local")]
 Results = dict[str, Future[list[Finding]]]
 

@@ -28,7 +28,7 @@ MEDIA_TYPES = (
 UNDECODABLE = ("?%", "?a=%ff", "?limit=%zz", "?limit=1&token=a%ff", "/%zz", "/%ff", "/%c0%ae")
 NOT_INTEGERS = ("0x10", "1e1", "1_0", "", "%EF%BC%91", "%2B5", "%205", "5.0")
 HEADERS = 48 * 1024  # bytes of header lines that a service accepts
-TOO_LARGE = 56 * 1024
+TOO_LARGE = (56 * 1024, 80 * 1024)  # a server's own limit may lie between them
 
 
 def send(
@@ -110,7 +110,8 @@ def headers_large(context: CheckContext) -> None:
     expect(one.status == 200, f"{HEADERS} bytes of headers are {one.status}")
     many = {f"X-Large-{number}": "x" * 1000 for number in range(44)}
     expect(send(context, "GET", "/livez", many).status == 200, f"{len(many)} headers are refused")
-    problem(send(context, "GET", "/livez", {"X-Large": "x" * TOO_LARGE}), 431)
+    for size in TOO_LARGE:
+        problem(send(context, "GET", "/livez", {"X-Large": "x" * size}), 431)
 
 
 CHECKS = (
