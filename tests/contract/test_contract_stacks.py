@@ -15,6 +15,7 @@ from svcgen.contract.check import Finding
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.targets.base import MAKE
 from svcgen.contract.targets.process import ProcessTarget
+from tests.support.contract_checks import SMOKE
 from tests.support.newer import migrate_by_newer
 from tests.support.openapi_requests import SCHEMATHESIS
 from tests.support.repository import STACKS_HERE
@@ -25,20 +26,6 @@ from tests.support.services import Rendered, copied
 ANSWERS: dict[str, dict[str, object]] = {
     "things": {"calls": ["order-items"]},
     "spare-parts": {"database": "postgres"},
-}
-# The program is that of the image. Its start differs: make gives it arguments, environment, streams
-# and signals, and runs it from a folder instead of an image.
-SMOKE = {
-    *("port", "port-malformed", "callee-url-missing", "database-url-malformed"),
-    *(
-        "readyz",
-        "migrate",
-        "migrate-newer",
-        "create",
-        "call-depth-counted",
-        "log-request",
-        "drain-exits",
-    ),
 }
 CHECKS_OF_PROCESSES = [
     *(check for check in CHECKS if MAKE in check.needs or check.name in SMOKE),

@@ -277,7 +277,7 @@ def test_down_ends_a_watch(shop: DockerWorkspace) -> None:
     ) as watching:
         _until((shop.root / ".svcgen" / "watch.lock").exists, 60)
         down(shop.workspace)
-        assert watching.wait(timeout=30) == 0
+        assert watching.wait(timeout=60) == 0
     build(orders, "two")
     time.sleep(2)
     assert not shop.ids()
@@ -326,7 +326,7 @@ def _failed(outcomes: list[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if outcome.failed]
 
 
-def _until(holds: object, seconds: float = 15) -> None:
+def _until(holds: object, seconds: float = 60) -> None:
     assert callable(holds)
     deadline = time.monotonic() + seconds
     while not holds():

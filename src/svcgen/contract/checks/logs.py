@@ -17,6 +17,7 @@ from svcgen.contract.expect import BrokenRuleError, expect
 from svcgen.contract.http import Response, ask, get, send_raw, until
 from svcgen.contract.targets.base import DATABASE, START, Output
 
+LOGGED = 5.0  # seconds until a line is read, on a busy machine
 LONGEST_PATH, LONGEST_ID = 1_000, 100  # characters in a log line
 LEVELS = {"debug", "info", "warning", "error"}
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal acts on these
@@ -39,9 +40,9 @@ def requests(output: Output, path: str) -> list[dict[str, Any]]:
 def request_line(output: Output, path: str) -> dict[str, Any]:
     """Wait for the one request line of a path."""
     try:
-        until(lambda: bool(requests(output, path)), 2)
+        until(lambda: bool(requests(output, path)), LOGGED)
     except BrokenRuleError as error:
-        raise BrokenRuleError(f"no request line for {path[:80]} in 2 s") from error
+        raise BrokenRuleError(f"no request line for {path[:80]} in {LOGGED:g} s") from error
     found = requests(output, path)
     expect(len(found) == 1, f"{len(found)} request lines for {path[:80]}")
     return found[0]
