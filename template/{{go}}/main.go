@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-const exitTemporary = 75 // EX_TEMPFAIL of sysexits.h; the chart's Job tries only this again
+const exitTemporary = 75 // EX_TEMPFAIL of sysexits.h; the chart's Job retries only this
 
 var errUnreachable = errors.New("the database was unreachable")
 

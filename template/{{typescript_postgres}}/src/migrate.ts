@@ -10,7 +10,7 @@ import { log } from "./telemetry.ts";
 const MIGRATIONS = new URL("migrations/", import.meta.url);
 const CONNECT_TIMEOUT = 30; // seconds, for a database that starts at the same time
 
-/** The exit code is EX_TEMPFAIL of sysexits.h; the chart's Job tries only this again. */
+/** The exit code is EX_TEMPFAIL of sysexits.h; the chart's Job retries only this. */
 class UnreachableError extends ConfigurationError {
   override readonly exitCode = 75;
 }

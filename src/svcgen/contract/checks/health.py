@@ -15,7 +15,7 @@ from svcgen.contract.targets.base import DATABASE, NEWER, START, Running
 
 WARNINGS_SECONDS = 11.0  # long enough for two warnings, one each 5 s
 MIGRATION_SECONDS = 30.0
-TEMPORARY_FAILURE = 75  # EX_TEMPFAIL of sysexits.h; the chart's Job tries only this again
+TEMPORARY_FAILURE = 75  # EX_TEMPFAIL of sysexits.h; the chart's Job retries only this
 NOTICED_SECONDS = 10.0 + 5.0  # and a busy machine
 
 

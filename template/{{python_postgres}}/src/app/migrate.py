@@ -64,5 +64,5 @@ def connect(database: URL) -> Connection:
         except OperationalError as error:
             if time.monotonic() > deadline:
                 reason = f"the database was unreachable for {CONNECT_TIMEOUT} s: {error.orig}"
-                fail(reason, os.EX_TEMPFAIL)  # the chart's Job tries only this again
+                fail(reason, os.EX_TEMPFAIL)  # the chart's Job retries only this
             time.sleep(1)
