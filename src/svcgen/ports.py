@@ -8,6 +8,7 @@ import socket
 
 LOOPBACK = "127.0.0.1"
 _SEARCHED = 100  # ports above a taken one
+_DRAW = random.SystemRandom()  # not seeded: two programs with one seed would draw the same ports
 
 
 def free_port() -> int:
@@ -17,7 +18,7 @@ def free_port() -> int:
     section 6; Linux: 32768 and up): one of a thousand outgoing connections could take that.
     """
     while True:
-        port = random.randrange(10_000, 32_000)  # noqa: S311 (not a secret)
+        port = _DRAW.randrange(10_000, 32_000)
         with contextlib.suppress(OSError), socket.create_server(("", port)):
             return port
 

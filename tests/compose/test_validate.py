@@ -28,6 +28,12 @@ if grep -q '"timeout": "7s"' "$file"; then
 fi
 """
 
+# In the cluster of a service, and what Envoy says of it: a rule, and a value that cannot be read.
+REFUSED = [
+    ('"/readyz"', '"/readyz\\nX"', "HealthChecks[0].HttpHealthCheck.Path: value does not match"),
+    ('"1s"', '"soon"', ".interval: duration must start with an integer"),
+]
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
@@ -94,13 +100,16 @@ def test_the_service_and_the_key_are_named(shop: Path, envoy: Callable[[], Valid
     fleet = checked_fleet(open_workspace(shop))
     files = edge_files(fleet.table, fleet.upstreams, ComposePlacement())
     refuse_invalid(files, fleet, envoy())
-    clusters = json.loads(files["cds.json"])
-    clusters["resources"][1]["health_checks"][0]["http_health_check"]["path"] = "/readyz\nX"
-    with pytest.raises(FaultsError) as refusal:
-        refuse_invalid({**files, "cds.json": json.dumps(clusters)}, fleet, envoy())
-    (fault,) = refusal.value.faults
-    assert fault.files == ("orders/chart/registration.yaml",)
-    assert "HealthChecks[0].HttpHealthCheck.Path: value does not match" in fault.problem
+    for right, wrong, said in REFUSED:
+        clusters = json.loads(files["cds.json"])
+        orders = json.dumps(clusters["resources"][1])
+        assert right in orders
+        clusters["resources"][1] = json.loads(orders.replace(right, wrong))
+        with pytest.raises(FaultsError) as refusal:
+            refuse_invalid({**files, "cds.json": json.dumps(clusters)}, fleet, envoy())
+        (fault,) = refusal.value.faults
+        assert fault.files == ("orders/chart/registration.yaml",)
+        assert said in fault.problem
 
 
 def test_without_an_envoy_the_rules_of_svcgen_remain(

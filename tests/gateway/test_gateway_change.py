@@ -69,6 +69,13 @@ def test_services_come_and_go_without_a_failed_request(alone: Gateway) -> None:
     assert failed == []
 
 
+def gets_none(replica: Upstream) -> bool:
+    """Tell whether no request arrives in half a second; one may be late on a busy machine."""
+    before = len(replica.seen)
+    time.sleep(0.5)
+    return len(replica.seen) == before
+
+
 def test_a_replica_is_added_and_taken_away_by_its_own_file(alone: Gateway) -> None:
     one, other = Upstream("one"), Upstream("other")
     alone.use({"orders": [one.port]})
@@ -77,10 +84,7 @@ def test_a_replica_is_added_and_taken_away_by_its_own_file(alone: Gateway) -> No
         alone.use({"orders": [one.port, other.port]})
         until(lambda: len(other.seen) > 5)
         alone.use({"orders": [other.port]})
-        time.sleep(0.3)
-        before = len(one.seen)
-        time.sleep(0.5)
-        assert len(one.seen) == before
+        until(lambda: gets_none(one))
     assert failed == []
 
 

@@ -131,5 +131,5 @@ def test_the_end_waits_for_what_is_in_flight(shop: Containers) -> None:
     shop.compose("stop", "gateway")
     slow.join()
     assert [answer.status for answer in answers] == [200]
-    assert 2 < time.monotonic() - start < 10
+    assert 2 < time.monotonic() - start < 30
     assert shop.inspect()["State"]["ExitCode"] == 0

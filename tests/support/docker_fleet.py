@@ -48,7 +48,7 @@ class DockerWorkspace:
         return {name: sorted(found[name]) for name in sorted(services or found)}
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
             return json.load(answer)
 
     def left(self) -> str:

@@ -149,7 +149,7 @@ class Gateway:
         shutil.rmtree(self.folder)
 
 
-def until(holds: Callable[[], object], seconds: float = 10) -> None:
+def until(holds: Callable[[], object], seconds: float = 30) -> None:
     """Wait until something holds; being refused a connection means not yet."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# What changes a disk, by its audit event (docs.python.org/3/library/audit_events.html).
+# What changes a disk, by its audit event (docs.python.org/3/library/audit_events.html). A program
+# that is started may change it too: git does.
+_STARTS = "subprocess.Popen"
 _CHANGES = frozenset(
     f"os.{name}"
     for name in ("rename", "remove", "mkdir", "rmdir", "symlink", "link", "chmod", "truncate")
@@ -87,7 +89,8 @@ def _kill_at(number: int, folder: Path) -> None:
     left = [number]
 
     def count(event: str, arguments: tuple[Any, ...]) -> None:
-        if not _changes(event, arguments) or not _touches(arguments, str(folder)):
+        changes = _changes(event, arguments) and _touches(event, arguments, folder)
+        if not changes and event != _STARTS:
             return
         left[0] -= 1
         if left[0] == 0:
@@ -107,9 +110,19 @@ def _changes(event: str, arguments: tuple[Any, ...]) -> bool:
     return event in _CHANGES or (event == "open" and bool((arguments[2] or 0) & _WRITING))
 
 
-def _touches(arguments: tuple[Any, ...], folder: str) -> bool:
-    paths = (os.fsdecode(one) for one in arguments if isinstance(one, (str, bytes, os.PathLike)))
-    return any(path.startswith(folder) or not path.startswith("/") for path in paths)
+def _touches(event: str, arguments: tuple[Any, ...], folder: Path) -> bool:
+    """Tell whether a change is below a folder: not in a temporary one, and not of a pipe."""
+    named, last = (arguments[:1], None) if event == "open" else (arguments[:2], arguments[-1])
+    paths = [os.fsdecode(one) for one in named if isinstance(one, (str, bytes, os.PathLike))]
+    return any((_opened(last, folder) / one).is_relative_to(folder) for one in paths)
+
+
+def _opened(handle: object, folder: Path) -> Path:
+    """Return the folder that a relative path starts in: that of a handle, else the command's."""
+    try:
+        return Path(f"/proc/self/fd/{handle}").readlink()
+    except OSError:
+        return folder
 
 
 def _die() -> None:

@@ -1,4 +1,4 @@
-"""`new`, `update` and `compose` killed at every change to the disk, and at random moments."""
+"""`new`, `update` and `compose` killed at every change to their folder, and at random moments."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from tests.support.updates import Make, created, made, own_cache, versions
 
 __all__ = ["created", "made", "own_cache", "versions"]
 pytestmark = pytest.mark.slow
-MOMENTS = 50
-MOMENTS_OF_A_FLEET = 15  # each starts processes, twice
+MOMENTS = 15  # what a command changes in its folder is killed point by point
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -70,7 +69,7 @@ def test_a_fleet_is_put_right_by_the_next_run(made: Make, tmp_path: Path) -> Non
     seconds = kill_points.duration(words, tmp_path)
     wanted = files(tmp_path)
     start_again(tmp_path)
-    for moment in kill_points.moments(MOMENTS_OF_A_FLEET, seconds):
+    for moment in kill_points.moments(MOMENTS, seconds):
         kill_points.killed_after(moment, words, tmp_path)
         assert kill_points.run(words, tmp_path) == 0
         assert files(tmp_path) == wanted

@@ -34,11 +34,13 @@ def open_streams() -> None:
 
 def denied(error: OSError) -> SvcgenError | None:
     """Return the message for what the machine denied; None when the error may be a bug."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     if error.errno in _DENIED:
         where = (
             f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         )
-        return SvcgenError(f"{where}{error.strerror}.")
+        advice = "Free space on that disk, then run the command again." if full else ""
+        return SvcgenError(f"{where}{error.strerror}.", advice)
     try:
         Path.cwd()
     except FileNotFoundError:

@@ -9,7 +9,7 @@ import typer
 
 from svcgen.cli.options import FOUND_SOMETHING, Json
 from svcgen.cli.output import emit, report_progress, table
-from svcgen.errors import did_you_mean
+from svcgen.errors import did_you_mean, page
 
 if TYPE_CHECKING:
     from svcgen.commands.verify import VerifyResult
@@ -56,7 +56,7 @@ def verify(
     known = [rule.name for rule in command.rules()]
     for name in only or []:
         if name not in known:
-            hint = did_you_mean(name, known, "The page docs/contract.md lists all rules.")
+            hint = did_you_mean(name, known, f"All rules: {page('contract')}")
             raise typer.BadParameter(f"'{name}' is not a rule of the contract. {hint}")
     result = command.verify(target, service, only or [], report_progress)
     emit(documents.verify_document(result, STATES), text(result), json=json)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from svcgen import toolchains
 from svcgen.compose.write import inspect_fleet
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, counted
 from svcgen.ports import is_free, next_free_port
 from svcgen.run.choose import engine_named
 from svcgen.run.docker.docker import docker_status
@@ -134,8 +134,7 @@ def _workspace(start: Path) -> tuple[Workspace | None, list[Condition]]:
     if not workspace.services:
         return workspace, [Condition("workspace", "ok", f"{workspace.root} has no services")]
     faults = inspect_fleet(workspace).faults
-    number = len(workspace.services)
-    services = "1 service" if number == 1 else f"{number} services"
+    services = counted(len(workspace.services), "service")
     fits = Condition("workspace", "ok", f"{workspace.root}, {services}")
     broken = [Condition("workspace", "missing", str(one), "Correct the file.") for one in faults]
     return workspace, broken or [fits]

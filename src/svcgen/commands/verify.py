@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from svcgen.contract.targets.image import ImageTarget
 from svcgen.contract.targets.process import ProcessTarget
 from svcgen.contract.targets.url import UrlTarget
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, counted
 from svcgen.gateway.registration import read_registration
 from svcgen.service import Service, is_service, read_service
 
@@ -63,7 +63,7 @@ def verify(target: str, folder: Path, only: Sequence[str], report: Report) -> Ve
         elif len(ended) % STEP == 0:
             report(found.service.name, f"{len(ended)} of {len(checks)} rules")
 
-    report(found.service.name, f"checking {len(checks)} rules")
+    report(found.service.name, f"checking {counted(len(checks), 'rule')}")
     findings = run_checks(found, url, checks, report=count)
     return VerifyResult(found.service.name, target, tuple(findings))
 

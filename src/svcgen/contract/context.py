@@ -15,7 +15,7 @@ from svcgen.contract.support.stub import Stub
 from svcgen.contract.targets.base import CALLS, DATABASE, NEWER, START, Output, Running, Target
 from svcgen.openapi.document import operations, read_document
 from svcgen.ports import free_port
-from svcgen.service import Service, variable
+from svcgen.service import Service, url_variable
 
 VERSION = "7.8.9-contract"  # SERVICE_VERSION of every service that the suite starts
 # No server listens there: a service that uses the proxy of its environment gets no answer.
@@ -109,7 +109,7 @@ class CheckContext:
             "PORT": str(free_port()),
             "SERVICE_VERSION": VERSION,
             # A trailing / changes nothing.
-            **{f"{variable(name)}_URL": f"{stub.url}/" for name, stub in self.callees.items()},
+            **{url_variable(name): f"{stub.url}/" for name, stub in self.callees.items()},
         }
         if self.database_url:
             needed["DATABASE_URL"] = self.database_url

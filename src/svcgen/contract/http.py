@@ -100,7 +100,7 @@ def header_names(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def status(address: Address, path: str, timeout: float = 2.0) -> int:
+def status(address: Address, path: str, timeout: float = 5.0) -> int:
     """Return the status of a GET, 0 when no response comes."""
     try:
         return ask(address, "GET", path, timeout=timeout).status
@@ -111,7 +111,8 @@ def status(address: Address, path: str, timeout: float = 2.0) -> int:
 def refuses(address: Address) -> bool:
     """Return whether a new connection is refused, or closed before a byte comes back."""
     try:
-        with socket.create_connection((address.host, address.port), timeout=2) as connection:
+        where = (address.host, address.port)
+        with socket.create_connection(where, timeout=TIMEOUT) as connection:
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: contract\r\n\r\n")
             return connection.recv(1) == b""
     except (ConnectionError, TimeoutError):

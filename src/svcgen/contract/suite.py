@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from svcgen.contract.check import Check, Finding
@@ -49,6 +49,8 @@ PARALLEL = 6
 # These take longest, so they begin first; those that read the same evidence begin last.
 LONGEST = ("migrate-unreachable", "drain-limit", "database-unreachable", "drain-readyz")
 LATER = ("database-request", "database-returns", "database-lost", "drain-")
+# These add an item. With a database that is one for all services, and shared checks count items.
+ADDING = frozenset(one.name for one in stopping.CHECKS if one.name != "drain-limit")
 
 
 def run_checks(  # noqa: PLR0913, PLR0917 (the choices of a run)
@@ -88,22 +90,30 @@ def prepare(context: CheckContext) -> None:
 def _run_all(
     context: CheckContext, checks: Sequence[Check], report: Callable[[Finding], None]
 ) -> list[Finding]:
+    last = ADDING if context.database_url else frozenset[str]()
+    alone = sorted((one for one in checks if one.alone), key=lambda one: _order(one, last))
+    shared = [one for one in checks if not one.alone]
+
     def run(check: Check) -> Finding:
         finding = run_check(context, check)
         report(finding)
         return finding
 
-    alone = sorted((one for one in checks if one.alone), key=_order)
-    shared = [one for one in checks if not one.alone]
     with ThreadPoolExecutor(PARALLEL + 1) as pool:
         together = pool.submit(lambda: [run(one) for one in shared])
-        if context.database_url:  # one for all services, and some of these checks count its items
-            together.result()
-        beside = list(pool.map(run, alone))
+
+        def run_beside(check: Check) -> Finding:
+            if check.name in last:
+                together.result()
+            return run(check)
+
+        beside = list(pool.map(run_beside, alone))
         return together.result() + beside
 
 
-def _order(check: Check) -> int:
+def _order(check: Check, last: Container[str]) -> int:
+    if check.name in last:
+        return 2 * len(CHECKS)
     if check.name in LONGEST:
         return LONGEST.index(check.name)
     return len(LONGEST) + check.name.startswith(LATER)

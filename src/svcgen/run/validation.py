@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,10 @@ from svcgen.run.local.envoy_program import find_envoy
 
 SECONDS = 60.0  # 200 services take one
 VALIDATE = ("--mode", "validate", "--log-level", "error")
+FAILED = re.compile(r".*error initializing configuration '[^']*': ")
+UNREAD = re.compile(
+    r" @ (?:static_resources\.)?(?P<key>[\w.\[\]]+): .*? \(offset \d+\): (?P<problem>[^)]+)\)"
+)
 IN_CONTAINER = f"cat >/tmp/twin.json && exec envoy {' '.join(VALIDATE)} -c /tmp/twin.json"
 
 
@@ -61,18 +66,22 @@ def ask_image(image: str, twin: str) -> str:
     """Do the same with a container of the gateway's image."""
     run = ("run", "--rm", "--interactive", "--network", "none", "--entrypoint", "bash")
     try:
-        docker(*run, image, "-c", IN_CONTAINER, stdin=twin)
+        # In one line: Envoy repeats what it cannot read, and only the last lines are kept.
+        docker(*run, image, "-c", IN_CONTAINER, stdin=json.dumps(json.loads(twin)))
     except SvcgenError as error:
         return _reason(error.problem)
     return ""
 
 
 def _reason(output: str) -> str:
-    """Return Envoy's last line; of a failed constraint the key, and what is wrong with it."""
+    """Return why Envoy ended, with the key where it says one. It prints a value on more lines."""
     lines = [line.strip(": ") for line in output.splitlines() if line.strip()]
-    last = lines[-1] if lines else "without a reason"
-    causes = re.findall(r"(\w+)Error\.([\w\[\]]+): ", last)
+    failed = [number for number, line in enumerate(lines) if FAILED.search(line)]
+    text = FAILED.sub("", " ".join(lines[failed[-1] :] if failed else lines[-1:]))
+    if unread := UNREAD.search(text):
+        return f"{unread['key']}: {' '.join(unread['problem'].split())}"
+    causes = re.findall(r"(\w+)Error\.([\w\[\]]+): ", text)
     if not causes:
-        return last
+        return text or "without a reason"
     key = ".".join(name for _message, name in causes if name != "StaticResources")
-    return f"{key}: {last.rpartition(': ')[2].rstrip(')')}"
+    return f"{key}: {text.rpartition(': ')[2].rstrip(')')}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,36 +11,16 @@ import pytest
 
 from svcgen.errors import SvcgenError
 from tests.support.local_fleet import LocalWorkspace, load, tiny, until, workspace
+from tests.support.small_disk import fill, needs_root, small_disk
 
-pytestmark = [
-    pytest.mark.needs("local"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk"),
-]
+pytestmark = [pytest.mark.needs("local"), needs_root]
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    """Yield a workspace whose `.svcgen/` is on a disk of 4 MB."""
-    state = tmp_path / ".svcgen"
-    state.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", str(state)]
-    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
+    """Yield a workspace whose `.svcgen/` is on a small disk."""
+    with small_disk(tmp_path / ".svcgen"):
         yield from workspace(tmp_path)
-    finally:
-        subprocess.run(["umount", "--lazy", state], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Take all space below a folder."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError:
-            return filler
 
 
 def test_what_ends_on_a_full_disk_comes_back_when_there_is_space(shop: LocalWorkspace) -> None:

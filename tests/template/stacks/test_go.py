@@ -20,7 +20,13 @@ from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "go")]
 CALLS = ["catalog", "order-items", "order", "import", "internal", "a10", "a2", "b" * 40]
 LONGEST = {"name": "a" * 40, "stack": "go", "calls": CALLS}
-SHORTEST = {"name": "o", "stack": "go", "database": "postgres", "organization": "zz.example"}
+SHORTEST = {
+    "name": "o",
+    "stack": "go",
+    "database": "postgres",
+    "calls": ["b"],
+    "organization": "zz.example",
+}
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,8 @@ from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "java")]
 CALLS = ["b" * 40, "order-items"]
 LONGEST = {"name": "a" * 40, "stack": "java", "calls": CALLS, "organization": "3-new.acme.com"}
-SHORTEST = {"name": "new", "stack": "java", "database": "postgres"}  # a word of the language too
+# A word of the language, too.
+SHORTEST = {"name": "new", "stack": "java", "database": "postgres", "calls": ["b"]}
 
 
 @pytest.fixture(scope="module")

@@ -49,10 +49,21 @@ class ListedServiceDocument:
 
 
 @dataclass(frozen=True)
+class ExternalDocument:
+    """A called service that is not part of the workspace."""
+
+    name: Annotated[str, "Name of the service, as in `calls`."]
+    url: Annotated[str, "Its base URL."]
+
+
+@dataclass(frozen=True)
 class ListDocument:
     """The services of the workspace."""
 
     services: Annotated[tuple[ListedServiceDocument, ...], "In order of their names."]
+    external: Annotated[
+        tuple[ExternalDocument, ...], "Those of `external` in svcgen.yaml, in order of their names."
+    ]
 
 
 def list_document(result: ListResult) -> ListDocument:
@@ -68,7 +79,8 @@ def list_document(result: ListResult) -> ListDocument:
                 folder=service.folder,
             )
             for service in result.services
-        )
+        ),
+        tuple(ExternalDocument(name, url) for name, url in result.external.items()),
     )
 
 
@@ -135,6 +147,8 @@ class GraphDocument:
     services: Annotated[tuple[str, ...], "Names of all services."]
     exposed: Annotated[tuple[str, ...], "Names of the services with routes at the gateway."]
     calls: Annotated[tuple[Call, ...], "One for each declared call."]
+    external: Annotated[tuple[str, ...], "Called services with a URL in svcgen.yaml."]
+    absent: Annotated[tuple[str, ...], "Other called services that are not in the workspace."]
 
 
 def graph_document(result: GraphResult) -> GraphDocument:
@@ -143,6 +157,8 @@ def graph_document(result: GraphResult) -> GraphDocument:
         services=result.services,
         exposed=tuple(sorted(result.exposed)),
         calls=tuple(Call(caller, callee) for caller, callee in result.calls),
+        external=result.external,
+        absent=result.absent,
     )
 
 

@@ -13,6 +13,7 @@ from svcgen.contract.http import Response, ask
 from svcgen.contract.support.stub import ANSWER, FAIL, HANG, NONSENSE, RESET, UNAVAILABLE, Received
 from svcgen.contract.targets.base import CALLS, START
 
+SLOWEST = 5.0  # seconds of a call that may take 2
 PAUSE = 0.05  # seconds between a call and its retry
 IDENTITY = {
     "authorization": "Bearer of-a-check",
@@ -68,13 +69,21 @@ def call_failed(context: CheckContext) -> None:
 
 
 def call_slow(context: CheckContext) -> None:
+    took = slow_call(context)
+    if took > SLOWEST:  # a busy machine is late once; a wrong limit is late again
+        took = slow_call(context)
+    expect(1 < took < SLOWEST, f"it took {took:.1f} s, not 2")
+
+
+def slow_call(context: CheckContext) -> float:
+    """Return the seconds of a request whose callee does not answer."""
     with context.callee.behaving(HANG) as received:
         began = time.monotonic()
         detail = problem(summarize(context), 504)["detail"]
         took = time.monotonic() - began
         expect(context.callee.name in detail, f"the detail does not name it: {detail}")
-        expect(1 < took < 5, f"it took {took:.1f} s, not 2")
         expect(len(received) == 1, f"{len(received)} requests, not one")
+        return took
 
 
 def call_retried(context: CheckContext) -> None:

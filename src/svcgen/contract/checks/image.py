@@ -16,7 +16,7 @@ from svcgen.contract.targets.base import FOLDER, IMAGE
 from svcgen.contract.targets.image import ImageTarget, docker
 
 USER = "65532"
-SIGNALLED = 5.0  # seconds until /readyz follows a signal, on a busy machine
+SIGNALLED = 20.0  # seconds until /readyz follows a signal, on a busy machine
 TRIES = 3  # failures until a container is unhealthy: Docker's default
 SHELLS = re.compile(r"(^|/)(sh|bash|ash|dash|busybox)$")
 LABELS = ("org.opencontainers.image.version", "org.opencontainers.image.revision")

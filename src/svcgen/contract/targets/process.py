@@ -15,7 +15,7 @@ from pathlib import Path
 from svcgen.contract.expect import expect
 from svcgen.contract.http import Address
 from svcgen.contract.targets.base import FOLDER, MAKE, START, Output, Running
-from svcgen.service import Service, read_service, variable
+from svcgen.service import Service, read_service, url_variable
 from svcgen.toolchains import surroundings
 
 DEFAULT_PORT = 8080
@@ -81,7 +81,7 @@ def environment_of(service: Service) -> dict[str, str]:
 
     Raises SvcgenError when the service's toolchain is missing.
     """
-    named = CONTRACT | {f"{variable(callee)}_URL" for callee in service.calls}
+    named = CONTRACT | {url_variable(callee) for callee in service.calls}
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -13,7 +13,7 @@ from svcgen.compose.validate import refuse_invalid
 from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.apply import steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
-from svcgen.ports import free_port
+from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.engine import FleetRequest
 from svcgen.run.local.environment import resolved, service_environment
 from svcgen.run.local.envoy_program import find_envoy
@@ -58,6 +58,7 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
 
 def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:
     health = {upstream.service: upstream.health_path for upstream in fleet.upstreams}
+    urls = {name: f"http://{LOOPBACK}:{port}" for name, port in internal.items()} | fleet.external
     calls = {registration.service: registration.calls for registration in fleet.registrations}
     return tuple(
         ServicePlan(
@@ -69,7 +70,7 @@ def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]
                 service.stack,
                 service_environment(
                     service.name,
-                    {name: internal[name] for name in calls[service.name]},
+                    {name: urls[name] for name in calls[service.name]},
                     fleet.settings.environment,
                 ),
             ),
