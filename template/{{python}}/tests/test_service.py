@@ -74,4 +74,4 @@ def test_a_stopping_service_drains_and_exits_with_0(environment: dict[str, str])
         time.sleep(0.3)
         assert stopping.http.get("/readyz").status_code == 503
         assert stopping.http.get(PATH).status_code == 200
-        assert stopping.process.wait(5) == 0
+        assert stopping.process.wait(20) == 0

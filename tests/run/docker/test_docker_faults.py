@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from tests.support.run import svcgen
 from tests.support.small_disk import fill, needs_root, small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("docker")]
+
+MOMENTS = (1.5, 3.0)  # seconds: while the image is built, and while replicas are replaced
 
 
 @pytest.fixture
@@ -52,6 +57,29 @@ def test_a_file_that_the_running_gateway_refuses_is_put_back(
     assert [one for one in outcomes if one.failed] == []
     shop.up()
     assert shop.ids() == before
+
+
+def test_a_killed_up_on_a_running_fleet_loses_nothing_and_the_next_one_goes_on(
+    shop: DockerWorkspace,
+) -> None:
+    orders = tiny(shop.root, "orders")
+    shop.up(orders=2)
+    gateway = shop.ids("gateway")
+    command = [sys.executable, "-m", "svcgen", "up", "orders"]
+    with load(shop.port, 60, ["/v1/orders"]) as outcomes:
+        for moment in MOMENTS:
+            build(orders, f"at {moment}")
+            with subprocess.Popen(
+                command, cwd=shop.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as replacing:
+                time.sleep(moment)
+                replacing.kill()
+            again = svcgen("up", within=shop.root)
+            assert again.returncode == 0, again.stderr
+            assert shop.get("/v1/orders")["build"] == f"at {moment}"
+            assert len(shop.ids("orders")["orders"]) == 2
+    assert shop.ids("gateway") == gateway
+    assert [one for one in outcomes if one.failed] == []
 
 
 @needs_root

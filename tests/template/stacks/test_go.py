@@ -24,7 +24,7 @@ SHORTEST = {
     "name": "o",
     "stack": "go",
     "database": "postgres",
-    "calls": ["b"],
+    "calls": ["catalog"],
     "organization": "zz.example",
 }
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "java")]
 CALLS = ["b" * 40, "order-items"]
 LONGEST = {"name": "a" * 40, "stack": "java", "calls": CALLS, "organization": "3-new.acme.com"}
 # A word of the language, too.
-SHORTEST = {"name": "new", "stack": "java", "database": "postgres", "calls": ["b"]}
+SHORTEST = {"name": "new", "stack": "java", "database": "postgres", "calls": ["catalog"]}
 
 
 @pytest.fixture(scope="module")

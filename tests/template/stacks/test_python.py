@@ -24,7 +24,7 @@ from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 CALLS = ["catalog", "order-items", "import", "a10", "a2", "b" * 40]
 LONGEST = {"name": "a" * 40, "stack": "python", "calls": CALLS}
-SHORTEST = {"name": "o", "stack": "python", "database": "postgres", "calls": ["b"]}
+SHORTEST = {"name": "o", "stack": "python", "database": "postgres", "calls": ["catalog"]}
 
 
 def surroundings(root: Path, *, with_uv: bool) -> dict[str, str]:

@@ -25,7 +25,7 @@ from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "typescript")]
 LONGEST = {"name": "a" * 40, "stack": "typescript", "calls": ["class", "b" * 40, "a-10", "a-2"]}
 TIMEOUT = 300  # seconds for one target
-SHORTEST = {"name": "o", "stack": "typescript", "database": "postgres", "calls": ["b"]}
+SHORTEST = {"name": "o", "stack": "typescript", "database": "postgres", "calls": ["catalog"]}
 
 
 @pytest.fixture(scope="module")
