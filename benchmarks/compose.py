@@ -10,6 +10,7 @@ from statistics import median
 import timing
 
 from svcgen.commands.new import new_service
+from svcgen.render.answers import Answers
 
 SIZES = (10, 100, 1000)
 ROUNDS = 5
@@ -21,7 +22,7 @@ def main() -> None:
     print("\nStitching\n\n| services | seconds | ms a service |\n| --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "shop")
-        made = new_service(Path(folder, "made") / "model", {"name": "model"}).folder
+        made = new_service(Path(folder, "made") / "model", Answers({"name": "model"})).folder
         for size in SIZES:
             _grow(root, made, size)
             wall = median(_composed(root) for _ in range(ROUNDS))

@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, type] = {
     "routes": fleet.RoutesDocument,
     "routes PATH": fleet.RouteDocument,
     "drift": updates.DriftDocument,
+    "verify": services.VerifyDocument,
+    "doctor": services.DoctorDocument,
     "update": updates.UpdateDocument,
     "reconfigure": updates.UpdateDocument,
     "template versions": template.VersionsDocument,

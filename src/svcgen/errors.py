@@ -1,6 +1,7 @@
 """Errors that the user can fix, and the words of their messages; every other exception is a bug.
 
 SvcgenError          a message and what to type next; exit 1
+├── AnswerError       an answer that a template refuses
 ├── UnsupportedError  a valid declaration that only a later version supports
 └── BusyError         another svcgen works on the same service; it ends without help
 """
@@ -9,6 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+
+REPOSITORY = "https://github.com/svcgen/svcgen"
+"""svcgen's public repository: services record it, and messages name its pages."""
 
 
 class SvcgenError(Exception):
@@ -23,6 +27,17 @@ class SvcgenError(Exception):
     def sentence(self) -> str:
         """Problem and advice on one line, for a table's row or a list."""
         return f"{self.problem} {self.advice}".strip()
+
+
+class AnswerError(SvcgenError):
+    """An answer that a template refuses, why, and the option or file that it is from."""
+
+    def __init__(self, question: str, reason: str, advice: str = "", source: str = "") -> None:
+        origin = f" from {source}" if source else ""
+        super().__init__(f"The answer to `{question}`{origin} cannot be used: {reason}", advice)
+        self.question = question
+        self.reason = reason
+        self.source = source
 
 
 class UnsupportedError(SvcgenError):
@@ -58,12 +73,22 @@ def _escaped(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
 
+def one_line(text: str) -> str:
+    """Return a text as `printable` does, on one line: newlines and tabs are escaped too."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return `Did you mean ...?` with the nearest known word; `otherwise` when none is near."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, list(known), n=1)
     return f'Did you mean "{near[0]}"?' if near else otherwise
+
+
+def page(name: str) -> str:
+    """Return the address of a page of the documentation: users have no docs/."""
+    return f"{REPOSITORY}/blob/main/docs/{name}.md"
 
 
 def counted(number: int, noun: str) -> str:

@@ -19,6 +19,7 @@ REGISTRATION_FILE = "chart/registration.yaml"
 CALLERS_FILE = "chart/callers.yaml"
 COMPOSE_FILE = "compose.yaml"  # of a service, and of the workspace
 OPENAPI_FILE = "openapi.json"
+NAME_RULE = "must be a name as in DNS: lower-case letters, digits and hyphens"
 NAME_PATTERN = r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?"
 """A service's name: a label of RFC 1035, section 2.3.1, with at most 40 characters."""
 
@@ -138,6 +139,25 @@ def _refused(file: Path, question: str, answer: object, advice: str) -> SvcgenEr
 def variable(name: str) -> str:
     """Return a service's name as environment variables spell it: `order-items` is `ORDER_ITEMS`."""
     return name.upper().replace("-", "_")
+
+
+_COPIES, _COPY_SUFFIX = "clients", ".openapi.json"
+
+
+def client_copy(folder: Path, callee: str) -> Path:
+    """Return where a service keeps its copy of a callee's OpenAPI document."""
+    return folder / _COPIES / f"{callee}{_COPY_SUFFIX}"
+
+
+def client_copies(folder: Path) -> list[str]:
+    """Return the callees whose OpenAPI documents a service has a copy of, sorted."""
+    found = (folder / _COPIES).glob(f"*{_COPY_SUFFIX}")
+    return sorted(path.name.removesuffix(_COPY_SUFFIX) for path in found)
+
+
+def url_variable(name: str) -> str:
+    """Return the environment variable that has the base URL of a called service."""
+    return f"{variable(name)}_URL"
 
 
 def read_answers(path: Path) -> dict[str, Any]:

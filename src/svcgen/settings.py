@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from svcgen.service import NAME_PATTERN
-from svcgen.strict import StrictModel, Text, Timeout, read_strictly
-from svcgen.units import SIZE_PATTERN, parse_duration, parse_size
+from svcgen.service import NAME_PATTERN, NAME_RULE, url_variable
+from svcgen.strict import StrictModel, Text, Timeout, matching, read_strictly
+from svcgen.units import SIZE_EXAMPLES, SIZE_PATTERN, parse_duration, parse_size
 from svcgen.yaml_files import read_yaml
 
 SETTINGS_FILE = "svcgen.yaml"
@@ -26,7 +27,19 @@ def _in_range(text: str) -> str:
     return text
 
 
-Size = Annotated[Text, Field(pattern=SIZE_PATTERN, examples=["1MiB"]), AfterValidator(_in_range)]
+def _with_unit(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        problem = f"must be a size such as {SIZE_EXAMPLES}, but is {value}: write its unit"
+        raise ValueError(problem)  # noqa: TRY004 (pydantic shows no other error)
+    return value
+
+
+Size = Annotated[
+    Text,
+    matching(SIZE_PATTERN, f"must be a size such as {SIZE_EXAMPLES}", "1MiB"),
+    AfterValidator(_in_range),
+    BeforeValidator(_with_unit),
+]
 
 
 class GatewaySettings(StrictModel):
@@ -70,7 +83,11 @@ def _not_set_by_engine(name: str) -> str:
     return name
 
 
-VariableName = Annotated[Text, Field(pattern=_VARIABLE_NAME), AfterValidator(_not_set_by_engine)]
+VariableName = Annotated[
+    Text,
+    matching(_VARIABLE_NAME, "must be the name of a variable such as LOG_LEVEL"),
+    AfterValidator(_not_set_by_engine),
+]
 Variables = dict[VariableName, Text | None]
 
 
@@ -88,7 +105,37 @@ class ProgramSettings(StrictModel):
     )
 
 
-ProgramName = Annotated[Text, Field(pattern=f"^{NAME_PATTERN}$")]
+ProgramName = Annotated[Text, matching(f"^{NAME_PATTERN}$", NAME_RULE)]
+
+
+# No `$`, which Compose would replace; neither credentials nor a query, as services log the URL.
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+_BASE_URL = re.compile(rf"https?://{_HOST}(?::([0-9]{{1,5}}))?(?:/[A-Za-z0-9._~!&'()*+,;=:@%/-]*)?")
+
+
+def _base_url(text: str) -> str:
+    found = _BASE_URL.fullmatch(text)
+    if not found or int(found[1] or 1) not in range(1, 65_536):
+        raise ValueError(
+            "must be an http or https URL without user, query and fragment, for example "
+            "https://payments.example.com/v1"
+        )
+    return text
+
+
+class ExternalSettings(StrictModel):
+    """An entry of `external`: a called service that is not part of the workspace."""
+
+    url: Annotated[Text, Field(description="Base URL."), AfterValidator(_base_url)]
+    document: Annotated[Text, Field(description="Path of its OpenAPI document.")] = ""
+
+
+def _no_engine_variable(name: str) -> str:
+    _not_set_by_engine(url_variable(name))
+    return name
+
+
+ExternalName = Annotated[ProgramName, AfterValidator(_no_engine_variable)]
 
 
 class DriftSettings(StrictModel):
@@ -102,17 +149,31 @@ class DriftSettings(StrictModel):
     ] = Field(default_factory=dict)
 
 
+def _defaults_of_questions(defaults: dict[str, Any]) -> dict[str, Any]:
+    for key in defaults:
+        if key.startswith("_"):
+            raise ValueError(
+                f"must not contain `{key}`: a template sets it, and no question asks it"
+            )
+        if key == "name":
+            raise ValueError("must not contain `name`: each service needs its own name")
+    return defaults
+
+
 class Settings(StrictModel):
     """The settings of a workspace: all keys of svcgen.yaml, each with its default."""
 
     name: Annotated[
         Text | None,
-        Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Compose project; default: folder."),
+        matching(r"^[a-z0-9][a-z0-9_-]*$", "must be lower-case letters, digits, - and _"),
+        Field(description="Compose project; default: folder."),
     ] = None
     folders: Annotated[tuple[Text, ...], Field(description="The services; default: found.")] = ()
-    defaults: Annotated[dict[Text, Any], Field(description="Default answers of new services.")] = (
-        Field(default_factory=dict)
-    )
+    defaults: Annotated[
+        dict[Text, Any],
+        Field(description="Default answers of new services."),
+        AfterValidator(_defaults_of_questions),
+    ] = Field(default_factory=dict)
     gateway: GatewaySettings = GatewaySettings()
     services: Annotated[
         dict[Text, dict[str, Any]], Field(description="Merged over registrations, by service.")
@@ -125,9 +186,12 @@ class Settings(StrictModel):
         dict[ProgramName, ProgramSettings],
         Field(description="Further programs of the local engine, by name."),
     ] = Field(default_factory=dict)
+    external: Annotated[
+        dict[ExternalName, ExternalSettings],
+        Field(description="Called services that are not part of the workspace, by name."),
+    ] = Field(default_factory=dict)
     drift: DriftSettings = DriftSettings()
     compositions: Annotated[Any, Field(description="A later version.")] = None
-    external: Annotated[Any, Field(description="A later version.")] = None
 
 
 def read_settings(root: Path) -> Settings:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from svcgen.errors import SvcgenError, did_you_mean
-from svcgen.units import DURATION_PATTERN, parse_duration
+from svcgen.errors import SvcgenError, did_you_mean, page
+from svcgen.units import (
+    DURATION_EXAMPLES,
+    DURATION_PATTERN,
+    parse_duration,
+)
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Text = Annotated[str, Field(strict=True)]
+
+_MEANINGS: dict[str, str] = {}  # what messages say of a text that does not match, by pattern
+
+
+def matching(pattern: str, meaning: str, example: str = "") -> Any:
+    """Return the pattern of a text; messages have its meaning, for example `must be a size`."""
+    _MEANINGS[pattern] = meaning
+    return Field(pattern=pattern, examples=[example] if example else None)
 
 
 def _not_zero(text: str) -> str:
@@ -22,8 +35,20 @@ def _not_zero(text: str) -> str:
     return text
 
 
+def _with_unit(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        meant = f"{value:g}s" if value >= 1 and value == int(value) else f"{value * 1000:g}ms"
+        hint = meant if re.fullmatch(DURATION_PATTERN, meant) else "5s"
+        problem = f"must be a duration with its unit, but is {value}: write {hint}"
+        raise ValueError(problem)  # noqa: TRY004 (pydantic shows no other error)
+    return value
+
+
 Duration = Annotated[
-    Text, Field(pattern=DURATION_PATTERN, examples=["5s"]), AfterValidator(_not_zero)
+    Text,
+    matching(DURATION_PATTERN, f"must be a duration such as {DURATION_EXAMPLES}", "5s"),
+    AfterValidator(_not_zero),
+    BeforeValidator(_with_unit),
 ]
 
 
@@ -53,7 +78,7 @@ class StrictError(SvcgenError):
 
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         lines = "\n".join(f"{file}: {problem}" for file, problem in problems)
-        super().__init__(lines, "docs/registration.md explains every key.")
+        super().__init__(lines, f"{page('registration')} explains every key.")
         self.problems = tuple(problems)
 
 
@@ -78,8 +103,10 @@ def read_strictly(
         return model.model_validate(merge(content, overlay) if overlay else content)
     except ValidationError as error:
         problems = []
-        for fault in error.errors(include_url=False, include_context=False):
+        for fault in error.errors(include_url=False):
             keys = fault["loc"]
+            if fault["type"] == "too_short" and fault["input"]:
+                continue  # its entries are wrong, and have a problem each
             if fault["type"] == "missing" and _only_above(content, overlay, keys[:-1]):
                 problems.append((overlay_source, _incomplete(content, keys)))
             else:
@@ -136,25 +163,49 @@ def _problem(model: type[BaseModel], fault: ErrorDetails) -> str:
             "everyone, or `auth: {jwt: PROVIDER, scopes: [...]}`."
         )
     key = ".".join(part for part in keys if part != "[key]")
-    message, value = fault["msg"], fault["input"]
-    match fault["type"]:
-        case "extra_forbidden":
-            known = _known_keys(model, keys[:-1])
-            hint = did_you_mean(keys[-1], known, f"Known keys: {', '.join(known)}.")
-            problem = f"is not a known key. {hint}"
-        case "missing":
-            problem = "is missing."
-        case "value_error":
-            problem = f"{message.removeprefix('Value error, ')}."
-        case "dict_type" | "model_type":
-            problem = f"must be a map, but is {value!r}."
-        case "tuple_type":
-            problem = f"must be a list, but is {value!r}."
-        case "string_type":
-            problem = f"must be text, but is {value!r}: write it in quotes."
-        case _:
-            return f"{key}: {message[0].lower()}{message[1:]}, but it is {value!r}."
-    return f"{key} {problem}"
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(model, keys[:-1])
+        hint = did_you_mean(keys[-1], known, f"Known keys: {', '.join(known)}.")
+        return f"{key} is not a known key. {hint}"
+    return f"{key} {_reason(fault)}."
+
+
+def _reason(fault: ErrorDetails) -> str:
+    """Return what is wrong with a value, after its key."""
+    message, value, context = fault["msg"], fault["input"], fault.get("ctx", {})
+    if fault["type"] == "value_error":
+        return message.removeprefix("Value error, ")
+    reason = _REASONS.get(fault["type"], "").format(**context)
+    if fault["type"] == "string_pattern_mismatch":
+        reason = _MEANINGS[context["pattern"]]
+    reason = reason or f"is refused: {message[0].lower()}{message[1:]}"
+    shown = f", but is {value!r}" if fault["type"] not in _WITHOUT_VALUE else ""
+    word = value.lower() if isinstance(value, str) else ""
+    unquoted = word.isdecimal() if reason == _WHOLE else word in {"true", "false"}
+    hint = ": write it without quotes" if reason in {_WHOLE, _TRUTH} and unquoted else ""
+    hint = ": write it in quotes" if fault["type"] == "string_type" else hint
+    return f"{reason}{shown}{hint}"
+
+
+_WHOLE, _TRUTH = "must be a whole number", "must be true or false"
+_WITHOUT_VALUE = {"missing", "invalid_key", "too_short"}
+# By pydantic's names of errors; in braces what it adds to them.
+_REASONS = {
+    "missing": "is missing",
+    "dict_type": "must be a map",
+    "model_type": "must be a map",
+    "tuple_type": "must be a list",
+    "string_type": "must be text",
+    "invalid_key": "must be text: write the key in quotes",
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "bool_type": _TRUTH,
+    "literal_error": "must be {expected}",
+    "less_than_equal": "must be at most {le}",
+    "greater_than_equal": "must be at least {ge}",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must not be empty",
+}
 
 
 def _known_keys(model: type[BaseModel], keys: Sequence[str]) -> list[str]:

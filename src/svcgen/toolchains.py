@@ -124,6 +124,18 @@ def missing(stack: str, environment: Mapping[str, str]) -> str:
     return ""
 
 
+def versions(stack: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the version of each program that a stack needs, by name.
+
+    Raises SvcgenError as `surroundings` does.
+    """
+    path = surroundings(stack, environment)["PATH"]
+    return {
+        program.name: ".".join(map(str, _version(_find(stack, program, path), program.ask)))
+        for program in NEEDED.get(stack, ())
+    }
+
+
 @cache
 def _find(stack: str, program: Program, path: str) -> Path:
     older = ""

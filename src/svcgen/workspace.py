@@ -73,8 +73,8 @@ def open_workspace(start: Path) -> Workspace:
     return _open(root, read_settings(root))
 
 
-def open_to_stop(start: Path) -> tuple[Workspace, SvcgenError | None]:
-    """Open a workspace to stop its fleet; also return why `svcgen.yaml` cannot be read.
+def open_as_it_runs(start: Path) -> tuple[Workspace, SvcgenError | None]:
+    """Open a workspace whose fleet may run; also return why `svcgen.yaml` cannot be read.
 
     Its services are then those below the root. Raises SvcgenError as `open_workspace` otherwise.
     """

@@ -62,7 +62,7 @@ func waitForDatabase(ctx context.Context, database *sql.DB) error {
 			return nil
 		}
 		if time.Since(start) > connectTimeout {
-			return fmt.Errorf("the database was unreachable for %s: %w", connectTimeout, err)
+			return fmt.Errorf("%w for %s: %w", errUnreachable, connectTimeout, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,12 +11,21 @@ import (
 	"time"
 )
 
+const exitTemporary = 75 // EX_TEMPFAIL of sysexits.h; the chart's Job retries only this
+
+var errUnreachable = errors.New("the database was unreachable")
+
 func main() {
 	logAsJSON(slog.LevelInfo)
-	if err := run(os.Args[1:]); err != nil {
-		slog.Error(err.Error())
-		os.Exit(1)
+	err := run(os.Args[1:])
+	if err == nil {
+		return
 	}
+	slog.Error(err.Error())
+	if errors.Is(err, errUnreachable) {
+		os.Exit(exitTemporary)
+	}
+	os.Exit(1)
 }
 
 // run executes the command; without arguments it serves.

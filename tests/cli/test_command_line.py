@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
     *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "list"),
-    *("routes", "drift", "update", "reconfigure", "template"),
+    *("routes", "drift", "verify", "doctor", "update", "reconfigure", "template"),
 )
 
 
@@ -55,6 +55,10 @@ def test_bash_completes_commands_choices_and_services(tmp_path: Path) -> None:
     assert completed("svcgen new orders --stack py", tmp_path) == ["python"]
     assert svcgen("new", "orders", within=tmp_path).returncode == 0
     assert completed("svcgen logs or", tmp_path) == ["orders"]
+    assert completed("svcgen new stock --calls or", tmp_path) == ["orders"]
+    assert completed("svcgen up --scale or", tmp_path) == ["orders="]
+    assert completed("svcgen update orders --ref v1.0", tmp_path) == ["v1.0.0"]
+    assert completed("svcgen questions --template nowhere --ref v1", tmp_path) == []
     (tmp_path / "svcgen.yaml").write_text("gateway: [\n")
     assert completed("svcgen logs or", tmp_path) == []
 
@@ -119,6 +123,12 @@ def test_h_is_help_without_types_of_python(command: str, tmp_path: Path) -> None
     assert short.stdout == svcgen(*command.split(), "--help", within=tmp_path).stdout
     assert f"Usage: svcgen {command}".rstrip() in short.stdout
     assert not re.search(r"<\w+|list\[|\{[A-Z]+\}|\[\[", short.stdout)
+
+
+def test_help_of_optional_names_shows_what_happens_without(tmp_path: Path) -> None:
+    for command in ("up", "logs", "update", "drift"):
+        printed = " ".join(svcgen(command, "-h", within=tmp_path).stdout.split())
+        assert "NAME Names of services; default: " in printed, command
 
 
 def test_help_shows_panels_in_the_order_of_work(tmp_path: Path) -> None:
@@ -206,5 +216,5 @@ def test_each_command_ends_with_one_result_on_stdout(tmp_path: Path) -> None:
         "No services found. Create one: svcgen new orders\n",
     )
     printed = svcgen_process("list", "--json", within=tmp_path)
-    assert answered(printed) == {"version": 1, "services": []}
+    assert answered(printed) == {"version": 1, "services": [], "external": []}
     assert printed.stderr == ""

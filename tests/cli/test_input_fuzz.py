@@ -18,6 +18,7 @@ from svcgen.commands.compose import compose
 from svcgen.commands.new import new_service
 from svcgen.errors import SvcgenError
 from svcgen.gateway.registration import read_registration
+from svcgen.render.answers import Answers
 from svcgen.render.render import check_answers
 from svcgen.workspace import open_workspace
 
@@ -118,7 +119,10 @@ def fleets(draw: st.DrawFn) -> list[dict[str, Any]]:
 def test_every_service_made_is_a_valid_one(fleet: list[dict[str, Any]]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="hostile-"))
     try:
-        made = [new_service(folder / "shop" / a["name"], without_itself(a)).folder for a in fleet]
+        made = [
+            new_service(folder / "shop" / a["name"], Answers(without_itself(a))).folder
+            for a in fleet
+        ]
         assert {path.name for path in folder.iterdir()} == {"shop"}
         assert set((folder / "shop").iterdir()) == set(made)
         quiet("helm", "lint", "--strict", "--quiet", *(str(path / "chart") for path in made))
@@ -138,7 +142,7 @@ def test_what_is_refused_leaves_nothing(answers: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "shop", str(answers["name"]))
         try:
-            new_service(target, answers)
+            new_service(target, Answers(answers))
         except SvcgenError:
             assert not list(Path(folder).iterdir())
         else:

@@ -22,7 +22,9 @@ from svcgen.cli.documents import as_json
 from svcgen.cli.documents import fleet as fleet_documents
 from svcgen.cli.documents import services as services_documents
 from svcgen.cli.documents import template as template_documents
+from svcgen.cli.verify import STATES
 from svcgen.commands.demo import DemoResponse, DemoResult
+from svcgen.commands.doctor import Condition, DoctorResult
 from svcgen.commands.down import DownResult
 from svcgen.commands.logs import LogsResult
 from svcgen.commands.ps import PsResult
@@ -30,6 +32,8 @@ from svcgen.commands.restart import RestartResult
 from svcgen.commands.template.release import ReleaseResult
 from svcgen.commands.template.upgrade import UpgradeResult
 from svcgen.commands.up import UpResult
+from svcgen.commands.verify import VerifyResult
+from svcgen.contract.check import Check, Finding
 from svcgen.gateway.routes import Route
 from svcgen.run.engine import LogLine, Replica
 from svcgen.template_check.check import CheckResult
@@ -71,6 +75,29 @@ CHECKED = CheckResult(
 )
 
 
+VERIFIED = VerifyResult(
+    "orders",
+    "orders",
+    tuple(
+        Finding(Check(name, rule, lambda _context: None), ok, detail)
+        for name, rule, ok, detail in (
+            ("livez", "GET /livez is 200", True, ""),
+            ("path-unknown", "an unknown path is 404", False, "the status is 200, not 404"),
+            ("image-user", "runs as another user than root", None, "needs an image"),
+        )
+    ),
+)
+
+
+DIAGNOSED = DoctorResult(
+    (
+        Condition("git", "ok", "2.39.5"),
+        Condition("engine docker", "not needed", "docker is not on PATH", "Install Docker"),
+        Condition("port", "missing", "another program listens", "svcgen up --port 8001"),
+    )
+)
+
+
 def logged(text: str) -> LogsResult:
     return LogsResult(iter([LogLine("orders", 1, text)]))
 
@@ -86,6 +113,8 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
             Path("/tmp/svcgen-demo"), UP, (DemoResponse("GET", "/v1/orders", 200, {"items": []}),)
         )
     ),
+    "verify": lambda: services_documents.verify_document(VERIFIED, STATES),
+    "doctor": lambda: services_documents.doctor_document(DIAGNOSED),
     "template check": lambda: template_documents.check_document(CHECKED),
     "template release": lambda: template_documents.release_document(
         ReleaseResult("v1.2.0", CHECKED)

@@ -67,6 +67,9 @@ def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
     assert (said["owner"], said["registry"]) == ("shop", "reg.acme.com/x")
 
 
+CALLS = "For example: -d 'calls=[catalog, order-items]'"
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem", "advice"),
     [
@@ -83,7 +86,11 @@ def test_a_company_sets_defaults_in_svcgen_yaml(tmp_path: Path) -> None:
         (["used", "sub/used"], 'The name "used" is used by', "choose another one"),
         (["inner", "elsewhere/inner"], "is inside the service", "svcgen new inner /"),
         (["orders", "-d", "=x"], "'=x' names no question", "-d database=postgres"),
-        (["orders", "--stack", ""], "`stack`", "Choose python"),
+        (["orders", "-d", "stack="], "`stack` from -d", "Choose python"),
+        (["orders", "-d", "calls=[b"], "`calls` from -d cannot be used: '[b' is not YAML", CALLS),
+        (["orders", "--data-file", "map.yml"], "`owner` from map.yml", "example: owner: platform-"),
+        (["é"], '"é" is not a valid host name', "order-items"),
+        (["a\x1b"], '"a\\u001b" is not a valid', "order-items"),
         (["used"], 'The name "used" is used by', "choose another one"),
         (["orders", "--template", "nowhere"], "nowhere", ""),
     ],
@@ -93,6 +100,7 @@ def test_it_refuses_and_writes_nothing(
 ) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "notes.txt").write_text("mine")
+    (tmp_path / "map.yml").write_text("owner: {a: b}")
     assert svcgen("new", "used", "elsewhere", within=tmp_path).returncode == 0
     before = below(tmp_path)
     done = svcgen("new", *arguments, within=tmp_path)
@@ -107,7 +115,38 @@ def test_it_refuses_and_writes_nothing(
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
     assert svcgen("new", within=tmp_path).returncode == 2
     assert svcgen("new", "orders", "--colour", "red", within=tmp_path).returncode == 2
-    assert svcgen("new", "orders", "-d", "name=other", within=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-d", "name=other"], ["NAME is orders", "`name` from -d is other"]),
+        (["--data-file", "a.yml"], ["NAME is orders", "`name` from a.yml is stock"]),
+        (["--stack", "go", "-d", "stack=java"], ["--stack go and -d stack=java"]),
+        (["--database", "postgres", "-d", "database=none"], ["--database postgres", "=none"]),
+        (["--calls", "a", "--calls", "b", "-d", "calls=[a]"], ["--calls a --calls b", "=[a]"]),
+    ],
+)
+def test_answers_that_contradict_each_other_are_wrong_usage(
+    tmp_path: Path, words: list[str], said: list[str]
+) -> None:
+    (tmp_path / "a.yml").write_text("name: stock")
+    done = svcgen("new", "orders", *words, within=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(part in done.stderr for part in said), done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.yml"]
+
+
+def test_the_same_answer_twice_is_no_contradiction(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("database: none")
+    words = ("--database", "postgres", "-d", "database=postgres", "--data-file", "a.yml")
+    assert svcgen("new", "orders", *words, within=tmp_path).returncode == 0
+    assert answers(tmp_path / "orders")["database"] == "postgres"
+
+
+def test_a_default_never_replaces_what_the_template_computes(tmp_path: Path) -> None:
+    (tmp_path / "svcgen.yaml").write_text("defaults: {reserved: [orders]}")
+    assert svcgen("new", "orders", within=tmp_path).returncode == 0
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from svcgen.cli.app import app
 from tests.support.run import svcgen
 from tests.support.workspaces import make
 
@@ -33,27 +38,35 @@ WORDS = st.sampled_from(
 )
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("new", "--stack", "python", "--", ""),
-        ("new", ""),
-        ("new", " "),
-        ("new", "-d", "name=", ""),
-        ("reconfigure", "", "-d", "a=b"),
-        ("update", ""),
-        ("drift", ""),
-        ("compose", ""),
-    ],
-)
-def test_an_empty_word_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
-    make(tmp_path, "orders")
-    before = sorted(tmp_path.rglob("*"))
-    done = svcgen(*words, within=tmp_path)
-    assert done.returncode in {1, 2}, done.stdout
-    assert "Traceback" not in done.stderr
-    assert done.stderr
-    assert sorted(tmp_path.rglob("*")) == before
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield each command with the words that call it."""
+    if words:
+        yield words, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*words, name))
+
+
+def test_every_option_and_argument_refuses_an_empty_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tried = 0
+    for words, command in commands(get_command(app)):
+        before = ["--"]
+        for parameter in command.params:
+            if getattr(parameter, "is_flag", False):
+                continue
+            is_option = parameter.param_type_name == "option"
+            line = [*words, *([parameter.opts[0]] if is_option else before), ""]
+            before += [] if is_option else ["x"]
+            done = CliRunner().invoke(app, line)
+            shown = parameter.opts[0] if is_option else parameter.metavar
+            assert done.exit_code == 2, line
+            assert f"Invalid value for '{shown}'" in done.stderr, line
+            assert "it must not be empty. Give a value" in done.stderr, line
+            tried += 1
+    assert tried > 30
+    assert list(tmp_path.iterdir()) == []
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -73,6 +86,11 @@ def test_no_command_line_ends_in_a_traceback(command: str, words: list[str]) -> 
         ("list", "--graph", "--outdated"),
         ("routes", "nope"),
         ("routes", "http://x/v1/orders"),
+        ("routes", "*"),
+        ("new", "orders", "--", "x", ""),
+        ("up", "orders", ""),
+        ("update", "--branch="),
+        ("reconfigure", "orders", "--database", "postgres", "-d", "database=none"),
         ("routes", "/v1/orders", "-X", ""),
         ("routes", "/v1/orders", "-X", "G ET"),
     ],
@@ -81,6 +99,25 @@ def test_wrong_usage_exits_with_2(tmp_path: Path, words: tuple[str, ...]) -> Non
     make(tmp_path, "orders")
     done = svcgen(*words, within=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_request_about_the_gateway_itself_is_explained(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    done = svcgen("routes", "*", "-X", "OPTIONS", within=tmp_path)
+    assert done.stdout.startswith("OPTIONS * -> 404 from the gateway\n"), done.stderr
+
+
+def test_one_is_counted_in_the_singular(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    done = svcgen("compose", within=tmp_path)
+    assert done.stdout.startswith("1 service, 1 route at the gateway\n"), done.stderr
+
+
+def test_a_name_with_a_newline_stays_on_its_line(tmp_path: Path) -> None:
+    make(tmp_path, "orders", folder="a\nb/orders")
+    assert svcgen("list", within=tmp_path).stdout.endswith("  a\\nb/orders\n")
+    done = svcgen("new", "stock", "c\nd", within=tmp_path)
+    assert done.stdout.startswith("c\\nd/\n├── "), done.stderr
 
 
 def test_a_route_without_retries_says_so(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ COMMANDS = {
     "restart orders": 1,
     "update orders": 1,
     "drift orders": 1,
+    "verify ./nowhere": 1,
+    "doctor nobody": 2,
     "reconfigure orders": 2,
     "demo --port 0": 2,
     "template init acme --ref v0.0.1": 1,

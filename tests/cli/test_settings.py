@@ -26,11 +26,10 @@ FROM_THE_ROOT = (
     "reconfigure orders -d database=postgres",
     "up",
     "up orders",
-    "ps",
-    "logs",
     "restart orders",
 )
 FROM_THE_SERVICE = ("list", "compose", "update", "drift")
+PAGE = "https://github.com/svcgen/svcgen/blob/main/docs/registration.md"
 MISSPELT = {
     "gatway: {port: 9000}": 'gatway is not a known key. Did you mean "gateway"?',
     "gateway: {tmeout: 5s}": 'gateway.tmeout is not a known key. Did you mean "timeout"?',
@@ -60,7 +59,7 @@ def test_a_misspelt_key_is_refused(
     done = CliRunner().invoke(app, command.split(), catch_exceptions=False)
     assert done.exit_code == 1, done.output
     assert f"Error: {root}/svcgen.yaml: {MISSPELT[settings]}" in done.output
-    assert "docs/registration.md explains every key." in done.output
+    assert f"\n{PAGE} explains every key.\n" in done.output
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
@@ -72,6 +71,15 @@ def test_a_misspelt_key_is_refused(
         ("folders: orders", "folders must be a list"),
         ("folders: [elsewhere]", "elsewhere, which is not a service"),
         ("gateway: {", "cannot be read"),
+        ("gateway: {max_body: 1024}", "such as 512KiB or 1MiB, but is 1024: write its unit."),
+        ("gateway: {max_body: 1MB}", "must be a size such as 512KiB or 1MiB, but is '1MB'."),
+        ("gateway: {port: '8000'}", "but is '8000': write it without quotes."),
+        ("gateway: {port: 0}", "gateway.port must be at least 1, but is 0."),
+        ("gateway: {timeout: 10}", "with its unit, but is 10: write 10s."),
+        ("name: A b", "name must be lower-case letters, digits, - and _, but is 'A b'."),
+        ("defaults: {_commit: v1.0.0}", "must not contain `_commit`: a template sets it"),
+        ("defaults: {_src_path: x}", "must not contain `_src_path`: a template sets it"),
+        ("defaults: {name: x}", "must not contain `name`: each service needs its own name"),
     ],
 )
 def test_what_is_not_a_map_of_settings_is_refused(
@@ -85,15 +93,18 @@ def test_what_is_not_a_map_of_settings_is_refused(
     assert problem in done.output
 
 
-@pytest.mark.parametrize("settings", MISSPELT)
-def test_down_works_with_a_misspelt_key(
-    root: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+@pytest.mark.parametrize("command", ["down", "ps", "logs"])
+def test_what_runs_is_shown_and_stopped_with_a_misspelt_key(
+    root: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
+    settings, problem = next(iter(MISSPELT.items()))
     (root / "svcgen.yaml").write_text(settings)
     monkeypatch.chdir(root)
-    done = CliRunner().invoke(app, ["down"], catch_exceptions=False)
+    done = CliRunner().invoke(app, [command], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert f"Warning: {root}/svcgen.yaml: {MISSPELT[settings]}" in done.stderr
+    assert done.stdout == ""
+    assert f"Warning: {root}/svcgen.yaml: {problem}" in done.stderr
+    assert done.stderr.endswith("\nNothing runs. Start the fleet: svcgen up\n")
 
 
 def test_a_folder_that_is_listed_twice_is_refused(

@@ -74,7 +74,18 @@ BOTH = f"{CATALOG} and {ORDERS}"
         ),
         (
             lambda root: registration(root / "orders", calls=["catalog", "nobody"]),
-            f'{ORDERS}: calls "nobody", but there is no such service in this workspace.',
+            f'{ORDERS}: calls "nobody", but there is no such service in this workspace.'
+            " Create it or check it out, or add to svcgen.yaml: external: {nobody: {url: URL}}",
+        ),
+        (
+            lambda root: registration(root / "orders", calls=["catalog", "catlog"]),
+            f'{ORDERS}: calls "catlog", but there is no such service in this workspace.'
+            ' Did you mean "catalog"? Create it or check it out, or add to svcgen.yaml:'
+            " external: {catlog: {url: URL}}",
+        ),
+        (
+            lambda root: (root / "svcgen.yaml").write_text("external: {catalog: {url: http://x}}"),
+            "svcgen.yaml: external.catalog: it is a service of this workspace; remove the entry.",
         ),
         (
             lambda root: registration(root / "orders", calls=[]),

@@ -315,13 +315,7 @@ def call_parts(shop: Path) -> None:
                 ' there is a copy, but `calls` does not name "parts".'
             ],
         ),
-        (
-            call_parts,
-            [
-                "orders/clients/parts.openapi.json: relies on what no service has:"
-                f" {LIST}, {NEW}, {SUMMARY}, {ONE}."
-            ],
-        ),
+        (call_parts, []),  # the callee is not checked out
         (lambda shop: (shop / COPY).unlink(), []),
     ],
 )

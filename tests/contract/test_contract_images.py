@@ -16,6 +16,7 @@ from svcgen.service import read_service
 from tests.contract.reference.on_disk import REPOSITORY, write_reference
 from tests.support.contract_checks import STOPPED, asked_of_one_service
 from tests.support.images import Images
+from tests.support.run import svcgen
 from tests.support.services import PAIRS
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("docker", "local")]
@@ -84,6 +85,10 @@ def test_an_image_that_keeps_the_rules_passes(
     target = ImageTarget(images.build(folder, "unbroken"), read_service(folder))
     found = run_checks(target, fake_database, OF_IMAGES, 8)
     assert {one.check.name: one.detail for one in found if not one.ok} == {}
+    words = ("verify", target.image, "--only", "image-user")
+    done = svcgen(*words, within=folder, DATABASE_URL=fake_database)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 kept, 0 broken, 0 not checked" in done.stdout
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)

@@ -1,5 +1,6 @@
 """Each stack started by make, in memory with calls and in PostgreSQL: what only a process shows.
 
+The same services get the requests of tests/data/requests.json and those made from openapi.json.
 The images of the same services run the whole suite (test_contract_images.py).
 """
 
@@ -16,7 +17,9 @@ from svcgen.contract.targets.base import MAKE
 from svcgen.contract.targets.process import ProcessTarget
 from tests.support.contract_checks import SMOKE
 from tests.support.newer import migrate_by_newer
+from tests.support.openapi_requests import SCHEMATHESIS
 from tests.support.repository import STACKS_HERE
+from tests.support.request_cases import CASES
 from tests.support.services import Rendered, copied
 
 # The name with a dash shows how names are spelled in variables and paths.
@@ -24,7 +27,11 @@ ANSWERS: dict[str, dict[str, object]] = {
     "things": {"calls": ["order-items"]},
     "spare-parts": {"database": "postgres"},
 }
-CHECKS_OF_PROCESSES = [check for check in CHECKS if MAKE in check.needs or check.name in SMOKE]
+CHECKS_OF_PROCESSES = [
+    *(check for check in CHECKS if MAKE in check.needs or check.name in SMOKE),
+    *CASES,
+    SCHEMATHESIS,
+]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("local")]
 Results = dict[str, Future[list[Finding]]]
 

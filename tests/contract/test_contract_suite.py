@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from svcgen.contract.check import Check, Finding
+from svcgen.contract.checks.stopping import DRAIN
 from svcgen.contract.context import set_up
 from svcgen.contract.suite import CHECKS, run_checks
-from svcgen.contract.targets.base import IMAGE
+from svcgen.contract.targets.base import IMAGE, Running
 from svcgen.contract.targets.process import ProcessTarget
 from svcgen.contract.targets.url import UrlTarget
 from svcgen.errors import SvcgenError
@@ -80,6 +83,26 @@ def test_a_url_alone_leaves_out_what_it_cannot_see(tmp_path: Path, fake_database
         assert {one.check.name: one.detail for one in found if one.ok is False} == {}
         assert {bool(one.check.needs) for one in found if one.ok is None} == {True}
         assert sum(one.ok is True for one in found) > 20
+
+
+class SlowSignals(ProcessTarget):
+    """A service whose signals are sent by a command that returns after the drain has ended."""
+
+    def start(self, environment: Mapping[str, str]) -> Running:
+        running = super().start(environment)
+
+        def signal(number: int) -> None:
+            running.signal(number)
+            time.sleep(DRAIN + 1)
+
+        return replace(running, signal=signal)
+
+
+def test_a_slow_signal_does_not_hide_the_drain(tmp_path: Path, fake_database: str) -> None:
+    target = SlowSignals(write_reference(tmp_path / "things"))
+    checks = [one for one in AS_PROCESS if one.name.startswith("drain-")]
+    found = run_checks(target, fake_database, checks, TIMEOUT)
+    assert {one.check.name: one.detail for one in found if not one.ok} == {}
 
 
 def test_a_service_with_a_database_needs_one(tmp_path: Path) -> None:

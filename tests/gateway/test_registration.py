@@ -33,6 +33,7 @@ routes:
 """
 SMALLEST = {"apiVersion": "svcgen.dev/v1", "service": "orders"}
 ROUTE = {"path": "/v1/orders", "auth": "none"}
+NUMBERED: dict[Any, Any] = {**SMALLEST, 5: 1}
 
 
 def read(folder: Path, content: object, overlay: dict[str, Any] | None = None) -> Registration:
@@ -87,30 +88,44 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
         (with_route(path="/v1/%6frders"), "RFC 3986"),
         (with_route(path="/v1/ördering"), "RFC 3986"),
         (with_route(path="/v1/orders\n"), "RFC 3986"),
-        (with_route(methods=["get"]), "routes.orders.methods.0"),
-        (with_route(methods=[]), "routes.orders.methods"),
+        (with_route(methods=["get"]), "methods.0 must be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH',"),
+        (with_route(methods=[]), "routes.orders.methods must not be empty."),
         (with_route(methods=["CONNECT"]), "routes.orders.methods.0"),
-        (with_route(timeout=5), "routes.orders.timeout must be text, but is 5"),
-        (with_route(timeout="5"), "routes.orders.timeout"),
+        (
+            with_route(timeout=5),
+            "routes.orders.timeout must be a duration with its unit, but is 5: write 5s.",
+        ),
+        (with_route(timeout=0.5), "but is 0.5: write 500ms."),
+        (with_route(timeout="5"), "must be a duration such as 500ms, 5s or 1m30s, but is '5'."),
         (with_route(timeout="0s"), "routes.orders.timeout must be longer than 0"),
         (with_route(timeout="25h"), "routes.orders.timeout must be from 1ms to 24h"),
         (with_route(path="/" + "a" * 2000), "routes.orders.path"),
         (with_route(retry={"per_try": "11s"}, timeout="10s"), "longer than the timeout, 10s"),
         (with_route(auth={"jwt": "\n"}), "routes.orders.auth"),
         (with_route(rate_limit={"requests": 1, "per": "1ms"}), "routes.orders.rate_limit.per"),
+        (with_route(rate_limit={"requests": 1, "per": 1}), "but is 1: write 1s."),
         (with_route(cors={"origins": ["https://a\n"]}), "routes.orders.cors.origins.0"),
-        ({**SMALLEST, "upstream": {"health": {"http": "/é"}}}, "upstream.health.http"),
+        (
+            {**SMALLEST, "upstream": {"health": {"http": "/é"}}},
+            "path such as /readyz, but is '/é'.",
+        ),
         ({**SMALLEST, "upstream": {"health": {"http": ""}}}, "upstream.health.http"),
         ({**SMALLEST, "upstream": {"health": {"interval": "2h"}}}, "upstream.health.interval"),
         (with_route(expose="public"), "routes.orders.expose"),
-        (with_route(retry={"attempts": "2"}), "routes.orders.retry.attempts"),
+        (
+            with_route(retry={"attempts": "2"}),
+            "retry.attempts must be a whole number, but is '2': write it without quotes.",
+        ),
+        (with_route(retry={"attempts": 9}), "attempts must be at most 5, but is 9."),
+        (with_route(cors={"origins": ["a"], "credentials": "yes"}), "true or false, but is 'yes'."),
+        (NUMBERED, "5 must be text: write the key in quotes."),
         ({**SMALLEST, "routes": [ROUTE]}, "routes must be a map"),
         (
             {**SMALLEST, "routes": {"auth": ROUTE | {"methods": "GET"}}},
             "routes.auth.methods must",
         ),
         ({**SMALLEST, "calls": [False]}, "calls.0 must be text, but is False: write it in quotes"),
-        ({**SMALLEST, "service": "Orders"}, "service"),
+        ({**SMALLEST, "service": "Orders"}, "service must be a name as in DNS: lower-case"),
         ({**SMALLEST, "apiVersion": "svcgen.dev/v9"}, "apiVersion"),
         ({"service": "orders"}, "apiVersion is missing"),
         ("- a list", "must be a map"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import Any
 
 import pytest
 
+from svcgen.contract.checks.health import TEMPORARY_FAILURE
 from tests.support.helm import (
     Object,
     container,
@@ -230,6 +232,21 @@ def test_a_failed_migration_never_runs_later(
     assert annotations["helm.sh/hook-output-log-policy"] == "hook-failed"  # since Helm 3.18
     assert job["spec"]["activeDeadlineSeconds"] == deadline
     assert job["spec"]["ttlSecondsAfterFinished"] > 0
+
+
+def test_only_a_migration_that_may_succeed_runs_again(new_service: NewService) -> None:
+    spec = only(render(new_service("orders", database="postgres"), {}), "Job")["spec"]
+    assert spec["backoffLimit"] == 1
+    pod = spec["template"]["spec"]
+    assert pod["restartPolicy"] == "Never"  # or the kubelet starts the container again
+    evicted, failed = spec["podFailurePolicy"]["rules"]
+    assert evicted["action"] == "Ignore"
+    assert [one["type"] for one in evicted["onPodConditions"]] == ["DisruptionTarget"]
+    assert failed["action"] == "FailJob"
+    codes = failed["onExitCodes"]
+    assert codes["containerName"] == pod["containers"][0]["name"]
+    assert codes["operator"] == "NotIn"
+    assert codes["values"] == [TEMPORARY_FAILURE, 128 + signal.SIGKILL, 128 + signal.SIGTERM]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,20 @@ from tests.support.repository import REPOSITORY
 from tests.support.services import CHOICES, PAIRS, Rendered, tree
 
 TEMPLATE = REPOSITORY / "template"
-TARGETS = ["run", "dev", "test", "lint", "format", "build", "migrate", "lock", "generate"]
+TARGETS = [
+    "run",
+    "dev",
+    "test",
+    "lint",
+    "format",
+    "build",
+    "migrate",
+    "migration",
+    "lock",
+    "generate",
+]
 # Files in all, with a callee: what the contract took, and no more.
-MOST_FILES = {"python": 54, "go": 52, "typescript": 53, "java": 69}
+MOST_FILES = {"python": 56, "go": 53, "typescript": 54, "java": 70}
 
 
 @pytest.fixture
@@ -80,6 +91,18 @@ def test_make_has_the_same_targets_in_every_stack(
 ) -> None:
     text = (render(stack=stack, database=database) / "Makefile").read_text(encoding="utf-8")
     assert re.findall(r"^([a-z]+):.* ## \S", text, re.MULTILINE) == TARGETS
+
+
+@pytest.mark.parametrize(("stack", "database"), PAIRS)
+def test_the_page_for_agents_names_targets_that_exist(
+    render: Rendered, stack: str, database: str
+) -> None:
+    folder = render(stack=stack, database=database, calls=["catalog"])
+    text = (folder / "AGENTS.md").read_text(encoding="utf-8")
+    typed = re.findall(r"^make ([a-z ]+?) +(?:#|NAME)", text, re.MULTILINE)
+    assert {word for words in typed for word in words.split()} <= set(TARGETS)
+    assert ("make migration" in text) == (database == "postgres")
+    assert "](AGENTS.md)" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import yaml
 
 from svcgen.templates import git_source
 from svcgen.templates.sources import open_source
-from tests.support.run import answered, svcgen, svcgen_process
+from tests.support.run import answered, environment, svcgen, svcgen_process
 from tests.support.templates import COPIER_YML, FIRST, SECOND, commit, git, publish, write
 from tests.support.terminal import at_terminal
 
@@ -70,7 +71,9 @@ def answers(folder: str = "orders") -> dict[str, object]:
     ],
 )
 def test_new_takes_a_tag_or_the_newest(template: Path, ref: str, recorded: str, there: str) -> None:
-    code, _out, err = typed("new", "orders", "--template", "./template", "--ref", ref)
+    code, _out, err = typed(
+        *("new", "orders", "--template", "./template"), *(("--ref", ref) if ref else ())
+    )
     assert code == 0, err
     assert (answers()["_commit"], answers()["_src_path"]) == (recorded, str(template))
     assert Path("orders", there).is_file()
@@ -108,6 +111,26 @@ def test_a_folder_without_git_has_no_versions(template: Path) -> None:
     assert answers()["_src_path"] == str(template)
     code, _out, err = typed("new", "stock", "--template", "template", "--ref", "v1.0.0")
     assert (code, "folder without git" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        ("mkdir other", "other is not a template: it has no copier.yml."),
+        ("git init -q other", "other has no commit on its default branch."),
+        (
+            "git init -q other && cd other && git commit -q --allow-empty -m empty",
+            "other is not a template: it has no copier.yml.",
+        ),
+    ],
+)
+def test_versions_of_what_is_not_a_template_are_refused(
+    tmp_path: Path, make: str, problem: str
+) -> None:
+    subprocess.run(["sh", "-c", make], cwd=tmp_path, env=environment({}), check=True)
+    code, out, err = typed("template", "versions", "--template", tmp_path / "other")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"Error: {tmp_path}/{problem}\n"), err
 
 
 def no_copier_yml(template: Path) -> str:
@@ -318,11 +341,14 @@ def test_company_defaults_serve_questions_of_any_template(template: Path) -> Non
     [
         ("[owner]", "must be a map"),
         ("{ownr: shop}", 'Did you mean "owner"?'),
-        ("{registry: Not/A/Registry/}", "The answer to `registry` cannot be used"),
+        ("{registry: Not/A/Registry/}", "`registry` from `defaults` in {file} cannot be used: "),
+        ("{owner: [a]}", "`owner` from `defaults` in {file} cannot be used: ['a'] is not text."),
+        ("{calls: a}", "`calls` from `defaults` in {file} cannot be used: This is not a list"),
     ],
 )
 def test_company_defaults_that_cannot_be_used_are_refused(defaults: str, problem: str) -> None:
     Path("svcgen.yaml").write_text(f"defaults: {defaults}\n")
     code, _out, err = typed("new", "orders")
+    problem = problem.replace("{file}", str(Path("svcgen.yaml").absolute()))
     assert (code, problem in err) == (1, True), err
     assert not Path("orders").exists()

@@ -22,6 +22,7 @@ from svcgen.update.stored_answers import migrate_answers, require_declared_answe
 from tests.support.repository import REPOSITORY, NewService
 from tests.support.run import svcgen
 from tests.support.templates import ANSWERS, in_git, publish
+from tests.support.terminal import at_terminal
 
 Asked = Mapping[str, object]
 
@@ -334,3 +335,45 @@ def test_an_update_carries_answers_or_says_which_it_needs(
     stored = yaml.safe_load((orders / ".copier-answers.yml").read_text())
     assert (stored["team"], stored["db"], stored["tier"]) == ("shop", wanted, "standard")
     assert "owner" not in stored
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "given_", "asked", "reply", "wanted"),
+    [
+        (OLDER["db"], NEWER["db"], "pg14", "Choose (none, postgres): ", "pg\nnone", "none"),
+        (
+            {**MANY, "choices": ["a", "b", "c"]},
+            MANY,
+            "[a, c]",
+            "Choices, separated by commas (a, b): ",
+            "a, b",
+            ["a", "b"],
+        ),
+    ],
+)
+def test_at_a_terminal_another_choice_is_asked_for(
+    tmp_path: Path,
+    older: Asked,
+    newer: Asked,
+    given_: str,
+    asked: str,
+    reply: str,
+    wanted: object,
+) -> None:
+    files = {
+        "template/{{_copier_conf.answers_file}}.jinja": ANSWERS,
+        "template/chart/registration.yaml": "routes: {}\n",
+    }
+    for version, question in {"v1.0.0": older, "v1.1.0": newer}.items():
+        questions = {"_subdirectory": "template", **QUESTIONS, "db": question}
+        texts = {**files, "copier.yml": yaml.safe_dump(questions, sort_keys=False)}
+        publish(tmp_path / "template", version, texts)
+    words = ("--template", tmp_path / "template", "--ref", "v1.0.0", "-d", f"db={given_}")
+    assert svcgen("new", "orders", *words, within=tmp_path).returncode == 0
+    orders = in_git(tmp_path / "orders")
+    refused = svcgen("update", "orders", within=orders)
+    assert (refused.returncode, "-d db=" in refused.stderr) == (1, True)
+    code, shown = at_terminal("update", "orders", within=orders, asked=asked, reply=reply)
+    assert code == 0, shown
+    assert "does not accept" in shown
+    assert yaml.safe_load((orders / ".copier-answers.yml").read_text())["db"] == wanted

@@ -77,6 +77,12 @@ def blocking_folder(path: Path) -> None:
     path.parent.write_text("a file\n")
 
 
+def test_a_service_that_is_named_twice_is_compared_once(orders: Path) -> None:
+    append(orders / "Makefile")
+    assert drifted(orders.parent, "orders", "./orders") == {"Makefile": "changed"}
+    assert drifted(orders, ".", "orders") == {"Makefile": "changed"}
+
+
 EDITS: list[tuple[str, Edit, str]] = [
     ("Dockerfile", append, "changed"),
     ("Dockerfile", Path.unlink, "missing"),

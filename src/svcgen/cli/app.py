@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from svcgen.cli import completion, fleet, services, updates
+from svcgen.cli import completion, fleet, machine, services, updates, verify
 from svcgen.cli.help_format import Command, Group
 from svcgen.cli.system import denied, open_streams
 from svcgen.cli.template import templates
@@ -70,7 +70,13 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "logs": fleet.logs,
         "restart": fleet.restart,
     },
-    "Check": {"list": services.list_, "routes": fleet.routes, "drift": updates.drift},
+    "Check": {
+        "list": services.list_,
+        "routes": fleet.routes,
+        "drift": updates.drift,
+        "verify": verify.verify,
+        "doctor": machine.doctor,
+    },
     "Keep current": {"update": updates.update, "reconfigure": updates.reconfigure},
 }
 for panel, commands in PANELS.items():

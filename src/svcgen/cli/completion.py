@@ -81,6 +81,35 @@ def complete_services(incomplete: str) -> list[str]:
     return [service.name for service in services if service.name.startswith(incomplete)]
 
 
+def complete_scale(incomplete: str) -> list[str]:
+    """Return the names of services, each with the = of `NAME=N`."""
+    return [f"{name}=" for name in complete_services(incomplete)]
+
+
+def complete_versions(ctx: Any, incomplete: str) -> list[str]:
+    """Return the versions of the template that a command line is about.
+
+    It is the template of --template, else of the services that are named, or of all. There are none
+    if they cannot be read.
+    """
+    from svcgen.templates.sources import open_source
+    from svcgen.workspace import open_workspace
+
+    sources = {ctx.params.get("template") or ""}
+    names = ctx.params.get("names")
+    try:
+        if "names" in ctx.params:
+            services = open_workspace(Path.cwd()).services
+            chosen = [each for each in services if not names or each.name in names]
+            sources = {service.template for service in chosen} or sources
+        found = [
+            version for source in sorted(sources) for version in open_source(source).versions()
+        ]
+    except (SvcgenError, OSError):
+        return []
+    return [version for version in dict.fromkeys(found) if version.startswith(incomplete)]
+
+
 def complete_from(*words: str) -> Any:
     """Return a function that completes one of these words."""
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from svcgen.cli import output
-from svcgen.cli.completion import complete_services
+from svcgen.cli.completion import complete_scale, complete_services
 from svcgen.cli.options import (
     FOUND_SOMETHING,
     Engine,
     Json,
     Name,
-    Names,
     Port,
     current_workspace,
     name_marked_files,
+    names_or,
 )
 from svcgen.cli.output import emit, report_progress
+
+if TYPE_CHECKING:
+    from svcgen.workspace import Workspace
 
 
 def compose(
@@ -74,7 +78,10 @@ def compose(
 
 def routes(
     path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="Explain the route of this path.")
+        str | None,
+        typer.Argument(
+            metavar="PATH", help="Explain the route of this path; default: list all routes."
+        ),
     ] = None,
     method: Annotated[
         str, typer.Option("--method", "-X", metavar="METHOD", help="Method of the request.")
@@ -90,7 +97,8 @@ def routes(
         listed = list_routes(current_workspace())
         emit(documents.routes_document(listed), output.routes(listed.routes), json=json)
     else:
-        if not path.startswith("/"):
+        for_all = path == "*" and method.upper() == "OPTIONS"  # RFC 9110, section 9.3.7
+        if not (path.startswith("/") or for_all):
             raise typer.BadParameter(f"'{path}' is not a path: begin it with /, as in /v1/orders.")
         if not TOKEN.fullmatch(method):
             raise typer.BadParameter(f"'{method}' is not a method; for example POST.")
@@ -99,11 +107,15 @@ def routes(
 
 
 def up(
-    names: Names = None,
+    names: Annotated[list[str] | None, names_or("all")] = None,
     engine: Engine = None,
     scale: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=N", help="Run N replicas of a service; can be repeated."),
+        typer.Option(
+            metavar="NAME=N",
+            help="Run N replicas of a service; can be repeated.",
+            autocompletion=complete_scale,
+        ),
     ] = None,
     port: Port = None,
     attach: Annotated[
@@ -134,7 +146,7 @@ def up(
     emit(
         documents.up_document(fleet),
         output.fleet(fleet),
-        output.broken_contracts(fleet.broken),
+        output.absent(fleet.absent) + output.broken_contracts(fleet.broken),
         json=json,
     )
     if watch:
@@ -158,14 +170,9 @@ def down(
     """Stop the fleet and keep the database volumes."""
     from svcgen.cli.documents import fleet as documents
     from svcgen.commands.down import down as stop
-    from svcgen.workspace import open_to_stop
 
-    workspace, unread = open_to_stop(Path.cwd())
-    name_marked_files(workspace)
-    if unread:  # a running fleet can be stopped all the same
-        output.say(f"Warning: {unread.problem}", err=True)
-    ended = stop(workspace, volumes=volumes, report=report_progress)
-    emit(documents.down_document(ended), "", json=json)
+    ended = stop(_workspace_as_it_runs(), volumes=volumes, report=report_progress)
+    emit(documents.down_document(ended), "", _note(ended.ended), json=json)
 
 
 def ps(json: Json = False) -> None:
@@ -173,13 +180,13 @@ def ps(json: Json = False) -> None:
     from svcgen.cli.documents import fleet as documents
     from svcgen.commands.ps import ps as running_replicas
 
-    running = running_replicas(current_workspace())
-    hint = "" if running.replicas else "Nothing runs. Start the fleet: svcgen up"
-    emit(documents.ps_document(running), output.running(running), hint, json=json)
+    running = running_replicas(_workspace_as_it_runs())
+    note = _note(running.replicas)
+    emit(documents.ps_document(running), output.running(running), note, json=json)
 
 
 def logs(
-    names: Names = None,
+    names: Annotated[list[str] | None, names_or("all")] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Continue with new lines until Ctrl-C.")
     ] = False,
@@ -192,13 +199,34 @@ def logs(
     from svcgen.cli.documents import fleet as documents
     from svcgen.commands.logs import logs as read
 
-    found = read(current_workspace(), names or [], follow=follow and not json, tail=tail)
+    found = read(_workspace_as_it_runs(), names or [], follow=follow and not json, tail=tail)
     if json:
         emit(documents.logs_document(found), "", json=True)
         return
+    if note := _note(found.running):
+        output.say(note, err=True)
     with contextlib.suppress(KeyboardInterrupt):
         for line in found.lines:
             output.say(output.log_line(line), exact=True)
+
+
+def _workspace_as_it_runs() -> Workspace:
+    """Read the workspace of the current directory; a faulty svcgen.yaml is a warning only.
+
+    What runs can be shown and stopped without it.
+    """
+    from svcgen.workspace import open_as_it_runs
+
+    workspace, unread = open_as_it_runs(Path.cwd())
+    name_marked_files(workspace)
+    if unread:
+        output.say(f"Warning: {unread.problem}", err=True)
+    return workspace
+
+
+def _note(running: Collection[object]) -> str:
+    """Return the note that nothing runs; empty if something does."""
+    return "" if running else "Nothing runs. Start the fleet: svcgen up"
 
 
 def restart(name: Name, json: Json = False) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svcgen.cli.completion import complete_from, complete_services
+from svcgen.cli.completion import complete_from, complete_services, complete_versions
 from svcgen.cli.output import say
+from svcgen.errors import one_line
 
 if TYPE_CHECKING:
+    from svcgen.update.narrowed import NarrowedChoice
     from svcgen.workspace import Workspace
 
 FOUND_SOMETHING = 3  # the command succeeded, and the user has to act
@@ -37,10 +39,6 @@ Name = Annotated[
     str,
     typer.Argument(metavar="NAME", help="Name of a service.", autocompletion=complete_services),
 ]
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="NAME", help="Names of services.", autocompletion=complete_services),
-]
 DatabaseAnswer = Annotated[
     str | None,
     typer.Option(
@@ -53,7 +51,10 @@ DatabaseAnswer = Annotated[
 CallsAnswer = Annotated[
     list[str] | None,
     typer.Option(
-        "--calls", metavar="NAME", help="Name of a service that it calls; can be repeated."
+        "--calls",
+        metavar="NAME",
+        help="Name of a service that it calls; can be repeated.",
+        autocompletion=complete_services,
     ),
 ]
 Data = Annotated[
@@ -72,12 +73,26 @@ TemplateSource = Annotated[
     ),
 ]
 Ref = Annotated[
-    str, typer.Option(metavar="VERSION", help="Version of the template; default: the newest.")
+    str,
+    typer.Option(
+        metavar="VERSION",
+        help="Version of the template; default: the newest.",
+        autocompletion=complete_versions,
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the changes as a diff only.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Also overwrite changes that are in no commit.")
 ]
+
+
+def names_or(default: str) -> Any:
+    """Return the argument NAME..., with the services that a command takes without a name."""
+    return typer.Argument(
+        metavar="NAME",
+        help=f"Names of services; default: {default}.",
+        autocompletion=complete_services,
+    )
 
 
 def current_workspace() -> Workspace:
@@ -95,12 +110,35 @@ def name_marked_files(workspace: Workspace) -> None:
 
     for path in marked_files(service.folder for service in workspace.services):
         shown = path.relative_to(workspace.root) if path.is_relative_to(workspace.root) else path
-        say(f"{shown} has conflict markers of an update: resolve them.", err=True)
+        say(f"{one_line(str(shown))} has conflict markers of an update: resolve them.", err=True)
 
 
 def terminal() -> bool:
     """Return whether the user can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def choose_again(narrowed: NarrowedChoice) -> str:
+    """Ask for one of the choices that a newer template still offers; several are a list."""
+    several = isinstance(narrowed.answer, list)
+
+    def check(text: str) -> str:
+        given = [word.strip() for word in text.strip("[] ").split(",")] if several else [text]
+        for word in given:
+            if word not in narrowed.accepted:
+                raise typer.BadParameter(f"'{word}' is not one of the choices.")
+        return f"[{', '.join(given)}]" if several else text
+
+    say(
+        f"{narrowed.service}: template {narrowed.version} does not accept {narrowed.answer!r} as "
+        f"`{narrowed.question}`.",
+        err=True,
+    )
+    how = "Choices, separated by commas" if several else "Choose"
+    answer: str = typer.prompt(
+        f"{how} ({', '.join(narrowed.accepted)})", value_proc=check, err=True
+    )
+    return answer
 
 
 def allows(trust: bool, *, asked: bool = False) -> Callable[[str], bool]:

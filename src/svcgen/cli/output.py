@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from svcgen.cli.documents import as_json
-from svcgen.errors import printable
+from svcgen.errors import counted, one_line, printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -76,19 +76,22 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
 
 def _cell(value: object) -> str:
     """Return a value on one line, whatever is in it."""
-    return printable(str(value)).replace("\n", "\\n").replace("\t", "\\t")
+    return one_line(str(value))
 
 
 def new_service(made: NewResult) -> str:
     """Draw the files of a new service."""
     files = tree(made.folder.name, made.files)
-    changed = "".join(f"{path} names {made.name} as a caller.\n" for path in made.changed)
-    return f"{files}\n\n{changed}{len(made.files)} files. Next: svcgen up"
+    changed = "".join(
+        f"{one_line(str(path))} names {made.name} as a caller.\n" for path in made.changed
+    )
+    return f"{files}\n\n{changed}{counted(len(made.files), 'file')}. Next: svcgen up"
 
 
 def services(result: ListResult) -> str:
-    """Show one service a line."""
-    return table(
+    """Show one service a line, and below the external ones."""
+    external = [{"external": name, "url": url} for name, url in result.external.items()]
+    services_ = table(
         [
             {
                 "name": service.name,
@@ -101,6 +104,7 @@ def services(result: ListResult) -> str:
             for service in result.services
         ]
     )
+    return "\n\n".join(filter(None, [services_, table(external)]))
 
 
 def call_graph(graph: GraphResult) -> str:
@@ -110,6 +114,8 @@ def call_graph(graph: GraphResult) -> str:
         if name in graph.exposed:
             lines.append(f"    gateway([gateway]) --> {name}")
         lines += [f"    {name} --> {callee}" for caller, callee in graph.calls if caller == name]
+    lines += [f'    {name}["{name}, external"]' for name in graph.external]
+    lines += [f'    {name}["{name}, not in this workspace"]' for name in graph.absent]
     return "\n".join(lines)
 
 
@@ -129,8 +135,9 @@ def _question(question: Question) -> str:
 
 def composed(done: ComposeResult) -> str:
     """Count services and routes, and list the files that were written."""
-    lines = [f"{len(done.services)} services, {done.routes} routes at the gateway"]
-    lines += [f"  wrote {file}" for file in done.written] or ["  all files are current"]
+    services, routes = counted(len(done.services), "service"), counted(done.routes, "route")
+    lines = [f"{services}, {routes} at the gateway"]
+    lines += [f"  wrote {one_line(file)}" for file in done.written] or ["  all files are current"]
     if done.refreshed:
         lines.append(f"Next: make generate, in {', '.join(done.refreshed)}")
     return "\n".join(lines)
@@ -145,15 +152,21 @@ def checked(done: ComposeResult, *, diff: bool) -> str:
 
 
 def fleet_faults(done: ComposeResult) -> str:
-    """List what does not fit together, a line each; empty without a fault."""
+    """List what does not fit together, a line each, after the callees that are not checked out."""
+    notes = absent(done.absent)
     found = [*done.faults, *done.broken, *done.unrouted]
     if not found:
-        return ""
-    lines = ["1 fault:" if len(found) == 1 else f"{len(found)} faults:"]
+        return notes
+    lines = [f"{counted(len(found), 'fault')}:"]
     lines += [f"  {fault}" for fault in found]
     if done.broken:
         lines.append("Fix the callee, or accept its API: svcgen compose --refresh")
-    return "\n".join(lines) + "\n"
+    return notes + "\n".join(lines) + "\n"
+
+
+def absent(notes: Sequence[Fault]) -> str:
+    """Name the called services that are not checked out, a line each; empty without."""
+    return "".join(f"{note}\n" for note in notes)
 
 
 def broken_contracts(faults: Sequence[Fault]) -> str:
@@ -252,7 +265,7 @@ def tree(name: str, files: Iterable[str]) -> str:
         branch = branches
         for part in PurePath(file).parts:
             branch = branch.setdefault(part, {})
-    return "\n".join([f"{name}/", *_branches(branches, "")])
+    return "\n".join([f"{one_line(name)}/", *_branches(branches, "")])
 
 
 def _branches(branches: dict[str, Any], indent: str) -> Iterable[str]:
@@ -260,20 +273,20 @@ def _branches(branches: dict[str, Any], indent: str) -> Iterable[str]:
     names = sorted(branches, key=lambda name: (bool(branches[name]), name))
     for name in names:
         last = name == names[-1]
-        yield f"{indent}{'└── ' if last else '├── '}{name}{'/' if branches[name] else ''}"
+        yield f"{indent}{'└── ' if last else '├── '}{one_line(name)}{'/' if branches[name] else ''}"
         yield from _branches(branches[name], indent + ("    " if last else "│   "))
 
 
 def template_faults(checked: CheckResult) -> str:
     """List the broken rules, a line each, with the answers that show them."""
     lines = [
-        f"{fault.path}: {fault.rule}: {fault.problem}"
+        f"{one_line(fault.path)}: {fault.rule}: {fault.problem}"
         + (f" ({fault.answers})" if fault.answers else "")
         for fault in checked.faults
     ]
     refused = f", {checked.refused} of them refused by its validators" if checked.refused else ""
-    count = "1 fault" if len(lines) == 1 else f"{len(lines) or 'no'} faults"
-    tried = f"{checked.tried} combinations of answers"
+    count = counted(len(lines), "fault")
+    tried = f"{counted(checked.tried, 'combination')} of answers"
     if checked.tried < checked.possible:
         tried = f"{checked.tried} of {checked.possible} combinations, with every pair of choices"
     return "\n".join([*lines, f"{tried}{refused}: {count}"])
@@ -296,7 +309,7 @@ def template_upgraded(done: UpgradeResult) -> str:
     return "\n".join(
         [
             f"{done.version} and {done.branch} both changed:",
-            *(f"  {path}" for path in done.conflicts),
+            *(f"  {one_line(path)}" for path in done.conflicts),
             "Resolve each conflict, then: git add . && git commit",
             "Or undo the merge: git merge --abort",
         ]

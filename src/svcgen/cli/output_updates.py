@@ -11,7 +11,7 @@ import typer
 
 from svcgen.cli.options import FOUND_SOMETHING
 from svcgen.cli.output import table
-from svcgen.errors import counted, printable
+from svcgen.errors import counted, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,12 +59,14 @@ def needs(ended: Sequence[UpdateResult], *, dry_run: bool = False) -> str:
             lines += [f"{name}: {outcome.problem}", outcome.advice]
         if outcome.conflicts:
             lines.append(f"{name}: conflicts between your edits and the template in:")
-            lines += [f"  {conflict.path}: {conflict.why}" for conflict in outcome.conflicts]
+            lines += [
+                f"  {one_line(conflict.path)}: {conflict.why}" for conflict in outcome.conflicts
+            ]
         if outcome.conflicts and not dry_run:
             lines.append(f"Resolve them, then: svcgen update {name} --continue")
             lines.append(f"Or undo the update: svcgen update {name} --abort")
         if outcome.kept_deleted:
-            deleted = ", ".join(outcome.kept_deleted)
+            deleted = ", ".join(map(one_line, outcome.kept_deleted))
             lines.append(
                 f"{name}: you deleted what the template changed; it stays deleted: {deleted}"
             )
@@ -116,7 +118,9 @@ def drift(results: Sequence[DriftResult]) -> str:
 
 def errors(results: Iterable[DriftResult] | Iterable[OutdatedService]) -> str:
     """List the services that could not be compared, a line each; empty without one."""
-    return "".join(f"{result.folder}: {result.error}\n" for result in results if result.error)
+    return "".join(
+        f"{one_line(str(result.folder))}: {result.error}\n" for result in results if result.error
+    )
 
 
 def without_template(names: Sequence[str]) -> str:
@@ -186,5 +190,5 @@ def _table(outcomes: Iterable[UpdateResult]) -> Table:
     for name in rows[0]:
         table.add_column(name)
     for row in rows:
-        table.add_row(*(Text(printable(str(value))) for value in row.values()))
+        table.add_row(*(Text(one_line(str(value))) for value in row.values()))
     return table

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from svcgen.cli import output, output_updates
+from svcgen.cli.answers import read_given
 from svcgen.cli.completion import complete_from
 from svcgen.cli.options import (
     CallsAnswer,
@@ -58,22 +59,15 @@ def new(
 ) -> None:
     """Create a service."""
     from svcgen.cli.documents import services as documents
-    from svcgen.commands.new import Template, new_service, read_answers
+    from svcgen.commands.new import Template, new_service
 
-    answers = read_answers(data or [], data_file)
-    given = {"stack": stack, "database": database, "calls": calls}
-    if str(answers.get("name", name)) != name:
-        raise typer.BadParameter(
-            f"the answers name the service {answers['name']}, and the argument NAME is {name}."
-        )
-    answers |= {
-        "name": name,
-        **{key: value for key, value in given.items() if value not in (None, [])},
-    }
+    options = {"stack": stack, "database": database, "calls": calls}
+    answers = read_given(data, data_file, options, name)
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))
     made = new_service(folder or Path(name), answers, chosen, ask=ask)
-    emit(documents.new_document(made), output.new_service(made), json=json)
+    notes = "\n".join(made.unknown)
+    emit(documents.new_document(made), output.new_service(made), notes, json=json)
 
 
 def list_(

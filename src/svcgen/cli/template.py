@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from svcgen.cli import output
+from svcgen.cli.answers import read_given
+from svcgen.cli.completion import complete_versions
 from svcgen.cli.help_format import Command, Group
 from svcgen.cli.options import FOUND_SOMETHING, Data, Json, TemplateSource, Trust, allows
 from svcgen.cli.output import emit
@@ -24,17 +26,22 @@ templates = typer.Typer(
 def versions_(template: TemplateSource = "", json: Json = False) -> None:
     """List the versions of a template, the oldest first."""
     from svcgen.cli.documents import template as documents
-    from svcgen.templates.sources import open_source
+    from svcgen.templates.sources import list_versions
 
-    found = open_source(template).versions()
-    hint = "" if found else "No version is released yet."
+    found = list_versions(template)
+    hint = "" if found else "No version is released. Next: svcgen template release v1.0.0"
     emit(documents.versions_document(found), "\n".join(found), hint, json=json)
 
 
 @templates.command("check", cls=Command)
 def check_(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of the template.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder of the template; default: the current directory.",
+            show_default=False,
+        ),
     ] = Path(),
     data: Data = None,
     trust: Trust = False,
@@ -45,10 +52,9 @@ def check_(
     Questions that have neither choices nor a default need an answer with -d.
     """
     from svcgen.cli.documents import template as documents
-    from svcgen.commands.new import read_answers
     from svcgen.template_check.check import check_template
 
-    given = read_answers(data or [], None)
+    given = read_given(data).values
     with _progress_bar("Rendering") as progress:
         checked = check_template(folder.absolute(), given, allows=allows(trust), progress=progress)
     emit(documents.check_document(checked), output.template_faults(checked), json=json)
@@ -61,7 +67,11 @@ def init_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
     ref: Annotated[
         str,
-        typer.Option(metavar="VERSION", help="Release of svcgen's template; default: the newest."),
+        typer.Option(
+            metavar="VERSION",
+            help="Release of svcgen's template; default: the newest.",
+            autocompletion=complete_versions,
+        ),
     ] = "",
     json: Json = False,
 ) -> None:
@@ -76,7 +86,12 @@ def init_(
 @templates.command("upgrade", cls=Command)
 def upgrade_(
     version: Annotated[
-        str, typer.Argument(metavar="VERSION", help="Release of svcgen's template.")
+        str,
+        typer.Argument(
+            metavar="VERSION",
+            help="Release of svcgen's template.",
+            autocompletion=complete_versions,
+        ),
     ],
     json: Json = False,
 ) -> None:
@@ -101,10 +116,9 @@ def release_(
 ) -> None:
     """Check your template and tag the current commit; exit with 3 if it breaks a rule."""
     from svcgen.cli.documents import template as documents
-    from svcgen.commands.new import read_answers
     from svcgen.commands.template.release import release
 
-    given = read_answers(data or [], None)
+    given = read_given(data).values
     with _progress_bar("Rendering") as progress:
         done = release(Path.cwd(), version, given, allows=allows(trust), progress=progress)
     emit(documents.release_document(done), output.template_released(done), json=json)

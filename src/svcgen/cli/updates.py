@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from svcgen.cli import output_updates
+from svcgen.cli.answers import read_given
 from svcgen.cli.options import (
     FOUND_SOMETHING,
     CallsAnswer,
@@ -19,19 +20,23 @@ from svcgen.cli.options import (
     Force,
     Json,
     Name,
-    Names,
     Ref,
     Trust,
     allows,
+    choose_again,
     name_marked_files,
+    names_or,
     terminal,
 )
 from svcgen.cli.output import emit, report_progress, say
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, counted
 
 
 def update(
-    names: Names = None,
+    names: Annotated[
+        list[str] | None,
+        names_or("the service of this directory, else all after you confirm it"),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Update all services in this directory and below.")
     ] = False,
@@ -72,7 +77,6 @@ def update(
     json: Json = False,
 ) -> None:
     """Update services to a newer version of their template, and keep your edits."""
-    from svcgen.commands.new import read_answers
     from svcgen.commands.update import UpdateOptions, abort_updates, continue_updates
     from svcgen.commands.update import update as update_services
     from svcgen.update.selection import select
@@ -86,15 +90,14 @@ def update(
         results = abort_updates(selection, force=force) if abort else continue_updates(selection)
         _emit_results(results, json=json)
         return
-    options = UpdateOptions(
-        ref, read_answers(data or [], None), dry_run, force, lock, test, branch, commit
-    )
+    options = UpdateOptions(ref, read_given(data), dry_run, force, lock, test, branch, commit)
     asked = not (yes or json)
     unnamed = selection.everything and not (everything or dry_run)
     results = update_services(
         selection,
         options,
         allows(trust, asked=asked),
+        choose_again if asked and terminal() else None,
         confirm=lambda pending, done: _confirm(pending, done, asked=asked) if unnamed else None,
         progress=lambda pending, done: output_updates.updates(
             pending, done, report_progress, shown=not json
@@ -111,16 +114,16 @@ def _confirm(pending: Sequence[Any], done: Sequence[Any], *, asked: bool) -> Non
         return
     if asked and terminal():
         say(output_updates.plan(pending, done))
-        typer.confirm(f"Update {len(pending)} services?", abort=True)
+        typer.confirm(f"Update {counted(len(pending), 'service')}?", abort=True)
     elif asked:
         raise SvcgenError(
-            f"This would update {len(pending)} services.",
+            f"This would update {counted(len(pending), 'service')}.",
             "Confirm with --all or name them: svcgen update --all",
         )
 
 
 def drift(
-    names: Names = None,
+    names: Annotated[list[str] | None, names_or("the service of this directory, else all")] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how each file differs.")] = False,
     fix: Annotated[
         bool, typer.Option("--fix", help="Restore the files from the template.")
@@ -159,15 +162,12 @@ def reconfigure(
     json: Json = False,
 ) -> None:
     """Change the answers of a service, at the template version that it has."""
-    from svcgen.commands.new import read_answers
     from svcgen.commands.reconfigure import reconfigure as change
     from svcgen.update.model import UpdateOptions
     from svcgen.update.selection import select
 
-    answers = read_answers(data or [], data_file)
-    given = {"database": database, "calls": calls}
-    answers |= {question: value for question, value in given.items() if value}
-    if not answers:
+    answers = read_given(data, data_file, {"database": database, "calls": calls})
+    if not answers.values:
         raise typer.BadParameter("Give an answer, for example --database postgres.")
     selection = select(Path.cwd(), [name], everything=False)
     options = UpdateOptions(data=answers, dry_run=dry_run, force=force)

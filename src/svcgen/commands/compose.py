@@ -24,7 +24,8 @@ class ComposeResult:
     """What was written, or by `check` would be; `differences` then has a unified diff of each.
 
     `broken` are callees that no longer keep what their callers rely on. `faults`, only of `check`,
-    is everything else that does not fit together. `unrouted` are operations that no route leads to.
+    is everything else that does not fit together. `unrouted` are operations that no route leads to,
+    `absent` called services that are not checked out.
     `changes`, only of `check`, has in words what differs. `refreshed` are the services with newer
     copies of their callees' documents.
     """
@@ -39,6 +40,7 @@ class ComposeResult:
     refreshed: tuple[str, ...] = ()
     unrouted: tuple[Fault, ...] = ()
     changes: tuple[str, ...] = ()
+    absent: tuple[Fault, ...] = ()
 
 
 def check(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> ComposeResult:
@@ -124,4 +126,5 @@ def _result(
         broken=tuple(broken_contracts(found.fleet, found.everyone)),
         refreshed=refreshed,
         unrouted=tuple(unrouted_operations(found.fleet)),
+        absent=found.absent,
     )

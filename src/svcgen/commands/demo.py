@@ -17,7 +17,8 @@ from urllib.error import URLError
 from svcgen.commands.down import down
 from svcgen.commands.new import new_service
 from svcgen.commands.up import UpResult, interrupt, up
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, counted
+from svcgen.render.answers import Answers
 from svcgen.run.engine import Report
 from svcgen.toolchains import missing
 from svcgen.workspace import open_workspace, state_folder
@@ -71,8 +72,9 @@ def demonstrate(engine: str | None, port: int | None, report: Report) -> Iterato
         services = choose_services()
         state_folder(root)
         for answers in services:
-            made = new_service(root / answers["name"], answers)
-            written = f"{len(made.files)} files in {answers['stack']} written to {made.folder}"
+            made = new_service(root / answers["name"], Answers(answers))
+            files = counted(len(made.files), "file")
+            written = f"{files} in {answers['stack']} written to {made.folder}"
             report(made.name, written)
         try:
             fleet = up(open_workspace(root), engine=engine, port=port, report=report)

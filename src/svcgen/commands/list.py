@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -31,9 +31,10 @@ class ListedService:
 
 @dataclass(frozen=True)
 class ListResult:
-    """The services of the workspace, sorted by name."""
+    """The services of the workspace, and the URLs of external ones by name, both sorted by name."""
 
     services: tuple[ListedService, ...]
+    external: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_services(workspace: Workspace) -> ListResult:
@@ -49,16 +50,23 @@ def list_services(workspace: Workspace) -> ListResult:
         )
         for service in workspace.services
     )
-    return ListResult(services)
+    external = sorted(workspace.settings.external.items())
+    return ListResult(services, {name: each.url for name, each in external})
 
 
 @dataclass(frozen=True)
 class GraphResult:
-    """Who calls whom: each call is a caller and a callee; the gateway calls those exposed."""
+    """Who calls whom: each call is a caller and a callee; the gateway calls those exposed.
+
+    `external` are the callees that svcgen.yaml has a URL for, `absent` the others that are not in
+    the workspace.
+    """
 
     services: tuple[str, ...]
     exposed: frozenset[str]
     calls: tuple[tuple[str, str], ...]
+    external: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def call_graph(workspace: Workspace) -> GraphResult:
@@ -71,6 +79,8 @@ def call_graph(workspace: Workspace) -> GraphResult:
     found = {
         service.name: read_registration(service.registration) for service in workspace.services
     }
+    called = {name for registration in found.values() for name in registration.calls}
+    elsewhere, external = called - found.keys(), workspace.settings.external.keys()
     return GraphResult(
         services=tuple(found),
         exposed=frozenset(
@@ -83,6 +93,8 @@ def call_graph(workspace: Workspace) -> GraphResult:
             for caller, registration in found.items()
             for callee in registration.calls
         ),
+        external=tuple(sorted(elsewhere & external)),
+        absent=tuple(sorted(elsewhere - external)),
     )
 
 

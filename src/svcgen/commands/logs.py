@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from svcgen.run.choose import choose_engine
-from svcgen.run.engine import LogLine
+from svcgen.run.engine import LogLine, Replica
 from svcgen.workspace import Workspace, require_services
 
 
 @dataclass(frozen=True)
 class LogsResult:
-    """Lines of logs, which are read while they are iterated: once."""
+    """Lines of logs, which are read while they are iterated: once; and what runs."""
 
     lines: Iterator[LogLine]
+    running: tuple[Replica, ...] = ()
 
 
 def logs(
@@ -30,4 +31,4 @@ def logs(
         require_services(workspace)
     for name in names:
         choice.state.require_running(name)
-    return LogsResult(choice.engine.logs(names, follow, tail))
+    return LogsResult(choice.engine.logs(names, follow, tail), choice.state.replicas)

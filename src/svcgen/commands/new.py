@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from svcgen.compose.callees import require_known_apis, ways_out
 from svcgen.compose.callers import callers_with, current_callers, read_callers
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.files import move_into_place, staged, write_atomic
+from svcgen.render.answers import Answers, answers_from, require_types, sources_named
 from svcgen.render.refusals import require_known_questions
 from svcgen.render.render import (
     check_answers,
@@ -23,6 +23,7 @@ from svcgen.service import (
     ANSWERS_FILE,
     CALLERS_FILE,
     REGISTRATION_FILE,
+    Service,
     has_template,
     is_service,
     read_service,
@@ -31,7 +32,6 @@ from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.base import Version
 from svcgen.templates.sources import open_source
 from svcgen.workspace import LEVELS, SKIPPED, Workspace, find_root, is_root, survey
-from svcgen.yaml_files import read_yaml
 
 _PLAIN = re.compile("[a-z][-a-z0-9]*")
 
@@ -40,7 +40,8 @@ _PLAIN = re.compile("[a-z][-a-z0-9]*")
 class NewResult:
     """The new service: its folder, and its files relative to it, sorted.
 
-    `changed` are files of the services that it calls: they name it as a caller now.
+    `changed` are files of the services that it calls: they name it as a caller now. `unknown` says
+    what to do about those that the workspace does not have.
     """
 
     name: str
@@ -48,6 +49,7 @@ class NewResult:
     version: str
     files: tuple[str, ...]
     changed: tuple[Path, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ OURS = Template()
 
 def new_service(
     folder: Path,
-    answers: Mapping[str, Any],
+    given: Answers,
     template: Template = OURS,
     *,
     ask: bool = False,
@@ -80,19 +82,28 @@ def new_service(
     template is not trusted or refuses an answer.
     """
     folder = folder.absolute()
+    answers = dict(given.values)
     name = str(answers.get("name", folder.name))
     version = open_source(template.source).obtain(template.ref)
     if "name" not in questions(version):
-        answers = {question: value for question, value in answers.items() if question != "name"}
+        answers.pop("name", None)
     require_known_questions(answers, version)
+    require_types(given, version)
     if not template.source and (name in SKIPPED or not _PLAIN.fullmatch(name)):
-        check_answers(answers, version)  # before it becomes a path; the render checks the rest
+        with sources_named(given.sources):  # before it becomes a path; the render checks the rest
+            check_answers(answers, version)
     workspace = _open_for(folder, name)
     defaults = _defaults(workspace, version)
+    require_types(defaults, version)
     trusted = may_run(version, template.trusts)
-    with staged(folder.parent) as staging:
+    with staged(folder.parent) as staging, sources_named(given.over(defaults).sources):
         made = render_version(
-            version, staging / folder.name, answers, trusted=trusted, ask=ask, defaults=defaults
+            version,
+            staging / folder.name,
+            answers,
+            trusted=trusted,
+            ask=ask,
+            defaults=defaults.values,
         )
         if not (is_service(made) and has_template(made)):
             raise SvcgenError(
@@ -103,6 +114,7 @@ def new_service(
             )
         _apply_umask(made)
         service = read_service(made)
+        require_known_apis(made, service.calls, workspace.root, workspace.settings)
         callers = callers_with(service.name, service.calls, workspace.services)
         own = [each.name for each in workspace.services if service.name in each.calls]
         if text := current_callers(read_callers(made), own, ()):
@@ -114,25 +126,17 @@ def new_service(
             raise SvcgenError(f"{folder} cannot be made: {error.strerror}.") from error
     for path, text in callers.items():
         write_atomic(path, text)
-    return NewResult(service.name, folder, version.name, tuple(files), tuple(callers))
+    unknown = _unknown_callees(service, workspace)
+    return NewResult(service.name, folder, version.name, tuple(files), tuple(callers), unknown)
 
 
-def read_answers(pairs: list[str], file: Path | None) -> dict[str, Any]:
-    """Merge a file of answers with `QUESTION=ANSWER` pairs, which win.
-
-    Raises SvcgenError when a pair has no `=` or the file is not a map.
-    """
-    answers = read_yaml(file) if file else {}
-    if not isinstance(answers, dict):
-        raise SvcgenError(f"{file} holds no answers.", "Write one `question: answer` a line.")
-    for pair in pairs:
-        question, sign, answer = pair.partition("=")
-        if not sign:
-            raise SvcgenError(f"'{pair}' is not QUESTION=ANSWER; for example -d database=postgres.")
-        if not question.strip():
-            raise SvcgenError(f"'{pair}' names no question; for example -d database=postgres.")
-        answers[question.strip()] = answer
-    return answers
+def _unknown_callees(service: Service, workspace: Workspace) -> tuple[str, ...]:
+    known = {each.name for each in workspace.services} | workspace.settings.external.keys()
+    return tuple(
+        f'"{name}" is not in this workspace. {ways_out(name, known)}'
+        for name in service.calls
+        if name not in known
+    )
 
 
 def is_empty_folder(folder: Path) -> bool:
@@ -202,8 +206,11 @@ def _open_for(folder: Path, name: str) -> Workspace:
     return workspace
 
 
-def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
-    """Return the `defaults` of svcgen.yaml; they may answer questions of other templates too."""
+def _defaults(workspace: Workspace, version: Version) -> Answers:
+    """Return the `defaults` of svcgen.yaml for questions of this template.
+
+    They may answer questions of other templates too, which this one may compute.
+    """
     defaults = workspace.settings.defaults
     file = workspace.root / SETTINGS_FILE
     known = list(questions(version))
@@ -214,7 +221,8 @@ def _defaults(workspace: Workspace, version: Version) -> Mapping[str, Any]:
                 f"`defaults` in {file} names the unknown question `{question}`.",
                 meant,
             )
-    return defaults
+    asked = {question: answer for question, answer in defaults.items() if question in known}
+    return answers_from(f"`defaults` in {file}", asked)
 
 
 def _apply_umask(made: Path) -> None:

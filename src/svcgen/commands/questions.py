@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from svcgen.templates.copier_yml import asked, choices, read_configuration
+from svcgen.templates.copier_yml import asked, choices, read_configuration, type_name
 from svcgen.templates.sources import open_source
 
 
@@ -53,10 +53,9 @@ def list_questions(template: str = "", ref: str = "") -> QuestionsResult:
 
 def _question(name: str, details: Mapping[str, Any]) -> Question:
     default = details.get("default")
-    inferred = type(default).__name__ if isinstance(default, bool | int | float | str) else "yaml"
     return Question(
         name=name,
-        type=str(details.get("type") or inferred),
+        type=type_name(details),
         help=str(details.get("help") or ""),
         choices=choices(details),
         multiselect=details.get("multiselect") is True,

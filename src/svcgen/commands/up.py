@@ -35,7 +35,8 @@ SHOWN_BEFORE = 10  # log lines of each replica that `--attach` begins with
 class UpResult:
     """A fleet that is ready: its engine, why it is this engine, its URL, and what runs.
 
-    `broken` has what callers rely on and their callees no longer offer; the fleet runs anyway.
+    `broken` has what callers rely on and their callees no longer offer, `absent` what to do about
+    called services that are not checked out; the fleet runs anyway.
     """
 
     engine: str
@@ -44,6 +45,7 @@ class UpResult:
     routes: tuple[Route, ...]
     replicas: tuple[Replica, ...]
     broken: tuple[Fault, ...] = ()
+    absent: tuple[Fault, ...] = ()
 
 
 def up(  # noqa: PLR0913 (one for each option of the command)
@@ -92,6 +94,7 @@ def up(  # noqa: PLR0913 (one for each option of the command)
         routes=exposed(fleet.table),
         replicas=state.replicas,
         broken=tuple(broken_contracts(fleet, inspected.everyone)),
+        absent=inspected.absent,
     )
 
 

@@ -10,6 +10,7 @@ from svcgen.update.finish import abort_updates, continue_updates
 from svcgen.update.fleet import update_fleet, with_logs
 from svcgen.update.jobs import plan_updates
 from svcgen.update.model import Finished, UpdateJob, UpdateOptions, UpdateResult
+from svcgen.update.narrowed import Choose
 from svcgen.update.selection import Selection
 
 __all__ = ["UpdateOptions", "UpdateResult", "abort_updates", "continue_updates", "update"]
@@ -22,6 +23,7 @@ def update(  # noqa: PLR0913 (what a command takes)
     selection: Selection,
     options: UpdateOptions,
     allows: Allows = never,
+    choose: Choose | None = None,
     *,
     confirm: Confirm,
     progress: Progress,
@@ -33,7 +35,7 @@ def update(  # noqa: PLR0913 (what a command takes)
     `confirm` gets the pending jobs and the results that are done; it raises to stop the update.
     `progress` gets the same, and yields the function to call with each further result.
     """
-    pending, done = plan_updates(selection, options, allows)
+    pending, done = plan_updates(selection, options, allows, choose)
     confirm(pending, done)
     if options.test or options.lock:
         pending = with_logs(selection, pending)

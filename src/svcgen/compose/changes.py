@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from svcgen.compose.stitch import CALLS
 from svcgen.files import read_text
 from svcgen.service import COMPOSE_FILE
 
 KINDS = {"cds.json": "cluster", "lds.json": "listener", "rds.json": "route"}
-_INCLUDED = re.compile(r"^  - (.+)$", re.MULTILINE)
+_INCLUDED = re.compile(rf"^  - (?:path: \[(.+), gateway/{CALLS}/.+\]|(.+))$", re.MULTILINE)
 
 Parts = Mapping[str, object]
 """The named parts of a file."""
@@ -43,7 +44,7 @@ def _parts(path: str, text: str) -> Parts:
     """Return the parts of a file by kind and name; none when the file cannot be read."""
     name = path.rpartition("/")[2]
     if name == COMPOSE_FILE:
-        included = {f"service {each}": "" for each in _INCLUDED.findall(text)}
+        included = {f"service {each[1] or each[2]}": each[0] for each in _INCLUDED.finditer(text)}
         return {**included, "the gateway's definition": _INCLUDED.sub("", text).split()}
     if name not in KINDS:
         return {}

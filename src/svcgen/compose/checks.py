@@ -13,13 +13,14 @@ from itertools import chain, combinations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from svcgen.compose.callees import check_external, ways_out
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.compose.operations import undocumented_methods
 from svcgen.errors import did_you_mean
 from svcgen.gateway.paths import parents, reserved_problem
 from svcgen.gateway.registration import LONGER, RouteEntry
-from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, variable
+from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, url_variable
 from svcgen.settings import EVERY_SERVICE, SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
@@ -57,6 +58,7 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
     found = chain(
         _check_names(fleet),
         _check_overlays(fleet, names),
+        check_external(fleet.settings, names),
         _check_compose_files(unique),
         _check_ports(unique),
         _check_supported(unique),
@@ -136,10 +138,7 @@ def _check_ports(fleet: Fleet) -> Iterator[Fault]:
 
 def _check_supported(fleet: Fleet) -> Iterator[Fault]:
     """Refuse what only a later version supports: ignoring it would open what was closed."""
-    later = {
-        (SETTINGS_FILE, key): getattr(fleet.settings, key) is not None
-        for key in ("compositions", "external")
-    }
+    later = {(SETTINGS_FILE, "compositions"): fleet.settings.compositions is not None}
     for member in fleet.members:
         if member.registration is None:
             continue
@@ -247,10 +246,14 @@ def _check_documented(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
 def _check_calls(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
     """Find calls to unknown services, and addresses in compose.yaml that differ from `calls`."""
     ports = {each.service: each.port for each in fleet.upstreams}
+    elsewhere = {*fleet.absent, *fleet.external}
     for member in fleet.members:
         for name in member.calls:
-            if name not in known:
-                problem = f'calls "{name}", but there is no such service in this workspace.'
+            if name not in known and name not in elsewhere:
+                problem = (
+                    f'calls "{name}", but there is no such service in this workspace. '
+                    f"{ways_out(name, known | fleet.external.keys())}"
+                )
                 yield Fault((member.file(REGISTRATION_FILE),), problem)
         content = member.compose_file
         if member.registration and content and member.name in content.services:
@@ -267,7 +270,7 @@ def _call_problems(
 ) -> Iterator[str]:
     """Compare the addresses in the environment of a service with its calls."""
     for name in calls:
-        key, url = f"{variable(name)}_URL", f"http://{name}:{ports.get(name, 8080)}"
+        key, url = url_variable(name), f"http://{name}:{ports.get(name, 8080)}"
         if name not in known:
             continue
         if key not in environment:
@@ -275,7 +278,7 @@ def _call_problems(
         elif _address(environment[key]) != _address(url):
             yield f"{key} is {environment[key]}, but should be {url}"
     for name in sorted(known.difference(calls)):
-        if (key := f"{variable(name)}_URL") in environment:
+        if (key := url_variable(name)) in environment:
             yield f'{key} is set, but `calls` does not name "{name}".'
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from svcgen.compose.callees import external_document
 from svcgen.compose.fleet import WRITE_DOCUMENT, Fault, FaultsError, Fleet, Member
 from svcgen.errors import SvcgenError
 from svcgen.files import read_text
@@ -13,42 +14,49 @@ from svcgen.gateway.apply import replace_text
 from svcgen.openapi.breaking import REMOVED, breaking_changes
 from svcgen.openapi.document import Operation, operations, read_document
 from svcgen.openapi.schemas import Document
-from svcgen.service import OPENAPI_FILE, REGISTRATION_FILE
+from svcgen.service import OPENAPI_FILE, REGISTRATION_FILE, client_copies, client_copy
+from svcgen.settings import SETTINGS_FILE
 
-FOLDER, SUFFIX = "clients", ".openapi.json"
+
+@dataclass(frozen=True)
+class CalleeDocument:
+    """A callee's own document: its path, the name that messages have, and how to correct it."""
+
+    path: Path
+    file: str
+    advice: str
 
 
 @dataclass(frozen=True)
 class SpecCopy:
-    """A caller's copy of a callee's OpenAPI document; `callee` is None for an unknown service."""
+    """A caller's copy of a callee's OpenAPI document; `own` is None where that is elsewhere."""
 
     caller: Member
     name: str
-    callee: Member | None
+    own: CalleeDocument | None
 
     @property
     def file(self) -> str:
         """The copy, relative to the root."""
-        return self.caller.file(f"{FOLDER}/{self.name}{SUFFIX}")
+        return self.caller.file(self.path.relative_to(self.caller.service.folder).as_posix())
 
     @property
     def path(self) -> Path:
         """The copy on disk."""
-        return self.caller.service.folder / FOLDER / f"{self.name}{SUFFIX}"
+        return client_copy(self.caller.service.folder, self.name)
 
 
 def broken_contracts(fleet: Fleet, everyone: Sequence[Member]) -> list[Fault]:
     """Return each break between the copies of a fleet's callers and the callees' own documents.
 
-    The callees are out of everyone. A callee without a copy is ignored: nothing states what its
-    caller relies on.
+    The callees are out of everyone, or external. A callee without a copy, or without a document
+    here, is ignored: nothing states what its caller relies on, or what it offers.
     """
-    by_name = {member.name: member for member in everyone}
+    documents = _documents(fleet, everyone)
     faults: list[Fault] = []
     for caller in fleet.members:
-        for path in sorted((caller.service.folder / FOLDER).glob(f"*{SUFFIX}")):
-            name = path.name.removesuffix(SUFFIX)
-            faults += _faults(SpecCopy(caller, name, by_name.get(name)), everyone)
+        for name in client_copies(caller.service.folder):
+            faults += _faults(SpecCopy(caller, name, documents.get(name)), everyone)
     return list(dict.fromkeys(faults))
 
 
@@ -57,18 +65,18 @@ def outdated_copies(fleet: Fleet, everyone: Sequence[Member]) -> list[tuple[Spec
 
     Raises FaultsError when the document of a callee is missing or invalid.
     """
-    by_name = {member.name: member for member in everyone}
+    documents = _documents(fleet, everyone)
     outdated, faults = [], []
     for caller in fleet.members:
         for name in sorted(caller.calls):
-            copy = SpecCopy(caller, name, by_name.get(name))
-            if copy.callee is None:
+            copy = SpecCopy(caller, name, documents.get(name))
+            if copy.own is None:
                 continue
-            document = _own_document(copy.callee)
+            document = _own_document(copy.own)
             if isinstance(document, Fault):
                 faults.append(document)
             else:
-                text = read_text(copy.callee.service.openapi)
+                text = read_text(copy.own.path)
                 if text is not None and _text(copy.path) != text:
                     outdated.append((copy, text))
     if faults:
@@ -94,15 +102,13 @@ def _faults(copy: SpecCopy, everyone: Sequence[Member]) -> Iterator[Fault]:
         problem = f"{error.problem}; write it again with `svcgen compose --refresh`."
         yield Fault((copy.file,), problem)
         return
-    if copy.callee is None:
-        every = ", ".join(map(str, operations(document).values()))
-        yield Fault((copy.file,), f"relies on what no service has: {every}.")
+    if copy.own is None:
         return
-    own = _own_document(copy.callee)
+    own = _own_document(copy.own)
     if isinstance(own, Fault):
         yield own
         return
-    files = (copy.file, copy.callee.file(OPENAPI_FILE))
+    files = (copy.file, copy.own.file)
     try:
         for operation, problem in list(breaking_changes(document, own)):
             owner = f"; {_owner_of(operation, everyone)}" if problem == REMOVED else ""
@@ -111,12 +117,27 @@ def _faults(copy: SpecCopy, everyone: Sequence[Member]) -> Iterator[Fault]:
         yield Fault(files, "are nested too deeply to be compared.")
 
 
-def _own_document(callee: Member) -> Document | Fault:
+def _documents(fleet: Fleet, everyone: Sequence[Member]) -> dict[str, CalleeDocument]:
+    """Return the document of each service of the workspace, and of each external one with one."""
+    documents = {
+        member.name: CalleeDocument(
+            member.service.openapi, member.file(OPENAPI_FILE), WRITE_DOCUMENT
+        )
+        for member in everyone
+    }
+    for name, external in fleet.settings.external.items():
+        if path := external_document(fleet.root, fleet.settings, name):
+            advice = f"correct external.{name}.document in {SETTINGS_FILE}"
+            documents.setdefault(name, CalleeDocument(path, external.document, advice))
+    return documents
+
+
+def _own_document(own: CalleeDocument) -> Document | Fault:
     """Return a callee's own document, or the fault that it is missing or invalid."""
     try:
-        return read_document(callee.service.openapi)
+        return read_document(own.path)
     except SvcgenError as error:
-        return Fault((callee.file(OPENAPI_FILE),), f"{error.problem}; {WRITE_DOCUMENT}.")
+        return Fault((own.file,), f"{error.problem}; {own.advice}.")
 
 
 def _owner_of(operation: Operation, everyone: Sequence[Member]) -> str:

@@ -78,11 +78,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Fleet:
-    """The chosen services, sorted by name, and the gateway in front of them."""
+    """The chosen services, sorted by name, and the gateway in front of them.
+
+    `absent` are called services that the workspace does not have and svcgen.yaml does not name.
+    """
 
     root: Path
     members: tuple[Member, ...]
     settings: Settings
+    absent: tuple[str, ...] = ()
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -119,9 +123,15 @@ class Fleet:
         return files
 
     @property
+    def external(self) -> dict[str, str]:
+        """The URL of each external service, by name."""
+        return {name: each.url for name, each in self.settings.external.items()}
+
+    @property
     def called(self) -> tuple[str, ...]:
-        """The names of the services that others call, sorted."""
-        return tuple(sorted({name for each in self.registrations for name in each.calls}))
+        """The names of the services that others call through the gateway, sorted."""
+        names = {name for each in self.registrations for name in each.calls}
+        return tuple(sorted(names - self.external.keys()))
 
 
 def read_fleet(workspace: Workspace) -> tuple[Fleet, tuple[Fault, ...]]:

@@ -67,7 +67,12 @@ def begin_writing(root: Path, steps: Iterable[tuple[str, str]]) -> None:
 
 
 def end_writing(root: Path, files: Mapping[str, str]) -> None:
-    """Record the files as written."""
+    """Record the files as written; remove those that an earlier run wrote and no service needs."""
+    before = read_manifest(root)
+    for path in before.files.keys() - files.keys():
+        current = read_text(root / path)
+        if current is not None and before.wrote(path, current):
+            (root / path).unlink()
     _write(root, {"files": {path: digest(text) for path, text in files.items()}})
 
 

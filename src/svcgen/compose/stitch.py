@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import svcgen.gateway
+from svcgen.compose.callees import ABSENT_PORT, address_files
 from svcgen.compose.fleet import Fleet
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
@@ -15,6 +16,7 @@ from svcgen.service import COMPOSE_FILE
 from svcgen.workspace import COMPOSE_MARK
 
 ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0"
+CALLS = "calls"  # folder of the addresses of callees, a file for each caller
 CONTAINER_FILES = ("entrypoint.sh", "ready.sh")
 READ_ONCE = (BOOTSTRAP, "entrypoint.sh")  # at the gateway's start; it reads the rest again
 
@@ -55,18 +57,23 @@ networks:
 
 def stitched_files(fleet: Fleet) -> dict[str, str]:
     """Return the text of every file, by its path relative to the root."""
-    gateway = edge_files(fleet.table, fleet.upstreams, ComposePlacement(), fleet.settings.gateway)
+    placement = ComposePlacement(absent_port=ABSENT_PORT if fleet.absent else 0)
+    gateway = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
+    addresses = address_files(fleet)
+    gateway |= {f"{CALLS}/{name}.yaml": text for name, text in addresses.items()}
     container = Path(svcgen.gateway.__file__).parent / "container"
     for name in CONTAINER_FILES:
         gateway[name] = (container / name).read_text(encoding="utf-8")
     project = fleet.settings.name
-    paths = sorted(member.file(COMPOSE_FILE) for member in fleet.members)
+    paths = sorted(
+        (each.file(COMPOSE_FILE), each.name in addresses, each.name) for each in fleet.members
+    )
     root = ROOT.format(
         mark=COMPOSE_MARK,
         image=ENVOY_IMAGE,
         # Without a name, Compose names the project after the folder.
         name=f"name: {project}\n\n" if project else "\n",
-        includes="".join(f"\n  - {_scalar(path)}" for path in paths) or " []",
+        includes="".join(f"\n  - {_included(*path)}" for path in paths) or " []",
         digest=digest("".join(gateway[file] for file in READ_ONCE))[7:19],
         port=fleet.settings.gateway.port,
     )
@@ -79,6 +86,13 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
 def digest(text: str) -> str:
     """Return the SHA-256 of a text, as manifest.json has it."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _included(path: str, has_addresses: bool, name: str) -> str:
+    """Return an entry of `include`: a service's file, alone or with the addresses of callees."""
+    if not has_addresses:
+        return _scalar(path)
+    return f"path: [{_scalar(path)}, gateway/{CALLS}/{name}.yaml]"
 
 
 def _scalar(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from svcgen.compose.callees import absent_callees, absent_notes
 from svcgen.compose.checks import GATEWAY, find_faults
 from svcgen.compose.fleet import Fault, FaultsError, Fleet, Member, read_fleet
 from svcgen.compose.manifest import begin_writing, end_writing, refuse_edited
@@ -17,11 +18,15 @@ from svcgen.workspace import Workspace
 
 @dataclass(frozen=True)
 class InspectedFleet:
-    """The chosen fleet with what does not fit together, and all services of the workspace."""
+    """The chosen fleet with what does not fit together, and all services of the workspace.
+
+    `absent` has what to do about called services that are not checked out; the fleet runs anyway.
+    """
 
     fleet: Fleet
     everyone: tuple[Member, ...]
     faults: tuple[Fault, ...]
+    absent: tuple[Fault, ...] = ()
 
 
 def inspect_fleet(
@@ -33,9 +38,12 @@ def inspect_fleet(
     """
     fleet, faults = read_fleet(workspace)
     names = chosen_names(fleet, [workspace.service(name).name for name in only], deps=deps)
+    known = [each.name for each in fleet.members]
     chosen = replace(fleet, members=tuple(each for each in fleet.members if each.name in names))
-    found = find_faults(chosen, known=[each.name for each in fleet.members])
-    return InspectedFleet(chosen, fleet.members, (*faults, *found))
+    chosen = replace(chosen, absent=absent_callees(chosen, known))
+    found = find_faults(chosen, known)
+    notes = absent_notes(chosen, known)
+    return InspectedFleet(chosen, fleet.members, (*faults, *found), notes)
 
 
 def checked_fleet(workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True) -> Fleet:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from svcgen.contract.expect import expect
+from svcgen.contract.expect import NotRunError, expect
 from svcgen.contract.http import Address
 from svcgen.contract.support.stub import Stub
 from svcgen.contract.targets.base import CALLS, DATABASE, NEWER, START, Output, Running, Target
+from svcgen.openapi.document import operations, read_document
 from svcgen.ports import free_port
-from svcgen.service import Service, variable
+from svcgen.service import Service, url_variable
 
 VERSION = "7.8.9-contract"  # SERVICE_VERSION of every service that the suite starts
 # No server listens there: a service that uses the proxy of its environment gets no answer.
@@ -43,7 +44,35 @@ class CheckContext:
 
     @property
     def path(self) -> str:
-        """The example resource."""
+        """The example resource; NotRunError when the owner replaced it."""
+        if not self.has_example:
+            raise NotRunError(f"needs the example resource, {self._example}")
+        return self._example
+
+    @property
+    def readable(self) -> str:
+        """A path that answers GET: the example resource, else the first of the document."""
+        if self.has_example:
+            return self._example
+        read = (path for path, methods in self.documented.items() if "GET" in methods)
+        return next(read, "/livez")
+
+    @property
+    def has_example(self) -> bool:
+        """Whether the service's document offers the example resource."""
+        found = self.documented
+        return (
+            found.get(self._example, set()) >= {"GET", "POST"}
+            and f"{self._example}/summary" in found
+        )
+
+    @property
+    def documented(self) -> dict[str, set[str]]:
+        """The paths of the committed document that have no parameters, with their methods."""
+        return self.cached(documented)
+
+    @property
+    def _example(self) -> str:
         return f"/v1/{self.service.name}"
 
     @property
@@ -80,7 +109,7 @@ class CheckContext:
             "PORT": str(free_port()),
             "SERVICE_VERSION": VERSION,
             # A trailing / changes nothing.
-            **{f"{variable(name)}_URL": f"{stub.url}/" for name, stub in self.callees.items()},
+            **{url_variable(name): f"{stub.url}/" for name, stub in self.callees.items()},
         }
         if self.database_url:
             needed["DATABASE_URL"] = self.database_url
@@ -122,6 +151,16 @@ class CheckContext:
         running = self.target.migrate(self.environment(**changes))
         self.started.append(running)
         return running
+
+
+def documented(context: CheckContext) -> dict[str, set[str]]:
+    """Read the paths without parameters of the committed document; empty without a document."""
+    found: dict[str, set[str]] = {}
+    if context.service.openapi.is_file():
+        for method, path in operations(read_document(context.service.openapi)):
+            if "{" not in path:
+                found.setdefault(path, set()).add(method.upper())
+    return found
 
 
 def start_shared_service(context: CheckContext) -> Running:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from svcgen.contract.check import Check, Finding
@@ -53,18 +53,21 @@ LATER = ("database-request", "database-returns", "database-lost", "drain-")
 ADDING = frozenset(one.name for one in stopping.CHECKS if one.name != "drain-limit")
 
 
-def run_checks(
+def run_checks(  # noqa: PLR0913, PLR0917 (the choices of a run)
     target: Target,
     database_url: str = "",
     checks: Sequence[Check] = CHECKS,
     start_timeout: float = 60.0,
     newer_url: str = "",
+    report: Callable[[Finding], None] = lambda _finding: None,
 ) -> list[Finding]:
     """Check a service and return one finding a check, in the order of the checks.
 
     `database_url` is an empty PostgreSQL database, for a service that has one; items stay in
     it. `newer_url` is one that a newer version of the service has migrated. `start_timeout` is the
-    limit for a start, in seconds. Raises SvcgenError when the service cannot be checked at all.
+    limit for a start, in seconds. `report` gets each finding when its check ends.
+
+    Raises SvcgenError when the service cannot be checked at all.
     """
     if target.service.database != "none" and "start" in target.provides and not database_url:
         raise SvcgenError(
@@ -73,7 +76,8 @@ def run_checks(
     allow_open_files(clients.FILES)
     with set_up(target, database_url, start_timeout, newer_url) as context:
         prepare(context)
-        return sorted(_run_all(context, checks), key=lambda one: checks.index(one.check))
+        found = _run_all(context, checks, report)
+        return sorted(found, key=lambda one: checks.index(one.check))
 
 
 def prepare(context: CheckContext) -> None:
@@ -83,17 +87,25 @@ def prepare(context: CheckContext) -> None:
             running.exit_code(300)
 
 
-def _run_all(context: CheckContext, checks: Sequence[Check]) -> list[Finding]:
+def _run_all(
+    context: CheckContext, checks: Sequence[Check], report: Callable[[Finding], None]
+) -> list[Finding]:
     last = ADDING if context.database_url else frozenset[str]()
     alone = sorted((one for one in checks if one.alone), key=lambda one: _order(one, last))
     shared = [one for one in checks if not one.alone]
+
+    def run(check: Check) -> Finding:
+        finding = run_check(context, check)
+        report(finding)
+        return finding
+
     with ThreadPoolExecutor(PARALLEL + 1) as pool:
-        together = pool.submit(lambda: [run_check(context, one) for one in shared])
+        together = pool.submit(lambda: [run(one) for one in shared])
 
         def run_beside(check: Check) -> Finding:
             if check.name in last:
                 together.result()
-            return run_check(context, check)
+            return run(check)
 
         beside = list(pool.map(run_beside, alone))
         return together.result() + beside

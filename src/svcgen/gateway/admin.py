@@ -15,6 +15,8 @@ from svcgen.gateway.apply import RefusedFileError
 
 TIMEOUT = 15.0  # seconds; Envoy uses a new cluster after the first health checks
 PAUSE = 0.02
+DRAIN_SECONDS = 10.0
+LOOK_SECONDS = 0.1
 
 # The pages that `parse_clusters` and `parse_stats` read.
 CLUSTERS_PAGE = "/clusters?format=json"
@@ -123,6 +125,17 @@ def active_requests(admin_socket: Path) -> int:
     name = "http.edge.downstream_rq_active"
     page = f"/stats?format=json&filter=^{name}$".replace(".", r"\.")
     return parse_stats(ask(admin_socket, page)).get(name, 0)
+
+
+def drain(admin_socket: Path) -> None:
+    """Finish the requests in progress, as long as DRAIN_SECONDS; new ones are still accepted.
+
+    Raises SvcgenError when Envoy does not answer.
+    """
+    begin_drain(admin_socket)
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while active_requests(admin_socket) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
 
 
 def acknowledged(stats: Stats, timeout: float = TIMEOUT) -> Callable[[str], None]:

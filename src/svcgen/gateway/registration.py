@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from svcgen.gateway.paths import SEGMENT_CHARACTERS, path_problem
-from svcgen.service import NAME_PATTERN
+from svcgen.service import NAME_PATTERN, NAME_RULE
 from svcgen.settings import SETTINGS_FILE
-from svcgen.strict import Duration, StrictModel, Text, Timeout, read_strictly, within
+from svcgen.strict import Duration, StrictModel, Text, Timeout, matching, read_strictly, within
 from svcgen.units import parse_duration
 from svcgen.yaml_files import read_yaml
 
@@ -23,15 +23,18 @@ LONGER = "is longer than the timeout,"
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-Name = Annotated[Text, Field(pattern=f"^{NAME_PATTERN}$", examples=["orders"])]
+Name = Annotated[Text, matching(f"^{NAME_PATTERN}$", NAME_RULE, "orders")]
 
 
 # RFC 3986, sections 3.3 and 3.4: Envoy refuses all of its clusters for a control character in one.
 HealthPath = Annotated[
     Text,
-    Field(pattern=rf"^/[{SEGMENT_CHARACTERS}/%?]*$", max_length=LONGEST, examples=["/readyz"]),
+    matching(rf"^/[{SEGMENT_CHARACTERS}/%?]*$", "must be a path such as /readyz", "/readyz"),
+    Field(max_length=LONGEST),
 ]
-Printable = Annotated[Text, Field(pattern=r"^[!-~]+$", max_length=LONGEST)]
+Printable = Annotated[
+    Text, matching(r"^[!-~]+$", "must be ASCII without spaces"), Field(max_length=LONGEST)
+]
 
 
 class Health(StrictModel):

@@ -20,7 +20,7 @@ from svcgen.yaml_files import read_yaml
 _NAMED = re.compile(r"""The answer to `(\w+)`|to question "(\w+)" of type|Question "(\w+)" is""")
 
 # The paths, the image and the imports of a service depend on these.
-_FIXED = {
+FIXED = {
     "name": "Create a service with that name, and move your files there: svcgen new {answer}",
     "stack": "Create another service, and move your files: svcgen new OTHER-NAME --stack {answer}",
     "kind": "Create another service, and move your files: svcgen new OTHER-NAME --kind {answer}",
@@ -80,7 +80,7 @@ def require_known_questions(answers: Mapping[str, Any], version: Version) -> Non
 
 def require_immutable_answers(stored: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Raise SvcgenError for a new answer to a question that cannot change."""
-    for question, advice in _FIXED.items():
+    for question, advice in FIXED.items():
         if question in data and question in stored and data[question] != stored[question]:
             raise SvcgenError(
                 f"`{question}` of {stored.get('name', 'a service')} stays {stored[question]}: "

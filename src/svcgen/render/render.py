@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import AnswerError, SvcgenError
 from svcgen.render.compiled import compiled_once
 from svcgen.templates.base import Version
 from svcgen.templates.copier_yml import (
@@ -112,8 +112,7 @@ def errors_of(version: Version) -> Iterator[None]:
     except KeyboardInterrupt:  # Copier's own is an Exception too
         raise KeyboardInterrupt from None
     except Exception as error:
-        template = f"{version.source} {version.name}".strip()
-        raise SvcgenError(*_problem_and_advice(error, template)) from error
+        raise _in_words(error, f"{version.source} {version.name}".strip()) from error
 
 
 _REFUSAL = re.compile(r".*?for (?:question )?'(\w+)': (.*?)(?:\n(.*))?", re.DOTALL)
@@ -133,17 +132,17 @@ def _choices_in_words(invalid: re.Match[str]) -> str:
     return f"{answer} is not a choice. Choose {words}."
 
 
-def _problem_and_advice(error: Exception, template: str) -> tuple[str, str]:
-    """Return problem and advice of Copier's `Validation error for question 'name': …`."""
+def _in_words(error: Exception, template: str) -> SvcgenError:
+    """Return the error for whatever Copier raised: `Validation error for question 'name': …`."""
     text = " ".join(str(error).split())
     refusal = _REFUSAL.fullmatch(str(error))
     if refusal:
         question, problem, advice = refusal.groups()
         problem = _INVALID_CHOICE.sub(_choices_in_words, problem)
-        return f"The answer to `{question}` cannot be used: {problem}", advice or ""
+        return AnswerError(question, problem, advice or "")
     worded = type(error).__module__.startswith("copier") or isinstance(error, ValueError | OSError)
     kind = "" if worded and text else f"{type(error).__name__}: "
-    return f"{template} cannot be used: {kind}{text}", ""
+    return SvcgenError(f"{template} cannot be used: {kind}{text}")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from copier import Phase, load_settings
 from copier._main import Worker, as_operation
 from copier._settings import SettingsModel
 from copier._template import Task, Template
+from copier._user_data import CAST_STR_TO_NATIVE, parse_yaml_list
 
 from svcgen.errors import SvcgenError
 from svcgen.templates.base import Stage, Version
@@ -140,6 +141,20 @@ def _stdout_to_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def is_of_type(kind: str, answer: Any, *, several: bool) -> bool:
+    """Report whether Copier converts an answer to a type; of `several`, whether it does each."""
+    cast = CAST_STR_TO_NATIVE[kind]
+    try:
+        listed = several and isinstance(answer, str)
+        items = parse_yaml_list(answer) if listed else answer if several else [answer]
+        for item in items:
+            if isinstance(item, str) or kind not in {"json", "yaml"}:
+                cast(item)
+    except Exception:  # Copier's and PyYAML's
+        return False
+    return answer is not None or kind in {"json", "yaml"}
 
 
 def user_trusts(source: str) -> bool:

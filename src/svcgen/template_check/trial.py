@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from traceback import extract_tb
 from typing import Any
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import AnswerError, SvcgenError
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.template_check import output_rules as rules
 from svcgen.template_check.cases import calls_nobody, varied
@@ -57,7 +57,7 @@ def attempt(trial: Trial, answers: Answers) -> Attempt:
     try:
         patterns = seeded_patterns(trial.whole, answers, trusted=trial.trusted)
     except SvcgenError as error:
-        if error.problem.startswith("The answer to `"):  # from a validator: not a fault
+        if isinstance(error, AnswerError):  # from a validator: not a fault
             return Attempt(refused=str(error))
         return Attempt((_unrendered(error, trial, answers),))
     with TemporaryDirectory(prefix="svcgen-") as folder:

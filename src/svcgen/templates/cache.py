@@ -79,6 +79,8 @@ def write_files(repository: Path, commit: str, staging: Path) -> None:
 
     Git converts no line endings and runs no filters but those that the commit itself names.
     """
+    if not git(f"--git-dir={repository}", "ls-tree", "--name-only", commit):
+        return  # git refuses to check out the files of a commit without files
     git(
         "-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "core.hooksPath=/dev/null",
         "-c", "core.attributesFile=/dev/null",

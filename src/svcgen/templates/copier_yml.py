@@ -25,7 +25,10 @@ def read_configuration(folder: Path) -> Mapping[str, Any]:
     """
     file = next(filter(Path.is_file, (folder / "copier.yml", folder / "copier.yaml")), None)
     if file is None:
-        raise SvcgenError(f"{folder} is not a template: it has no copier.yml.")
+        raise SvcgenError(
+            f"{folder} is not a template: it has no copier.yml.",
+            "Name a Copier template.",
+        )
     return _read(file, file.stat().st_mtime_ns)
 
 
@@ -66,6 +69,13 @@ def choices(question: Mapping[str, Any]) -> dict[str, str]:
         answer = value.get("value") if isinstance(value, Mapping) else value  # with a `validator`
         found[str(answer)] = str(label)
     return found
+
+
+def type_name(question: Mapping[str, Any]) -> str:
+    """Return Copier's name of a question's type: the declared one, else that of its default."""
+    default = question.get("default")
+    inferred = type(default).__name__ if isinstance(default, bool | int | float | str) else "yaml"
+    return str(question.get("type") or inferred)
 
 
 def trust_wanted(configuration: Mapping[str, Any]) -> tuple[str, ...]:

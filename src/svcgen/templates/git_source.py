@@ -47,6 +47,10 @@ class GitTemplate:
         if wanted == "HEAD":
             _fetch_head(self.url)
         commit = _commit(mirror, f"{_TAGS}{wanted}" if wanted in tags else wanted)
+        if not commit and wanted == "HEAD":
+            raise SvcgenError(
+                f"{self.source} has no commit on its default branch.", "Commit the template first."
+            )
         if not commit:
             raise unknown(wanted, self.source, ordered(tags) or sorted(tags))
         name = wanted

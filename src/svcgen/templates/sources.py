@@ -9,6 +9,7 @@ from pathlib import Path
 from svcgen.errors import SvcgenError
 from svcgen.templates.base import Source, Version, expanded
 from svcgen.templates.checkout import checkout_version, commit_folder
+from svcgen.templates.copier_yml import read_configuration
 from svcgen.templates.releases import release_folder, releases, releases_file
 from svcgen.templates.versions import (
     FORMER,
@@ -97,6 +98,18 @@ def open_source(source: str = "") -> Source:
     if "://" not in source and folder.is_dir() and not is_repository(folder):
         return PlainFolder(str(folder.absolute()))
     return open_mirror(source)
+
+
+def list_versions(source: str = "") -> tuple[str, ...]:
+    """Return the released versions of a template, the oldest first.
+
+    Raises SvcgenError for a source that is not a template: that it has no versions would hide it.
+    """
+    template = open_source(source)
+    versions = template.versions()
+    if not versions:
+        read_configuration(template.obtain().folder)
+    return versions
 
 
 def is_repository(folder: Path) -> bool:

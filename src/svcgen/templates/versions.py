@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from svcgen.errors import SvcgenError, did_you_mean
+from svcgen.errors import REPOSITORY, SvcgenError, did_you_mean
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# The one place that names the public repository: services record it for `copier update`.
-SOURCE = "https://github.com/svcgen/svcgen.git"
+# Services record it for `copier update`.
+SOURCE = f"{REPOSITORY}.git"
 # Former addresses that services recorded: their next update records SOURCE.
 FORMER: tuple[str, ...] = ()
 

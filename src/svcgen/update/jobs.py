@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
+from svcgen.render.answers import require_types
 from svcgen.render.trust import Allows, may_merge, never
 from svcgen.service import Service, has_template
 from svcgen.templates.base import Version
@@ -14,6 +15,7 @@ from svcgen.templates.changelog import entries
 from svcgen.templates.sources import open_source
 from svcgen.templates.versions import compare
 from svcgen.update.model import UpdateJob, UpdateOptions, UpdateResult, failed
+from svcgen.update.narrowed import Choose, with_choices
 from svcgen.update.repository import (
     repository_of,
     require_attached_head,
@@ -30,11 +32,15 @@ _SHOWN = 3  # of the paths that are not committed
 
 
 def plan_updates(
-    selection: Selection, options: UpdateOptions, allows: Allows = never
+    selection: Selection,
+    options: UpdateOptions,
+    allows: Allows = never,
+    choose: Choose | None = None,
 ) -> tuple[list[UpdateJob], list[UpdateResult]]:
     """Return the jobs that are pending, and the results of services that need none or cannot.
 
     `allows` decides whether a template's own programs may run; it is asked once for each template.
+    `choose` asks for other answers where the newer version no longer offers the stored ones.
     """
     allows = cache(allows)
     pending: list[UpdateJob] = []
@@ -46,10 +52,11 @@ def plan_updates(
             continue
         try:
             job = _plan_job(service, options, selection, allows)
+            job = with_choices(job, choose) if choose else job
         except SvcgenError as error:
             done.append(failed(service.name, service.folder, error, service.version))
             continue
-        if job.old.name == job.new.name and not options.data:
+        if job.old.name == job.new.name and not options.data.values:
             done.append(job.result("current"))
         else:
             pending.append(job)
@@ -87,7 +94,8 @@ def _plan_job(
             f"{service.name} is at {old.name}, which is newer than {new.name}.",
             "An update only goes forward; `git revert` restores an older state.",
         )
-    if old.name != new.name or options.data:
+    require_types(options.data, new)
+    if old.name != new.name or options.data.values:
         _require_undoable(service, options)
         options = replace(options, trusted=may_merge(old, new, allows))
     message = _commit_message(service.name, old, new) if options.commits else ""

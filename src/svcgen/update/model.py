@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from svcgen.errors import SvcgenError
+from svcgen.render.answers import Answers
 from svcgen.service import Service
 from svcgen.templates.base import Version
 from svcgen.update.journal import Conflict
@@ -20,7 +21,7 @@ class UpdateOptions:
     """How services are updated: to which version, with which checks, with or without a commit."""
 
     ref: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Answers = field(default_factory=Answers)
     dry_run: bool = False
     force: bool = False
     lock: bool = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, counted
 from svcgen.git import NO_SETTINGS, git, keeps_modes, run
 from svcgen.merge.files import File, Tree, read_tree, write_file
 from svcgen.merge.merge import merge, paths_to_read
@@ -266,7 +266,7 @@ def _require_own_answers(folder: Path, old_tree: Tree, old: Version) -> None:
     share = _WITH_MANIFEST if manifests <= existing else _WITHOUT_MANIFEST
     if len(existing) < share * len(old_tree):
         raise SvcgenError(
-            f"{folder / ANSWERS_FILE} describes {len(old_tree)} files, of which {len(existing)} "
-            "exist: the stack, or another answer, was changed by hand.",
+            f"{folder / ANSWERS_FILE} describes {counted(len(old_tree), 'file')}, of which "
+            f"{len(existing)} exist: the stack, or another answer, was changed by hand.",
             "Restore its answers; for another stack create a service: svcgen new",
         )

@@ -73,8 +73,9 @@ def select(
         for folder, error in faults.items():
             if alone or folder.name in names:
                 raise error
-        named = [_named(workspace, start, name) for name in dict.fromkeys(names)]
-        services = workspace.services if alone else tuple(named)
+        named = [_named(workspace, start, name) for name in names]
+        # A service can be named twice: by its name and by its folder.
+        services = workspace.services if alone else tuple(dict.fromkeys(named))
         return Selection(workspace, services, (), start, everything=False)
     if not workspace.services and not faults:
         raise SvcgenError("No services here.", "Create one: svcgen new orders")

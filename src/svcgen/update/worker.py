@@ -57,7 +57,12 @@ def _require_not_overtaken(job: UpdateJob) -> None:
 def _update(job: UpdateJob) -> UpdateResult:
     options, folder = job.options, job.service.folder
     plan = plan_update(
-        folder, job.old, job.new, options.data, trusted=options.trusted, name=job.service.name
+        folder,
+        job.old,
+        job.new,
+        options.data.values,
+        trusted=options.trusted,
+        name=job.service.name,
     )
     if options.dry_run:
         return _result(job, plan, unified_diff(plan, job.prefix))

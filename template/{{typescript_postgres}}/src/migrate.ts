@@ -10,6 +10,11 @@ import { log } from "./telemetry.ts";
 const MIGRATIONS = new URL("migrations/", import.meta.url);
 const CONNECT_TIMEOUT = 30; // seconds, for a database that starts at the same time
 
+/** The exit code is EX_TEMPFAIL of sysexits.h; the chart's Job retries only this. */
+class UnreachableError extends ConfigurationError {
+  override readonly exitCode = 75;
+}
+
 /** Apply all pending migrations in name order. Concurrent runs wait for each other. */
 export async function migrate(): Promise<void> {
   const environment = new Environment();
@@ -55,7 +60,7 @@ async function connect(connectionString: string): Promise<pg.Client> {
     } catch (error) {
       if (performance.now() > deadline) {
         const reason = error instanceof Error ? error.message : error;
-        throw new ConfigurationError(
+        throw new UnreachableError(
           `the database was unreachable for ${CONNECT_TIMEOUT} s: ${reason}`,
         );
       }

@@ -38,8 +38,9 @@ export const log = pino({
 process.removeAllListeners("warning");
 process.on("warning", (warning) => log.warn(`${warning.name}: ${warning.message}`));
 process.on("uncaughtException", (error) => {
-  log.error(error instanceof ConfigurationError ? error.message : error);
-  process.exit(1);
+  const expected = error instanceof ConfigurationError;
+  log.error(expected ? error.message : error);
+  process.exit(expected ? error.exitCode : 1);
 });
 
 export function setLogLevel(level: string): void {

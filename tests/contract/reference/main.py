@@ -74,11 +74,11 @@ def leave(server: Server, state: State, drain: float) -> None:
 
 def migrate() -> None:
     database = Database(settings.database_url())
-    end = time.monotonic() + (0 if broken("migrate-unreachable") else 30)
+    end = time.monotonic() + 30
     while not database.reachable():
         if time.monotonic() >= end:
             log("error", "the database cannot be reached")
-            sys.exit(1)
+            sys.exit(1 if broken("migrate-unreachable") else 75)
         time.sleep(0.5)
     if broken("migrate-newer") and database.url.endswith("/newer"):
         sys.exit(1)

@@ -18,6 +18,13 @@ run:
 migrate:
 \texec {python} -m tests.contract.reference.main migrate
 """
+REGISTRATION = f"""\
+apiVersion: svcgen.dev/v1
+service: {NAME}
+calls: [{CALLEE}]
+routes:
+  api: {{path: /v1/{NAME}, auth: none}}
+"""
 
 
 def write_reference(folder: Path, rule: str = "") -> Path:
@@ -36,4 +43,6 @@ def write_reference(folder: Path, rule: str = "") -> Path:
     answers = {"name": NAME, "stack": "reference", "database": "postgres", "calls": [CALLEE]}
     (folder / ".copier-answers.yml").write_text(json.dumps(answers))
     (folder / "openapi.json").write_text(json.dumps(document()))
+    (folder / "chart").mkdir()
+    (folder / "chart/registration.yaml").write_text(REGISTRATION)
     return folder

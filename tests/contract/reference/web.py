@@ -167,6 +167,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if broken("log-request-id"):
             del members["request_id"]
         log("info", "request", self.trace[:2], **members)
+        if broken("log-client-error") and status == 404:
+            log("warning", "no such path", self.trace[:2])
         if broken("log-lines") and not route:
             print(f"not found: {path}", flush=True)
 

@@ -23,6 +23,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.removeprefix(f"/v1/{NAME}")
         if path == "/readyz":
             return self.answer(200 if STATE["ready"] else 503, {})
+        if path == "/slow":  # longer than the drain
+            time.sleep(2)
         if path.startswith("/call/"):
             return self.answer(200, called(path.removeprefix("/call/")))
         return self.answer(200, {"service": NAME, "pid": os.getpid(), "build": BUILD})

@@ -28,6 +28,9 @@ from tests.support.load import Outcome, load
 from tests.support.workspaces import edit
 
 pytestmark = pytest.mark.needs("docker")
+UNMIGRATED = (
+    r"orders-migrate ended with exit code 1\. Its last lines:\n  relation does not exist\nRead"
+)
 
 
 @pytest.fixture
@@ -64,6 +67,28 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWork
     assert not shop.engine.observe().running
 
 
+ASK = """
+import os, urllib.error, urllib.request
+for name in ("PAYMENTS_URL", "STOCK_URL"):
+    try:
+        print(urllib.request.urlopen(os.environ[name] + "/v1/x").status)
+    except urllib.error.HTTPError as error:
+        print(error.code, error.headers["content-type"])
+"""
+
+
+def test_calls_to_services_outside_the_workspace(shop: DockerWorkspace) -> None:
+    catalog = tiny(shop.root, "catalog", calls=["payments", "stock"])
+    (catalog / "clients").mkdir()
+    (catalog / "clients/stock.openapi.json").write_text(json.dumps({"paths": {}}))
+    # Any other address than that of its compose.yaml, which does not exist.
+    (shop.root / "svcgen.yaml").write_text("external: {payments: {url: http://catalog:8080}}\n")
+    assert [note.problem[:7] for note in shop.up().absent] == ['"stock"']
+    (container,) = shop.ids("catalog")["catalog"]
+    said = docker("exec", container, "python", "-c", ASK).splitlines()
+    assert said == ["200", "503 application/problem+json"]
+
+
 def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
     orders = tiny(shop.root, "orders", migrates=True)
     catalog = tiny(shop.root, "catalog")
@@ -96,7 +121,7 @@ def test_nothing_that_changes_loses_a_request(shop: DockerWorkspace) -> None:
     ("fault", "problem"),
     [
         ("broken", "orders ended .*\n  DATABASE_URL: missing(.|\n)*The old one stays"),
-        ("unmigratable", "orders-migrate ended with exit code 1.*\n  relation does not exist"),
+        ("unmigratable", UNMIGRATED),
     ],
 )
 def test_a_replica_that_does_not_start_is_taken_away(
@@ -123,6 +148,17 @@ def test_a_first_start_that_fails_says_why(shop: DockerWorkspace) -> None:
     (shop.root / "orders" / "Dockerfile").write_text("FROM scratch\nCOPY nothing .\n")
     with pytest.raises(SvcgenError, match=r"(?s)orders cannot be built:.*nothing"):
         shop.up()
+
+
+def test_a_first_migration_that_fails_runs_once_with_each_up(shop: DockerWorkspace) -> None:
+    orders = tiny(shop.root, "orders", migrates=True)
+    build(orders, "unmigratable")
+    for _ in range(2):
+        with pytest.raises(SvcgenError, match=UNMIGRATED):
+            shop.up()
+    build(orders, "two")
+    shop.up()
+    assert shop.get("/v1/orders")["build"] == "two"
 
 
 def test_what_prevents_a_start_is_named(shop: DockerWorkspace, tmp_path: Path) -> None:

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from svcgen.commands.restart import restart
 from svcgen.commands.up import up
+from svcgen.gateway.admin import active_requests
+from svcgen.run.local.paths import Paths
 from svcgen.workspace import open_workspace
 from tests.support.local_fleet import LocalWorkspace, load, tiny, until, workspace
 
@@ -60,7 +63,11 @@ def test_down_ends_what_a_lost_supervisor_left(
         "orders",
     }
     assert shop.get("/v1/orders")[0] == 200
-    shop.down()
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(shop.get, "/v1/orders/slow")
+        until(lambda: active_requests(Paths(shop.root).admin) == 1)
+        shop.down()
+        assert slow.result()[0] == 200, "the gateway drains first"
     assert not shop.left()
     assert not shop.engine.observe().running
 

@@ -7,6 +7,7 @@ the oldest files of its own: it is built, tested and put to the contract.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from itertools import product
@@ -79,7 +80,11 @@ def test_an_upgraded_service_builds_and_keeps_the_contract(
 ) -> None:
     folder = upgraded(tmp_path / "shop", stack, drawn()[0])
     environment = environment_of(stack, DATABASE_URL=postgres(f"make-{stack}"))
-    make(folder, environment, "lint", "test")
+    make(folder, environment, "migrate")
+    begun = make(folder, environment, "migration", "NAME=add_price").strip()
+    assert re.fullmatch(r".*0002__?add_price\.(sql|py)", begun)
+    assert (folder / begun).is_file()
+    make(folder, environment, "migrate", "lint", "test")
     checks = [check for check in ASKED if check.name not in OF_SEEDED.get(stack, ())]
     found = run_checks(ProcessTarget(folder), postgres(f"contract-{stack}"), checks)
     assert {one.check.name: one.detail for one in found if one.ok is False} == {}
@@ -97,8 +102,9 @@ def upgraded(workspace: Path, stack: str, release: str) -> Path:
     return folder
 
 
-def make(folder: Path, environment: dict[str, str], *targets: str) -> None:
+def make(folder: Path, environment: dict[str, str], *targets: str) -> str:
     done = subprocess.run(
         ["make", "-s", *targets], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

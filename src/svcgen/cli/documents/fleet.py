@@ -49,6 +49,7 @@ class ComposeDocument:
         tuple[FleetFault, ...], "Operations of openapi.json that no route leads to."
     ]
     changes: Annotated[tuple[str, ...], "Only with `--check`: in words, what differs."]
+    absent: Annotated[tuple[FleetFault, ...], "Called services that are not in the workspace."]
 
 
 def compose_document(result: ComposeResult) -> ComposeDocument:
@@ -64,6 +65,7 @@ def compose_document(result: ComposeResult) -> ComposeDocument:
         refreshed=result.refreshed,
         unrouted=_faults(result.unrouted),
         changes=result.changes,
+        absent=_faults(result.absent),
     )
 
 
@@ -168,6 +170,7 @@ class UpDocument:
     broken: Annotated[
         tuple[FleetFault, ...], "Client contracts that the called service no longer satisfies."
     ]
+    absent: Annotated[tuple[FleetFault, ...], "Called services that are not in the workspace."]
 
 
 def up_document(result: UpResult) -> UpDocument:
@@ -179,6 +182,7 @@ def up_document(result: UpResult) -> UpDocument:
         routes=_routes(result.routes),
         replicas=_replicas(result.replicas),
         broken=_faults(result.broken),
+        absent=_faults(result.absent),
     )
 
 

@@ -1,7 +1,8 @@
-"""Documents of the commands that create and list services: new, list, questions and demo."""
+"""Documents of the commands about services: new, list, questions, demo, verify, doctor."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,9 +10,11 @@ from svcgen.cli.documents.fleet import UpDocument, up_document
 
 if TYPE_CHECKING:
     from svcgen.commands.demo import DemoResult
+    from svcgen.commands.doctor import DoctorResult
     from svcgen.commands.list import GraphResult, ListResult, OutdatedResult
     from svcgen.commands.new import NewResult
     from svcgen.commands.questions import QuestionsResult
+    from svcgen.commands.verify import VerifyResult
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,21 @@ class ListedServiceDocument:
 
 
 @dataclass(frozen=True)
+class ExternalDocument:
+    """A called service that is not part of the workspace."""
+
+    name: Annotated[str, "Name of the service, as in `calls`."]
+    url: Annotated[str, "Its base URL."]
+
+
+@dataclass(frozen=True)
 class ListDocument:
     """The services of the workspace."""
 
     services: Annotated[tuple[ListedServiceDocument, ...], "In order of their names."]
+    external: Annotated[
+        tuple[ExternalDocument, ...], "Those of `external` in svcgen.yaml, in order of their names."
+    ]
 
 
 def list_document(result: ListResult) -> ListDocument:
@@ -65,7 +79,8 @@ def list_document(result: ListResult) -> ListDocument:
                 folder=service.folder,
             )
             for service in result.services
-        )
+        ),
+        tuple(ExternalDocument(name, url) for name, url in result.external.items()),
     )
 
 
@@ -132,6 +147,8 @@ class GraphDocument:
     services: Annotated[tuple[str, ...], "Names of all services."]
     exposed: Annotated[tuple[str, ...], "Names of the services with routes at the gateway."]
     calls: Annotated[tuple[Call, ...], "One for each declared call."]
+    external: Annotated[tuple[str, ...], "Called services with a URL in svcgen.yaml."]
+    absent: Annotated[tuple[str, ...], "Other called services that are not in the workspace."]
 
 
 def graph_document(result: GraphResult) -> GraphDocument:
@@ -140,6 +157,8 @@ def graph_document(result: GraphResult) -> GraphDocument:
         services=result.services,
         exposed=tuple(sorted(result.exposed)),
         calls=tuple(Call(caller, callee) for caller, callee in result.calls),
+        external=result.external,
+        absent=result.absent,
     )
 
 
@@ -223,4 +242,64 @@ def demo_document(result: DemoResult) -> DemoDocument:
             DemoRequest(answer.method, answer.path, answer.status, answer.body)
             for answer in result.answers
         ),
+    )
+
+
+@dataclass(frozen=True)
+class VerifiedRule:
+    """A rule of the contract, and whether the service keeps it."""
+
+    name: Annotated[str, "Name of the rule, as in docs/contract.md."]
+    rule: Annotated[str, "The rule in a few words."]
+    state: Annotated[str, "`kept`, `broken` or `not checked`."]
+    detail: Annotated[str, "What was observed, or why it was not checked; empty if it is kept."]
+
+
+@dataclass(frozen=True)
+class VerifyDocument:
+    """How a service keeps the contract."""
+
+    service: Annotated[str, "Name of the service."]
+    target: Annotated[str, "The folder, image or URL that was checked."]
+    rules: Annotated[tuple[VerifiedRule, ...], "In the order of docs/contract.md."]
+
+
+def verify_document(result: VerifyResult, states: Mapping[bool | None, str]) -> VerifyDocument:
+    """Build the document of `svcgen verify`."""
+    return VerifyDocument(
+        result.service,
+        result.target,
+        tuple(
+            VerifiedRule(one.check.name, one.check.rule, states[one.ok], one.detail)
+            for one in result.findings
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class ConditionDocument:
+    """One thing that `svcgen doctor` looked at."""
+
+    name: Annotated[str, "What was looked at, for example `engine docker` or `stack go`."]
+    state: Annotated[
+        str, "`ok`; `missing`: prevents work; `not needed`: absent, and nothing here needs it."
+    ]
+    detail: Annotated[str, "What was found."]
+    advice: Annotated[str, "What to do; empty if the state is `ok`."]
+
+
+@dataclass(frozen=True)
+class DoctorDocument:
+    """What this machine and this workspace have and lack."""
+
+    conditions: Annotated[tuple[ConditionDocument, ...], "The machine first, then the workspace."]
+
+
+def doctor_document(result: DoctorResult) -> DoctorDocument:
+    """Build the document of `svcgen doctor`."""
+    return DoctorDocument(
+        tuple(
+            ConditionDocument(one.name, one.state, one.detail, one.advice)
+            for one in result.conditions
+        )
     )

@@ -14,9 +14,9 @@ from svcgen.contract.context import CheckContext, marker
 from svcgen.contract.expect import NotRunError, expect
 from svcgen.contract.http import get, refuses, status
 from svcgen.contract.support.ports import exclusive_port
-from svcgen.contract.targets.base import CALLS, DATABASE, START
+from svcgen.contract.targets.base import CALLS, DATABASE, START, Running
 from svcgen.contract.targets.process import DEFAULT_PORT
-from svcgen.service import variable
+from svcgen.service import url_variable
 
 SECRET = "swordfish"  # noqa: S105 (must not appear in a log)
 OTHER_ADDRESS = "127.0.0.2"
@@ -26,21 +26,33 @@ OTHER_DATABASE = f"mysql://user:{SECRET}@127.0.0.1/database"
 def refused(context: CheckContext, name: str, value: str | None) -> None:
     """Start with an invalid value: exit 1, and one line that names the variable."""
     with context.start(**{name: value}) as running:
-        code = running.exit_code(context.start_timeout)
-        expect(code == 1, f"the exit code is {code}, not 1")
-        lines, entries = running.output.lines, running.output.entries()
-        expect(len(lines) == 1, f"{len(lines)} lines on stdout, not one: {running.last_lines()}")
-        expect(entries, f"the line is not a log line: {lines[0]}")
-        expect(entries[0].get("level") == "error", f"its level is not error: {lines[0]}")
-        expect(name in str(entries[0].get("msg")), f"msg does not name {name}: {lines[0]}")
-        expect(SECRET not in lines[0], "the line shows a password")
-        errors = [line for line in running.output.errors if not line.startswith("make")]
-        expect(not errors, f"stderr is not empty: {errors[-3:]}")
+        expect_refused(running, name, context.start_timeout)
+
+
+def expect_refused(running: Running, name: str, seconds: float) -> None:
+    """Expect exit code 1 and one line that names the variable."""
+    code = running.exit_code(seconds)
+    expect(code == 1, f"the exit code is {code}, not 1")
+    lines, entries = running.output.lines, running.output.entries()
+    expect(len(lines) == 1, f"{len(lines)} lines on stdout, not one: {running.last_lines()}")
+    expect(entries, f"the line is not a log line: {lines[0]}")
+    expect(entries[0].get("level") == "error", f"its level is not error: {lines[0]}")
+    expect(name in str(entries[0].get("msg")), f"msg does not name {name}: {lines[0]}")
+    expect(SECRET not in lines[0], "the line shows a password")
+    errors = [line for line in running.output.errors if not line.startswith("make")]
+    expect(not errors, f"stderr is not empty: {errors[-3:]}")
+
+
+def database_url_malformed(context: CheckContext) -> None:
+    """Start the service and the migration: the chart's Job does not run one that exits 1 again."""
+    refused(context, "DATABASE_URL", OTHER_DATABASE)
+    migration = context.migrate(DATABASE_URL=OTHER_DATABASE)
+    expect_refused(migration, "DATABASE_URL", context.start_timeout)
 
 
 def callee_refused(context: CheckContext, value: str | None) -> None:
     """Start with an invalid URL of a callee: exit 1, and one line."""
-    refused(context, f"{variable(context.service.calls[0])}_URL", value)
+    refused(context, url_variable(context.service.calls[0]), value)
 
 
 def host(context: CheckContext) -> None:
@@ -124,7 +136,7 @@ CHECKS = (
     Check(
         "database-url-malformed",
         "DATABASE_URL of another database: exit 1, one line without the password",
-        invalid("DATABASE_URL", OTHER_DATABASE),
+        database_url_malformed,
         ALONE | {DATABASE},
         alone=True,
     ),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +14,7 @@ from svcgen.contract.checks.problems import problem
 from svcgen.contract.checks.resource import TIME
 from svcgen.contract.context import VERSION, CheckContext, marker, without_schema
 from svcgen.contract.expect import BrokenRuleError, expect
-from svcgen.contract.http import ask, get, send_raw, until
+from svcgen.contract.http import Response, ask, get, send_raw, until
 from svcgen.contract.targets.base import DATABASE, START, Output
 
 LOGGED = 5.0  # seconds until a line is read, on a busy machine
@@ -102,6 +105,29 @@ def log_request_id(context: CheckContext) -> None:
     expect(line.get("request_id") == "", f"request_id without the header: {line}")
 
 
+def log_client_error(context: CheckContext) -> None:
+    for method, path in (("GET", "/nothing"), ("DELETE", context.path), ("GET", "/%zz")):
+        _answer, lines = lines_of(context, partial(ask, context.address, method, path))
+        expect(len(lines) == 1, f"{method} {path} has {len(lines)} log lines: {lines}")
+
+
+def lines_of(context: CheckContext, send: Callable[[], Response]) -> tuple[Response, list[str]]:
+    """Send a request and return its answer, and the lines until the one of another request."""
+    before = _logged(context)
+    answer = send()
+    with suppress(BrokenRuleError):  # its line may be later than that of the other request
+        until(lambda: len(context.output.lines) > before, 0.2, 0.01)
+    return answer, context.output.lines[before : _logged(context) - 1]
+
+
+def _logged(context: CheckContext) -> int:
+    """Return the number of lines when the last one is of a new request."""
+    path = f"/{marker()}"
+    get(context.address, path)
+    request_line(context.output, path)
+    return len(context.output.lines)
+
+
 def log_length(context: CheckContext) -> None:
     path = f"/{marker()}" + "x" * 4_000
     get(context.address, path, x_request_id="y" * 1_000)
@@ -134,7 +160,7 @@ def log_secrets(context: CheckContext) -> None:
     query, token, path = marker(), marker(), f"/{marker()}"
     headers = {"Authorization": f"Bearer {token}"}
     ask(context.address, "GET", f"{path}?token={query}", headers=headers)
-    ask(context.address, "GET", f"{context.path}?token={query}%ff", headers=headers)
+    ask(context.address, "GET", f"{context.readable}?token={query}%ff", headers=headers)
     request_line(context.output, path)
     password = urlsplit(context.database_url).password or query
     for secret in (query, token, f":{password}@"):
@@ -144,10 +170,11 @@ def log_secrets(context: CheckContext) -> None:
 
 def unhandled_exception(context: CheckContext) -> None:
     """Start on a database without tables, which raises an unhandled exception."""
+    path = context.path
     with context.start(DATABASE_URL=without_schema(context.database_url)) as running:
         running.wait_for("/readyz", context.start_timeout)
-        problem(get(running.address, context.path), 500)
-        line = request_line(running.output, context.path)
+        problem(get(running.address, path), 500)
+        line = request_line(running.output, path)
         errors = [one for one in running.output.entries() if one.get("level") == "error"]
         expect(len(errors) == 1, f"{len(errors)} log lines of level error, not one: {errors}")
         expect(errors[0]["trace_id"] == line["trace_id"], f"it has another trace: {errors[0]}")
@@ -159,6 +186,7 @@ CHECKS = (
     Check("log-lines", "every line is an object with all members", log_lines, WATCHED),
     Check("log-request", "a line for each request", log_request, WATCHED),
     Check("log-request-id", "its line has the id of the request", log_request_id, WATCHED),
+    Check("log-client-error", "a wrong request has only this line", log_client_error, WATCHED),
     Check("log-length", "a client cannot make a line long", log_length, WATCHED),
     Check("log-probes", "and none for probes", log_probes, WATCHED),
     Check("log-level", "LOG_LEVEL is respected", log_level, WATCHED, alone=True),

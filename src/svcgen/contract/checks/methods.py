@@ -14,18 +14,23 @@ READ = {"GET", "HEAD", "OPTIONS"}
 
 def paths(context: CheckContext) -> dict[str, set[str]]:
     """Return each known path with the methods that Allow must name."""
-    item = made(context, "methods").headers.get("Location", "")
-    read = ("/livez", "/readyz", "/metrics", "/openapi.json", f"{context.path}/summary", item)
-    return {context.path: READ | {"POST"}, **dict.fromkeys(read, READ)}
+    operators = dict.fromkeys(("/livez", "/readyz", "/metrics", "/openapi.json"), READ)
+    documented = {
+        path: methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+        for path, methods in context.documented.items()
+    }
+    item = made(context, "methods").headers.get("Location", "") if context.has_example else ""
+    return {**operators, **documented, **({item: READ} if item else {})}
 
 
 def head(context: CheckContext) -> None:
-    for path in paths(context):
+    readable = (path for path, methods in paths(context).items() if "GET" in methods)
+    for path in readable:
         got, headed = get(context.address, path), ask(context.address, "HEAD", path)
         expect(headed.status == got.status, f"HEAD {path} is {headed.status}, GET {got.status}")
         expect(headed.kind == got.kind, f"HEAD {path} is {headed.kind}, GET {got.kind}")
-    body = read_raw(context.address, "HEAD", context.path).partition(b"\r\n\r\n")[2]
-    expect(not body, f"HEAD {context.path} has a body: {body[:80]!r}")
+    body = read_raw(context.address, "HEAD", context.readable).partition(b"\r\n\r\n")[2]
+    expect(not body, f"HEAD {context.readable} has a body: {body[:80]!r}")
     missing = ask(context.address, "HEAD", "/nothing")
     expect(missing.status == 404, f"HEAD /nothing is {missing.status}")
 
@@ -41,10 +46,13 @@ def options(context: CheckContext) -> None:
 
 def method_unknown(context: CheckContext) -> None:
     for path, allowed in paths(context).items():
-        answer = ask(context.address, "DELETE", path)
+        method = next(
+            one for one in ("DELETE", "PATCH", "PUT", "POST", "GET") if one not in allowed
+        )
+        answer = ask(context.address, method, path)
         problem(answer, 405)
-        expect(answer.allow == allowed, f"DELETE {path} allows {sorted(answer.allow)}")
-    unknown = ask(context.address, "BREW", context.path)
+        expect(answer.allow == allowed, f"{method} {path} allows {sorted(answer.allow)}")
+    unknown = ask(context.address, "BREW", context.readable)
     problem(unknown, 501 if unknown.status == 501 else 405)
 
 

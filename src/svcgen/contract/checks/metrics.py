@@ -55,7 +55,7 @@ def count(series: list[Series], method: str, route: str, status: int) -> float:
 
 
 def metrics(context: CheckContext) -> None:
-    made(context, "measured")
+    get(context.address, context.readable)
     answer = get(context.address, "/metrics")
     kind = answer.headers.get("Content-Type", "")
     expect(answer.kind == "text/plain" and "version=" in kind, f"the type is {kind}")
@@ -81,7 +81,7 @@ def metrics_labels(context: CheckContext) -> None:
 
 
 def metrics_buckets(context: CheckContext) -> None:
-    made(context, "measured")
+    get(context.address, context.readable)
     mine = [one for one in scrape(context) if one.name == f"{NAME}_bucket"]
     found = sorted({float(one.labels["le"]) for one in mine})
     expect(found == BUCKETS, f"the buckets are {found}")
@@ -91,8 +91,8 @@ def metrics_bounded(context: CheckContext) -> None:
     before = len(scrape(context))
     for number in range(UNKNOWN_REQUESTS):
         get(context.address, f"/{uuid.uuid4()}")
-        get(context.address, f"{context.path}/{uuid.uuid4()}")
-        ask(context.address, f"UNKNOWN{number}", context.path)
+        get(context.address, f"{context.readable}/{uuid.uuid4()}")
+        ask(context.address, f"UNKNOWN{number}", context.readable)
     series = scrape(context)
     grown = len(series) - before
     expect(grown <= OWN_SERIES, f"{3 * UNKNOWN_REQUESTS} unknown requests made {grown} series")

@@ -74,12 +74,13 @@ def path_unknown(context: CheckContext) -> None:
         "/",
         "/v1",
         "/nothing",
-        f"{context.path}/",
-        f"{context.path}s",
+        f"{context.readable}/",
+        f"{context.readable}s",
         "/v1/%2e%2e/livez",
     ):
         problem(get(context.address, path), 404)
-    for path in (f"{context.path};x=1", f"{context.path};/summary", "/livez;x", "/metrics;x"):
+    below = f"{context.readable};/summary"
+    for path in (f"{context.readable};x=1", below, "/livez;x", "/metrics;x"):
         problem(get(context.address, path), 404)
 
 

@@ -80,7 +80,7 @@ def trace_exported(context: CheckContext) -> None:
     try:
         endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "DRAIN_SECONDS": "0"}
         with context.ready(**endpoint) as running:
-            get(running.address, context.path, traceparent=parent(trace))
+            get(running.address, context.readable, traceparent=parent(trace))
             running.signal(signal.SIGTERM)
             running.exit_code(30)
         holding = [one for one in collector.received if holds(one, trace)]
@@ -104,7 +104,7 @@ def trace_silent(context: CheckContext) -> None:
         collector.open()
         try:
             with context.ready(DRAIN_SECONDS="0") as running:
-                get(running.address, context.path, traceparent=parent(marker()))
+                get(running.address, context.readable, traceparent=parent(marker()))
                 running.signal(signal.SIGTERM)
                 running.exit_code(30)
         finally:

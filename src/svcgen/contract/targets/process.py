@@ -15,7 +15,7 @@ from pathlib import Path
 from svcgen.contract.expect import expect
 from svcgen.contract.http import Address
 from svcgen.contract.targets.base import FOLDER, MAKE, START, Output, Running
-from svcgen.service import Service, read_service, variable
+from svcgen.service import Service, read_service, url_variable
 from svcgen.toolchains import surroundings
 
 DEFAULT_PORT = 8080
@@ -31,12 +31,13 @@ class ProcessTarget:
     """
 
     folder: Path
+    described: Service | None = None  # default: as its answers file describes it
     provides: frozenset[str] = frozenset({START, FOLDER, MAKE})
 
     @cached_property
     def service(self) -> Service:
-        """The service that the answers file describes."""
-        return read_service(self.folder)
+        """The service in the folder."""
+        return self.described or read_service(self.folder)
 
     def start(self, environment: Mapping[str, str]) -> Running:
         """Run `make run`."""
@@ -80,7 +81,7 @@ def environment_of(service: Service) -> dict[str, str]:
 
     Raises SvcgenError when the service's toolchain is missing.
     """
-    named = CONTRACT | {f"{variable(callee)}_URL" for callee in service.calls}
+    named = CONTRACT | {url_variable(callee) for callee in service.calls}
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -16,6 +16,7 @@ from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.xds import Values, document, resources
 from svcgen.gateway.routes import Route, exposed
+from svcgen.ports import LOOPBACK
 from svcgen.settings import GatewaySettings
 
 __all__ = [
@@ -36,19 +37,24 @@ RETRIES_BETWEEN_SERVICES = 2
 
 @dataclass(frozen=True)
 class ComposePlacement:
-    """In a container: services are found by name, files are in `folder`, admin is on loopback."""
+    """In a container: services are found by name, files are in `folder`, admin is on loopback.
+
+    `absent_port` answers 503 for services that are not checked out; 0 without any.
+    """
 
     port: int = 8000
     folder: Path = Path("/etc/gateway")
     host: str = "0.0.0.0"  # noqa: S104 (of the container; compose publishes it on loopback only)
     admin_port: int = 9901
+    absent_port: int = 0
 
 
 @dataclass(frozen=True)
 class LocalPlacement:
     """On this machine: replicas are listed in `folder`/eds/NAME.json, admin is a Unix socket.
 
-    `internal` has the loopback port at which each called service is reached.
+    `internal` has the loopback port at which each called service is reached, also of those that
+    have no upstream because they are not checked out.
     """
 
     port: int
@@ -76,19 +82,26 @@ def edge_files(
     internal: list[Values] = []
     limits = settings or GatewaySettings()
     if isinstance(placement, LocalPlacement):
-        needed |= set(placement.internal)
+        needed |= set(placement.internal) & by_name.keys()
         admin: Values = {"pipe": {"path": str(placement.admin_socket), "mode": 0o600}}
         services = [
             clusters.listed_cluster(by_name[name], placement.folder / "eds")
             for name in sorted(needed)
         ]
         for name, port in sorted(placement.internal.items()):
+            if name not in by_name:
+                listener = listeners.absent_listener(f"internal-{name}", LOOPBACK, port)
+                internal.append(listener)
+                continue
             timeout, retries = by_name[name].timeout_ms, RETRIES_BETWEEN_SERVICES
             routes = route_config.internal_routes(name, timeout, retries, limits.max_body_bytes)
             internal.append(listeners.internal_listener(name, port, routes))
     else:
         admin = clusters.socket_address("127.0.0.1", placement.admin_port)
         services = [clusters.named_cluster(by_name[name]) for name in sorted(needed)]
+        if placement.absent_port:
+            host, port = placement.host, placement.absent_port
+            internal.append(listeners.absent_listener("absent", host, port))
     edge = listeners.edge_listener(
         placement.host,
         placement.port,

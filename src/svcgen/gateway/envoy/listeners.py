@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from svcgen.gateway.envoy.clusters import BUFFER_BYTES, socket_address
 from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
-from svcgen.gateway.envoy.replies import problem_replies
-from svcgen.gateway.envoy.route_config import BUFFER
+from svcgen.gateway.envoy.replies import absent_reply, problem_replies
+from svcgen.gateway.envoy.route_config import BUFFER, every_path
 from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
 from svcgen.gateway.envoy.xds import Values, extension
 
@@ -40,6 +40,21 @@ def internal_listener(service: str, port: int, routes: Values) -> Values:
         "http_filters": [_ROUTER],
     }
     return _listener(f"internal-{service}", "127.0.0.1", port, manager)
+
+
+def absent_listener(name: str, host: str, port: int) -> Values:
+    """Return the listener for calls to services that the workspace does not have: 503 at once.
+
+    So their callers start and can be developed, and report the callee as unavailable.
+    """
+    manager = {
+        **_PLAIN,
+        "stat_prefix": name,
+        "route_config": every_path(name, 503),
+        "local_reply_config": absent_reply(),
+        "http_filters": [_ROUTER],
+    }
+    return _listener(name, host, port, manager)
 
 
 def _listener(name: str, host: str, port: int, manager: Values) -> Values:

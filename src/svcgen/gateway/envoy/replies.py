@@ -30,6 +30,8 @@ UNAVAILABLE = {
     ("NC",): ("The gateway does not know the service yet.", 5),
     ("OM",): ("The gateway is out of memory.", 5),
 }
+# A call to a service that is not checked out; `svcgen up` names it.
+ABSENT = "The called service is not in this workspace. `external` in svcgen.yaml can give its URL."
 
 
 def problem_replies() -> Values:
@@ -40,6 +42,12 @@ def problem_replies() -> Values:
         "mappers": [_mapper(_is(200), ready), *_unavailable(), *problems],
         "body_format": _problem("%RESPONSE_CODE_DETAILS%", "The gateway answered by itself."),
     }
+
+
+def absent_reply() -> Values:
+    """Return the `local_reply_config` of a listener for services that are not here."""
+    title = PROBLEMS[503][0]
+    return {"body_format": _problem(title, ABSENT)}
 
 
 def _unavailable() -> list[Values]:

@@ -41,6 +41,11 @@ def internal_routes(service: str, timeout_ms: int, attempts: int, max_body: int)
     return _configuration(f"internal-{service}", _table([every]))
 
 
+def every_path(name: str, status: int) -> Values:
+    """Return routes that answer every request with one status."""
+    return _configuration(name, [_reply(name, {"prefix": "/"}, status)])
+
+
 def _configuration(name: str, routes: Sequence[Values]) -> Values:
     hosts = [{"name": "all", "domains": ["*"], "routes": routes}]
     return {"name": name, "virtual_hosts": hosts, "validate_clusters": False}

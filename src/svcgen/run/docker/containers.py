@@ -47,8 +47,11 @@ class Container:
 
     @property
     def runs(self) -> bool:
-        """Whether it runs, or Docker is about to start it again."""
-        return self.status in {RUNNING, "restarting", "created", "paused"}
+        """Whether it runs, or Docker is about to start it again.
+
+        One that is only created waits for a migration that failed.
+        """
+        return self.status in {RUNNING, "restarting", "paused"}
 
     @property
     def migration(self) -> bool:

@@ -61,7 +61,7 @@ def reconcile(
         drain(seen.of(*(seen.services - plan.definitions.keys())), report)
     started = start_missing(compose, wanted, counts, seen, report)
     for name in [name for name in counts if name not in started]:
-        replicas = seen.of(name)
+        replicas = [container for container in seen.of(name) if container.runs]
         if name in request.replaced or any(map(plan.stale, replicas)):
             if migration := plan.migration(name):
                 remove(seen.of(migration))

@@ -20,6 +20,7 @@ LIMIT = 120.0  # seconds without any change until a start has failed
 # Seconds without any change until "unhealthy" means failed: a busy machine is slower than the
 # health check allows.
 UNWELL = float(os.environ.get("SVCGEN_READY_SECONDS", "60"))
+ENDED = {"exited", "dead"}
 CRASHES = 3  # restarts in a row until a start has failed
 
 Look = Callable[[], Sequence[Container]]
@@ -95,7 +96,7 @@ def _states(seen: Sequence[Container]) -> dict[str, str]:
 
 def _require_none_failed(seen: Sequence[Container], *, patient: bool) -> None:
     for container in seen:
-        ended = container.status in {"exited", "dead"} and not container.ready
+        ended = container.status in ENDED and not container.ready
         unwell = container.status == RUNNING and container.health == "unhealthy" and not patient
         if unwell or (ended and not container.restarted) or container.restarts >= CRASHES:
             raise failure(container)
@@ -113,7 +114,7 @@ def failure(container: Container) -> SvcgenError:
         )
     return SvcgenError(
         f"{container.service} {_fate(container)}. Its last lines:\n{shown}",
-        f"Read more: svcgen logs {container.service}. Try again: svcgen up",
+        f"Read more: svcgen logs {container.service}. Fix the cause, then: svcgen up",
     )
 
 
@@ -134,6 +135,6 @@ def _could_not_start(
         (container for container in seen if container.service in output and not container.ready),
         None,
     )
-    if named is not None and not named.runs:
+    if named is not None and named.status in ENDED:
         return failure(named)
     return SvcgenError(f"docker compose could not start the fleet:\n{output}")

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from svcgen.errors import SvcgenError
-from svcgen.run.engine import FleetRequest, FleetState, LogLine, Report, silent
+from svcgen.run.engine import GATEWAY, FleetRequest, FleetState, LogLine, Report, silent
 from svcgen.run.local.logs import last_lines, read_logs
 from svcgen.run.local.paths import Paths, clear_state
 from svcgen.run.local.protocol import AbsentError, LostError, RefusedError, ask, read_state
@@ -69,14 +69,25 @@ class LocalEngine:
         """Stop everything, also when the supervisor was killed or does not answer."""
         if not self._paths.state.is_dir():
             return
-        with contextlib.suppress(AbsentError, LostError):
+        try:
             ask(self._paths.socket, {"do": "down"}, report, DOWN_SECONDS)
             self._wait_ended()
+        except (AbsentError, LostError):
+            self._drain_gateway(report)
         _processes().end_all(self._paths.run, GRACE_SECONDS)
         clear_state(self._paths)
         if volumes:
             shutil.rmtree(self._paths.data, ignore_errors=True)
             self._paths.passwords.unlink(missing_ok=True)
+
+    def _drain_gateway(self, report: Report) -> None:
+        """Finish the requests at the gateway of a killed supervisor, if it runs."""
+        from svcgen.gateway.admin import drain
+
+        if self._paths.admin.exists():
+            report(GATEWAY, "draining")
+            with contextlib.suppress(SvcgenError):
+                drain(self._paths.admin)
 
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:
         """Yield the last lines of each replica, and with `follow` new ones while the fleet runs."""
@@ -137,6 +148,17 @@ class LocalEngine:
             if time.monotonic() > deadline:
                 return
             time.sleep(LOOK_SECONDS)
+
+
+def missing_programs() -> list[SvcgenError]:
+    """Return what this machine lacks for a local fleet with a database."""
+    try:
+        _processes()
+    except SvcgenError as error:
+        return [error]
+    from svcgen.run.local.request import own_programs
+
+    return own_programs(database=True)[1]
 
 
 def _processes() -> ModuleType:

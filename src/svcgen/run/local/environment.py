@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from svcgen.ports import LOOPBACK
-from svcgen.service import variable
+from svcgen.service import url_variable
 from svcgen.settings import EVERY_SERVICE
 
 SYSTEM = (
@@ -43,11 +43,11 @@ def system_environment() -> dict[str, str]:
 
 
 def service_environment(
-    name: str, called: Mapping[str, int], settings: Environments
+    name: str, called: Mapping[str, str], settings: Environments
 ) -> dict[str, str]:
     """Return the environment of a service without PORT and DATABASE_URL.
 
-    `called` has the loopback ports of called services, `settings` the key `environment` of
+    `called` has the URLs of called services, `settings` the key `environment` of
     svcgen.yaml. svcgen's own `uv` is last on PATH.
     """
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), sysconfig.get_path("scripts")])
@@ -55,7 +55,7 @@ def service_environment(
         "SERVICE_VERSION": "dev",
         **_passed((*SYSTEM, *TOOLS, *CONTRACT)),
         "PATH": path,
-        **{f"{variable(callee)}_URL": f"http://{LOOPBACK}:{called[callee]}" for callee in called},
+        **{url_variable(callee): url for callee, url in called.items()},
         **resolved(settings.get(EVERY_SERVICE, {})),
         **resolved(settings.get(name, {})),
         "HOST": LOOPBACK,

@@ -13,7 +13,7 @@ from svcgen.compose.validate import refuse_invalid
 from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.apply import steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
-from svcgen.ports import free_port
+from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.engine import FleetRequest
 from svcgen.run.local.environment import resolved, service_environment
 from svcgen.run.local.envoy_program import find_envoy
@@ -58,6 +58,7 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
 
 def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:
     health = {upstream.service: upstream.health_path for upstream in fleet.upstreams}
+    urls = {name: f"http://{LOOPBACK}:{port}" for name, port in internal.items()} | fleet.external
     calls = {registration.service: registration.calls for registration in fleet.registrations}
     return tuple(
         ServicePlan(
@@ -69,7 +70,7 @@ def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]
                 service.stack,
                 service_environment(
                     service.name,
-                    {name: internal[name] for name in calls[service.name]},
+                    {name: urls[name] for name in calls[service.name]},
                     fleet.settings.environment,
                 ),
             ),
@@ -90,16 +91,14 @@ def _helpers(settings: Settings) -> tuple[ProgramPlan, ...]:
     )
 
 
-def _programs(
-    services: Sequence[Service], helpers: Sequence[ProgramPlan], root: Path
-) -> dict[str, str]:
-    """Return the paths of Envoy and PostgreSQL, after a check of all programs that are needed."""
+def own_programs(*, database: bool) -> tuple[dict[str, str], list[SvcgenError]]:
+    """Return the paths of the engine's own programs, and what is missing of them and of make."""
     faults = []
     if not shutil.which("make"):
         problem = "make is not on PATH; it starts the services."
         faults.append(SvcgenError(problem, "Install GNU make."))
     finders: dict[str, Callable[[], Path]] = {"envoy": find_envoy}
-    if any(service.database == "postgres" for service in services):
+    if database:
         finders["postgres"] = find_postgres
     programs = {}
     for name, find in finders.items():
@@ -107,6 +106,15 @@ def _programs(
             programs[name] = str(find())
         except SvcgenError as error:
             faults.append(error)
+    return programs, faults
+
+
+def _programs(
+    services: Sequence[Service], helpers: Sequence[ProgramPlan], root: Path
+) -> dict[str, str]:
+    """Return the paths of Envoy and PostgreSQL, after a check of all programs that are needed."""
+    databases = any(service.database == "postgres" for service in services)
+    programs, faults = own_programs(database=databases)
     for stack in sorted({service.stack for service in services}):
         try:
             surroundings(stack, os.environ)

@@ -1,6 +1,7 @@
 """Applies the database migrations, as a separate step before a new version starts."""
 
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -62,5 +63,6 @@ def connect(database: URL) -> Connection:
             return engine.connect()
         except OperationalError as error:
             if time.monotonic() > deadline:
-                fail(f"the database was unreachable for {CONNECT_TIMEOUT} s: {error.orig}")
+                reason = f"the database was unreachable for {CONNECT_TIMEOUT} s: {error.orig}"
+                fail(reason, os.EX_TEMPFAIL)  # the chart's Job retries only this
             time.sleep(1)

@@ -26,7 +26,6 @@ NAME = "gateway-1"
 OPEN_FILES = 65_536  # for 20,000 clients; a much higher limit makes some programs slow
 START_SECONDS = 30.0
 ROUTABLE_SECONDS = 15.0
-DRAIN_SECONDS = 10.0
 # After a change of a listener: the next response on an open connection ends it, and an idle one
 # ends after this time. As long as the container's entrypoint.sh.
 FLAGS = (
@@ -99,13 +98,7 @@ class Gateway:
         if self.process.state != "ready":
             return
         with contextlib.suppress(SvcgenError):
-            await asyncio.to_thread(admin.begin_drain, self._paths.admin)
-            deadline = time.monotonic() + DRAIN_SECONDS
-            while (
-                await asyncio.to_thread(admin.active_requests, self._paths.admin)
-                and time.monotonic() < deadline
-            ):
-                await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.to_thread(admin.drain, self._paths.admin)
 
     async def end(self) -> None:
         """End Envoy at once; `drain` has finished its requests."""

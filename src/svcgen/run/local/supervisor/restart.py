@@ -186,10 +186,14 @@ class SupervisedProcess:
     def _failed(self, problem: str) -> SvcgenError:
         if shutil.disk_usage(self._program.paths.state).free < SMALLEST_FREE:
             problem += f" The disk of {self._program.paths.state} is full."
-        return not_ready(problem, self.child.last_lines(SHOWN_LINES) if self.child else [])
+        lines = self.child.last_lines(SHOWN_LINES) if self.child else []
+        return not_ready(problem, lines)
 
 
 def not_ready(problem: str, lines: list[str]) -> SvcgenError:
     """Return the error of a program, with the last lines of its output."""
     shown = "".join(f"\n  {line}" for line in lines)
-    return SvcgenError(problem + (f" Its last lines:{shown}" if lines else ""))
+    return SvcgenError(
+        problem + (f" Its last lines:{shown}" if lines else ""),
+        "Fix the cause, then: svcgen up",
+    )

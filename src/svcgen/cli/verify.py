@@ -1,0 +1,76 @@
+"""The command that checks a service against the contract: verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from svcgen.cli.options import FOUND_SOMETHING, Json
+from svcgen.cli.output import emit, report_progress, table
+from svcgen.errors import did_you_mean, page
+
+if TYPE_CHECKING:
+    from svcgen.commands.verify import VerifyResult
+
+STATES = {True: "kept", False: "broken", None: "not checked"}
+
+
+def complete_rules(incomplete: str) -> list[str]:
+    """Return the names of rules that begin so."""
+    from svcgen.commands.verify import rules
+
+    return [rule.name for rule in rules() if rule.name.startswith(incomplete)]
+
+
+def verify(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="Folder, image or URL of a service.")
+    ] = ".",
+    service: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folder of the service, for an image or a URL.", file_okay=False
+        ),
+    ] = Path(),
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="Check only this rule; can be repeated.",
+            autocompletion=complete_rules,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check that a service keeps the contract, as a folder, an image or at a URL.
+
+    A folder is started with `make run`, an image with the restrictions of Kubernetes. At a URL,
+    rules about start and stop are not checked. A service with a database uses DATABASE_URL, which
+    must be an empty database.
+    """
+    from svcgen.cli.documents import services as documents
+    from svcgen.commands import verify as command
+
+    known = [rule.name for rule in command.rules()]
+    for name in only or []:
+        if name not in known:
+            hint = did_you_mean(name, known, f"All rules: {page('contract')}")
+            raise typer.BadParameter(f"'{name}' is not a rule of the contract. {hint}")
+    result = command.verify(target, service, only or [], report_progress)
+    emit(documents.verify_document(result, STATES), text(result), json=json)
+    if result.broken:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+def text(result: VerifyResult) -> str:
+    """Show one rule a line, and how many are kept, broken and not checked."""
+    rows = [
+        {"rule": one.check.name, "state": STATES[one.ok], "detail": one.detail or one.check.rule}
+        for one in result.findings
+    ]
+    counts = [
+        f"{sum(one.ok is ok for one in result.findings)} {state}" for ok, state in STATES.items()
+    ]
+    return f"{table(rows)}\n\n{result.service}: {', '.join(counts)}"
