@@ -99,7 +99,7 @@ def test_the_image_of_a_generated_service_keeps_the_contract(
     target = ImageTarget(images.of(stack, database), service)
     url = postgres(f"image-{stack}") if database == "postgres" else ""
     checks = CHECKS if url else WITHOUT_DATABASE
-    found = run_checks(target, url, checks)
+    found = run_checks(target, url, checks, start_timeout=180)  # seven start at once
     assert {one.check.name: one.detail for one in found if one.ok is False} == {}
     not_run = {one.check.name for one in found if one.ok is None}
     by_make = {"run-one-process", "migrate-newer"}  # test_contract_stacks.py runs these

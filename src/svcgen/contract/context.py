@@ -178,7 +178,7 @@ def migrated(context: CheckContext) -> int:
     if DATABASE not in context.provides:
         return 0
     migration = context.migrate()
-    code = migration.exit_code(60)
+    code = migration.exit_code(max(60.0, context.start_timeout))
     expect(code == 0, f"the migration exited {code}: {migration.last_lines()}")
     return code
 

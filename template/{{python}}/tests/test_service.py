@@ -60,7 +60,7 @@ def test_startup_fails_on_an_invalid_variable(
     environment: dict[str, str], name: str, value: str
 ) -> None:
     with tempfile.NamedTemporaryFile() as log:
-        assert start({**environment, name: value}, log).wait(10) == 1
+        assert start({**environment, name: value}, log).wait(60) == 1
         (line,) = Path(log.name).read_text().splitlines()
     assert json.loads(line)["msg"].startswith(name)
 
@@ -74,4 +74,4 @@ def test_a_stopping_service_drains_and_exits_with_0(environment: dict[str, str])
         time.sleep(0.3)
         assert stopping.http.get("/readyz").status_code == 503
         assert stopping.http.get(PATH).status_code == 200
-        assert stopping.process.wait(20) == 0
+        assert stopping.process.wait(30) == 0
