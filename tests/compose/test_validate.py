@@ -112,6 +112,20 @@ def test_the_service_and_the_key_are_named(shop: Path, envoy: Callable[[], Valid
         assert said in fault.problem
 
 
+def test_spaces_that_protobuf_puts_at_random_change_nothing(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        "error initializing configuration 'x': Unable to parse JSON as proto (INVALID_ARGUMENT:  "
+        "invalid JSON in   envoy.config.bootstrap.v3.Bootstrap @  static_resources.clusters[0]."
+        'interval:  message X, near 1:14 (offset  140):   duration must  start): {"a": 1}'
+    )
+    fake_envoy(shop, f"#!/bin/sh\ncat >&2 <<'END'\n{text}\nEND\nexit 1\n", monkeypatch)
+    validate = find_validator()
+    assert validate
+    assert validate("{}") == "clusters[0].interval: duration must start"
+
+
 def test_without_an_envoy_the_rules_of_svcgen_remain(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,9 +77,11 @@ def _reason(output: str) -> str:
     """Return why Envoy ended, with the key where it says one. It prints a value on more lines."""
     lines = [line.strip(": ") for line in output.splitlines() if line.strip()]
     failed = [number for number, line in enumerate(lines) if FAILED.search(line)]
-    text = FAILED.sub("", " ".join(lines[failed[-1] :] if failed else lines[-1:]))
+    # Protobuf puts spaces at random into its messages, so that no program relies on them.
+    words = " ".join(lines[failed[-1] :] if failed else lines[-1:]).split()
+    text = FAILED.sub("", " ".join(words))
     if unread := UNREAD.search(text):
-        return f"{unread['key']}: {' '.join(unread['problem'].split())}"
+        return f"{unread['key']}: {unread['problem']}"
     causes = re.findall(r"(\w+)Error\.([\w\[\]]+): ", text)
     if not causes:
         return text or "without a reason"
