@@ -19,7 +19,7 @@ from svcgen.ports import is_free, next_free_port
 from svcgen.run.choose import engine_named
 from svcgen.run.docker.docker import docker_status
 from svcgen.run.local.engine import missing_programs
-from svcgen.run.memory import recall
+from svcgen.run.memory import last_port
 from svcgen.workspace import Workspace, open_workspace
 
 State = Literal["ok", "missing", "not needed"]
@@ -142,9 +142,8 @@ def _workspace(start: Path) -> tuple[Workspace | None, list[Condition]]:
 
 def _port(workspace: Workspace, engines: list[str]) -> Condition:
     """Look at the port that the next `svcgen up` uses."""
-    memory, configured = recall(workspace.root), workspace.settings.gateway.port
-    last = memory.port if memory.configured == configured else None
-    port = last or configured
+    configured = workspace.settings.gateway.port
+    port = last_port(workspace.root, configured) or configured
     if port in {engine_named(workspace.root, name).observe().port for name in engines}:
         return Condition("port", "ok", f"the gateway of this workspace listens on {port}")
     if is_free(port):

@@ -20,7 +20,7 @@ from svcgen.run.engine import (
     Report,
     silent,
 )
-from svcgen.run.memory import recall, remember
+from svcgen.run.memory import last_port, remember
 from svcgen.workspace import Workspace, require_services
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def _port(
     root: Path, wanted: int | None, running: int | None, configured: int, report: Report
 ) -> int:
     """Return the gateway's port, and remember one that was wanted."""
-    memory = recall(root)
-    last = memory.port if memory.configured == configured else None
+    last = last_port(root, configured)
     if wanted:
         remember(root, port=wanted, configured=configured)
     elif last and not running:

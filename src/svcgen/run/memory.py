@@ -42,6 +42,12 @@ def recall(root: Path) -> Memory:
     return Memory() if copied else memory
 
 
+def last_port(root: Path, configured: int) -> int | None:
+    """Return the port of the last `svcgen up --port`, unless that of svcgen.yaml changed since."""
+    memory = recall(root)
+    return memory.port if memory.configured == configured else None
+
+
 def remember(root: Path, **changed: Any) -> None:
     """Store the given fields of Memory, and keep the others."""
     memory = replace(recall(root), **changed)
