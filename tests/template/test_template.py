@@ -81,6 +81,7 @@ def test_the_manifests_of_one_stack_share_their_tools() -> None:
         tomllib.loads((TEMPLATE / layer / "pyproject.toml.jinja").read_text(encoding="utf-8"))
         for layer in ("{{python_memory}}", "{{python_postgres}}")
     ]
+    assert manifests[1]["tool"].pop("alembic")  # migrations, of the database alone
     assert manifests[0]["tool"] == manifests[1]["tool"]
     assert manifests[0]["dependency-groups"] == manifests[1]["dependency-groups"]
 
