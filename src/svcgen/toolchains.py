@@ -68,6 +68,8 @@ def _linked(programs: Mapping[str, Path]) -> Path:
     return folder
 
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Maven prints its name in bold
+
 NEEDED: Mapping[str, tuple[Program, ...]] = {
     "go": (Program("go", "Install it from https://go.dev/dl.", (1, 26), ("version",)),),
     "java": (
@@ -167,5 +169,6 @@ def _version(program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    number = re.search(r"\d+(\.\d+)*", done.stdout or done.stderr)
+    said = _COLOURS.sub("", done.stdout or done.stderr)
+    number = re.search(r"\d+(\.\d+)*", said)
     return tuple(map(int, number.group().split("."))) if number else ()

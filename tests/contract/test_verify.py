@@ -50,7 +50,7 @@ def test_a_broken_rule_is_3_and_named(tmp_path: Path) -> None:
         "path-unknown": "broken",
     }
     assert "the status is" in document["rules"][1]["detail"]
-    assert "path-unknown" in done.stderr
+    assert "checking 2 rules" in done.stderr
 
 
 def test_a_url_leaves_out_the_rules_of_a_start(tmp_path: Path, fake_database: str) -> None:
@@ -63,6 +63,22 @@ def test_a_url_leaves_out_the_rules_of_a_start(tmp_path: Path, fake_database: st
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("2 kept, 0 broken, 1 not checked\n")
     assert "needs a target that can be started and stopped" in done.stdout
+
+
+@pytest.mark.usefixtures("database")
+def test_a_check_of_nothing_is_an_error(tmp_path: Path) -> None:
+    done = svcgen("verify", "--only", "image-user", within=write_reference(tmp_path / NAME))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No rule can be checked here: image-user needs an image." in done.stderr
+
+
+@pytest.mark.usefixtures("database")
+def test_a_broken_rule_is_shown_with_what_was_observed(tmp_path: Path) -> None:
+    folder = write_reference(tmp_path / NAME, "port-malformed")
+    done = svcgen("verify", "--only", "livez", "--only", "port-malformed", within=folder)
+    assert done.returncode == 3, done.stderr
+    assert "1 kept, 1 broken, 0 not checked" in done.stdout
+    assert "PORT=70000: exit 1, one line; observed: " in done.stdout
 
 
 @pytest.mark.usefixtures("database")
@@ -95,6 +111,8 @@ def test_a_service_of_ones_own_is_checked_without_the_example(tmp_path: Path) ->
         ((NAME,), 1, "things needs a database."),
         ((NAME, "--only", "livz"), 2, 'Did you mean "livez"?'),
         (("http://127.0.0.1:9", "--service", "empty"), 1, "--service DIR"),
+        (("http://127.0.0.1:9", "--service", NAME), 1, "http://127.0.0.1:9 does not answer"),
+        (("http://h.invalid", "--service", NAME), 1, "http://h.invalid does not answer"),
     ],
 )
 def test_what_cannot_be_checked_is_an_error(

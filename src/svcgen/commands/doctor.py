@@ -114,7 +114,7 @@ def _program(name: str, ask: tuple[str, ...], advice: str, *, needed: bool) -> C
     state: State = "missing" if needed else "not needed"
     found = shutil.which(name)
     if found is None:
-        return Condition(name, state, "is not on PATH", advice)
+        return Condition(name, state, f"{name} is not on PATH", advice)
     try:
         done = subprocess.run(
             [found, *ask], capture_output=True, text=True, timeout=TIMEOUT, check=True

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svcgen.contract.http import connect
 from svcgen.contract.targets.image import ImageTarget
 from svcgen.contract.targets.process import ProcessTarget
 from svcgen.contract.targets.url import UrlTarget
@@ -58,14 +59,29 @@ def verify(target: str, folder: Path, only: Sequence[str], report: Report) -> Ve
 
     def count(finding: Finding) -> None:
         ended.append(finding)
-        if finding.ok is False:
-            report(finding.check.name, f"broken: {finding.detail}")
-        elif len(ended) % STEP == 0:
+        if len(ended) % STEP == 0:
             report(found.service.name, f"{len(ended)} of {len(checks)} rules")
 
     report(found.service.name, f"checking {counted(len(checks), 'rule')}")
+    _require_answer(found)
     findings = run_checks(found, url, checks, report=count)
+    if all(one.ok is None for one in findings):
+        reasons = dict.fromkeys(f"{one.check.name} {one.detail}" for one in findings)
+        raise SvcgenError(f"No rule can be checked here: {'; '.join(reasons)}.")
     return VerifyResult(found.service.name, target, tuple(findings))
+
+
+def _require_answer(target: Target) -> None:
+    """Raise SvcgenError when nothing listens at a URL: no rule would be kept."""
+    if isinstance(target, UrlTarget):
+        address = target.start({}).address
+        try:
+            connect(address).connect()
+        except OSError as error:
+            raise SvcgenError(
+                f"{target.url} does not answer: {error}.",
+                "Start the service, or name the address of a replica: svcgen ps shows it.",
+            ) from error
 
 
 def rules() -> tuple[Check, ...]:

@@ -57,7 +57,7 @@ def test_a_replacement_that_fails_is_taken_away(
     assert list(statuses) == [200]
     assert "orders" in error.value.problem
     assert shown in error.value.problem
-    assert error.value.advice == "Fix the cause, then: svcgen up"
+    assert error.value.advice == "Fix the cause, then run the same command again."
     assert shop.engine.observe().replicas == before
 
 

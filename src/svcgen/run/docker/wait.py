@@ -114,7 +114,8 @@ def failure(container: Container) -> SvcgenError:
         )
     return SvcgenError(
         f"{container.service} {_fate(container)}. Its last lines:\n{shown}",
-        f"Read more: svcgen logs {container.service}. Fix the cause, then: svcgen up",
+        f"Read more: svcgen logs {container.service}. Fix the cause, then run the same command "
+        "again.",
     )
 
 

@@ -195,5 +195,5 @@ def not_ready(problem: str, lines: list[str]) -> SvcgenError:
     shown = "".join(f"\n  {line}" for line in lines)
     return SvcgenError(
         problem + (f" Its last lines:{shown}" if lines else ""),
-        "Fix the cause, then: svcgen up",
+        "Fix the cause, then run the same command again.",
     )
