@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -201,7 +202,7 @@ def read_settings(root: Path) -> Settings:
     that is not YAML.
     """
     path = root / SETTINGS_FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return Settings()
     content = read_yaml(path)
     return read_strictly(Settings, {} if content is None else content, str(path))

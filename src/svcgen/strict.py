@@ -179,11 +179,16 @@ def _reason(fault: ErrorDetails) -> str:
     if fault["type"] == "string_pattern_mismatch":
         reason = _MEANINGS[context["pattern"]]
     reason = reason or f"is refused: {message[0].lower()}{message[1:]}"
-    shown = f", but is {value!r}" if fault["type"] not in _WITHOUT_VALUE else ""
+    shown = (
+        f", but is {'empty' if value is None else repr(value)}"
+        if fault["type"] not in _WITHOUT_VALUE
+        else ""
+    )
     word = value.lower() if isinstance(value, str) else ""
     unquoted = word.isdecimal() if reason == _WHOLE else word in {"true", "false"}
     hint = ": write it without quotes" if reason in {_WHOLE, _TRUTH} and unquoted else ""
-    hint = ": write it in quotes" if fault["type"] == "string_type" else hint
+    quoted = fault["type"] == "string_type" and value is not None
+    hint = ": write it in quotes" if quoted else hint
     return f"{reason}{shown}{hint}"
 
 

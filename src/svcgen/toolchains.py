@@ -165,10 +165,15 @@ def _version(program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
     """Return the version in a program's output; empty when there is none."""
     try:
         done = subprocess.run(
-            [program, *ask], capture_output=True, text=True, timeout=30, check=False
+            [program, *ask],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=30,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ()
     said = _COLOURS.sub("", done.stdout or done.stderr)
-    number = re.search(r"\d+(\.\d+)*", said)
+    number = re.search(r"\d{1,9}(\.\d{1,9})*", said)
     return tuple(map(int, number.group().split("."))) if number else ()

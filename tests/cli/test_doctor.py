@@ -56,7 +56,7 @@ def test_without_docker_the_toolchains_of_the_services_are_needed(tmp_path: Path
     assert found["helm"] == {
         "name": "helm",
         "state": "not needed",
-        "detail": "is not on PATH",
+        "detail": "helm is not on PATH",
         "advice": "For charts, install it: https://helm.sh/docs/intro/install",
     }
 
@@ -102,3 +102,30 @@ def test_services_that_do_not_fit_are_named(tmp_path: Path) -> None:
     code, found = looked(tmp_path, PATH=os.environ["PATH"])
     assert code == 3
     assert "orders/chart/registration.yaml" in found["workspace"]["detail"]
+
+
+@pytest.mark.needs("local")
+@pytest.mark.parametrize(
+    ("name", "prints"),
+    [
+        ("git", r"git version \377\376 2.40.1\n"),
+        ("go", r"go version go\377\n"),
+        ("helm", r"v\377"),
+        ("mvn", r"\033[1mApache Maven 3.8.7\033[0m\n"),
+    ],
+)
+def test_what_programs_print_is_read_as_it_is(name: str, prints: str, tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / name).write_text(f"#!/bin/sh\nprintf '{prints}'\n")
+    (folder / name).chmod(0o755)
+    code, found = looked(tmp_path, PATH=f"{folder}:{os.environ['PATH']}", **NO_DOCKER)
+    assert code == 0, found
+    if name == "mvn":
+        assert "mvn 3.8.7" in found["stack java"]["detail"]
+
+
+def test_settings_that_are_not_a_file_are_named(tmp_path: Path) -> None:
+    (tmp_path / "svcgen.yaml").mkdir()
+    code, found = looked(tmp_path)
+    assert (code, found["workspace"]["state"]) == (3, "missing")

@@ -90,6 +90,9 @@ def test_no_command_line_ends_in_a_traceback(command: str, words: list[str]) -> 
         ("new", "orders", "--", "x", ""),
         ("up", "orders", ""),
         ("update", "--branch="),
+        ("update", "--all", "orders"),
+        ("compose", "--no-deps"),
+        ("verify", "--only", "x\x1b[31m"),
         ("reconfigure", "orders", "--database", "postgres", "-d", "database=none"),
         ("routes", "/v1/orders", "-X", ""),
         ("routes", "/v1/orders", "-X", "G ET"),
@@ -99,6 +102,7 @@ def test_wrong_usage_exits_with_2(tmp_path: Path, words: tuple[str, ...]) -> Non
     make(tmp_path, "orders")
     done = svcgen(*words, within=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
+    assert "\x1b" not in done.stderr
 
 
 def test_a_request_about_the_gateway_itself_is_explained(tmp_path: Path) -> None:

@@ -133,24 +133,29 @@ def test_list_shows_what_is_elsewhere(shop: Path) -> None:
     [
         (["/v1/items", "/v1/more"], []),
         (["/v1/more"], ["GET /v1/items: was removed; no service has it."]),
-        (None, ["payments.json: is missing; correct external.payments.document in svcgen.yaml."]),
     ],
 )
 def test_a_document_in_svcgen_yaml_is_compared(
-    shop: Path, offered: list[str] | None, broken: list[str]
+    shop: Path, offered: list[str], broken: list[str]
 ) -> None:
     copy(shop, "payments")
     assert inspect(shop).broken == ()
     settings = {"external": {"payments": {"url": PAYMENTS, "document": "payments.json"}}}
     (shop / "svcgen.yaml").write_text(yaml.safe_dump(settings))
-    if offered is not None:
-        (shop / "payments.json").write_text(json.dumps(document(*offered)))
+    (shop / "payments.json").write_text(json.dumps(document(*offered)))
     files = "orders/clients/payments.openapi.json and payments.json: "
     assert [str(fault).removeprefix(files) for fault in inspect(shop).broken] == broken
-    if offered is not None:
-        stitch(shop, refresh=True)
-        kept = (shop / "orders/clients/payments.openapi.json").read_text()
-        assert kept == (shop / "payments.json").read_text()
+    stitch(shop, refresh=True)
+    kept = (shop / "orders/clients/payments.openapi.json").read_text()
+    assert kept == (shop / "payments.json").read_text()
+
+
+def test_a_document_that_does_not_exist_is_a_fault(shop: Path) -> None:
+    settings = {"external": {"payments": {"url": PAYMENTS, "document": "payments.json"}}}
+    (shop / "svcgen.yaml").write_text(yaml.safe_dump(settings))
+    found = inspect(shop)
+    file = f"external.payments.document: {shop}/payments.json is not a file."
+    assert [str(fault) for fault in found.faults] == [f"svcgen.yaml: {file}"]
 
 
 GOOD = [

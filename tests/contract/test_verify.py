@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,8 @@ from svcgen.contract.context import set_up
 from svcgen.contract.targets.process import ProcessTarget
 from tests.contract.reference.on_disk import write_reference
 from tests.contract.reference.settings import NAME
-from tests.support.run import svcgen
+from tests.support.checkout import until
+from tests.support.run import INTERRUPTED, svcgen
 
 RULES = ("--only", "livez", "--only", "path-unknown")
 
@@ -130,3 +134,49 @@ def test_what_cannot_be_checked_is_an_error(
     done = svcgen("verify", *arguments, within=tmp_path)
     assert (done.returncode, done.stdout) == (code, "")
     assert shown in " ".join(done.stderr.split()).replace(" │ │ ", " ")
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_service(number: signal.Signals, tmp_path: Path) -> None:
+    folder, seconds = write_reference(tmp_path / NAME), 40_000 + os.getpid() % 10_000
+    run = f'\t@test "$$PORT" != 70000 || exit 1\n\t@exec sleep {seconds}\n'
+    (folder / "Makefile").write_text(f"run:\n{run}migrate:\n\t@true\n")
+    process = subprocess.Popen(
+        [*INTERRUPTED, "verify"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def sleeps() -> bool:
+        return any(str(seconds) in line for line in processes())
+
+    until(sleeps, timeout=60)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Aborted" in errors
+    assert "Traceback" not in errors
+    assert not sleeps()
+
+
+def processes() -> list[str]:
+    done = subprocess.run(["ps", "-axo", "args="], capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if line.startswith("sleep ")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://", "http:///x", "http://[::1", "http://h:99999", "http://h:abc", "http://h:0"),
+        *("ftp://h", "http://h/prefix", "http://h?q=1", "http://user:hidden@h"),
+    ],
+)
+def test_what_is_not_the_address_of_a_service_is_an_error(url: str, tmp_path: Path) -> None:
+    folder = write_reference(tmp_path / NAME)
+    done = svcgen("verify", url, "--service", folder, within=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "That is not the address of a service." in done.stderr
+    assert "hidden" not in done.stderr

@@ -26,6 +26,12 @@ from typing import Any
 from tests.support.repository import REPOSITORY
 
 SVCGEN = (sys.executable, "-m", "svcgen")
+INTERRUPTED = (  # also where a CI has every process pass Ctrl-C by
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from svcgen.cli.app import main; main()",
+)
 SOMEBODY = {
     f"GIT_{role}_{what}": "somebody"
     for role in ("AUTHOR", "COMMITTER")

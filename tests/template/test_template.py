@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,7 +13,7 @@ import yaml
 from svcgen.template_check.cases import HOSTILE
 from svcgen.template_check.check import check_template
 from tests.support.repository import REPOSITORY
-from tests.support.services import CHOICES, PAIRS, Rendered, tree
+from tests.support.services import CHOICES, PAIRS, Rendered, copied, tree
 
 TEMPLATE = REPOSITORY / "template"
 TARGETS = [
@@ -104,6 +106,27 @@ def test_the_page_for_agents_names_targets_that_exist(
     assert {word for words in typed for word in words.split()} <= set(TARGETS)
     assert ("make migration" in text) == (database == "postgres")
     assert "](AGENTS.md)" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize("stack", ["go", "java", "typescript"])  # Python's needs its environment
+def test_a_migration_has_a_name_and_a_number(render: Rendered, stack: str, tmp_path: Path) -> None:
+    folder = copied(render(stack=stack, database="postgres"), tmp_path / "orders")
+
+    def make(name: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "-s", "migration", f"NAME={name}"]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    before = set(folder.rglob("*"))
+    for name in ("", "x y", "Price", "../x", "'", "x' in *) touch x;; esac; case 'x", "x" * 300):
+        refused = make(name)
+        assert (refused.returncode, refused.stdout) == (2, ""), name
+    assert set(folder.rglob("*")) == before
+    begun = [make(name).stdout.strip() for name in ("add_price", "add_tax")]
+    assert [re.sub(r".*(\d{4})__?", r"\1 ", path) for path in begun] == [
+        "0002 add_price.sql",
+        "0003 add_tax.sql",
+    ]
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)

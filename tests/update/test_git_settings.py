@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.run import SOMEBODY, answered, svcgen, svcgen_process
+from tests.support.run import INTERRUPTED, SOMEBODY, answered, svcgen, svcgen_process
 from tests.support.templates import FIRST, SECOND, commit, git, in_git, publish
 from tests.support.templates import write as put
 from tests.support.updates import own_cache, text, versions
@@ -307,12 +307,6 @@ MASKED = [
     sys.executable,
     "-c",
     "import os, sys; os.umask(int(sys.argv.pop(1))); from svcgen.cli.app import main; main()",
-]
-INTERRUPTED = [  # also where a CI has every process pass Ctrl-C by
-    sys.executable,
-    "-c",
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    "from svcgen.cli.app import main; main()",
 ]
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
 

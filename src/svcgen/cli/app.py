@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from typer._click.exceptions import UsageError
 
 from svcgen.cli import completion, fleet, machine, services, updates, verify
 from svcgen.cli.help_format import Command, Group
@@ -34,6 +35,9 @@ def _errors_shown() -> Iterator[None]:
     except SvcgenError as error:
         _show(error)
         raise typer.Exit(1) from error
+    except UsageError as error:
+        error.message = printable(error.message)
+        raise
     except OSError as error:
         denial = denied(error)
         if denial is None:

@@ -63,6 +63,8 @@ def compose(
 
     if diff and not check:
         raise typer.BadParameter("--diff belongs to --check.")
+    if no_deps and not only:
+        raise typer.BadParameter("--no-deps belongs to --only.")
     if check and refresh:
         raise typer.BadParameter("--check and --refresh exclude each other: --refresh writes.")
     found = (current_workspace(), only or [])

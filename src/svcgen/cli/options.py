@@ -135,9 +135,12 @@ def choose_again(narrowed: NarrowedChoice) -> str:
         err=True,
     )
     how = "Choices, separated by commas" if several else "Choose"
-    answer: str = typer.prompt(
-        f"{how} ({', '.join(narrowed.accepted)})", value_proc=check, err=True
-    )
+    try:
+        answer: str = typer.prompt(
+            f"{how} ({', '.join(narrowed.accepted)})", value_proc=check, err=True
+        )
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
     return answer
 
 

@@ -85,6 +85,8 @@ def update(
         raise typer.BadParameter(
             "--continue, --abort, --dry-run, --branch and --commit exclude each other."
         )
+    if everything and names:
+        raise typer.BadParameter("--all and NAME exclude each other.")
     selection = select(Path.cwd(), names or [], everything=everything, recovering=not abort)
     if go_on or abort:
         results = abort_updates(selection, force=force) if abort else continue_updates(selection)

@@ -28,6 +28,7 @@ TIMEOUT = 30.0  # seconds for a program to print its version
 NUMBER = re.compile(r"\d+(\.\d+)+")
 # Name of the program, arguments that print its version, and how to install it.
 GIT = ("git", ("--version",), "Install it: https://git-scm.com/downloads")
+PYTHON = "Put python3 on PATH: https://www.python.org/downloads"
 CLIENTS = (
     ("helm", ("version", "--short"), "For charts, install it: https://helm.sh/docs/intro/install"),
     ("kubectl", ("version", "--client"), "For clusters: https://kubernetes.io/docs/tasks/tools"),
@@ -101,28 +102,42 @@ def _local() -> Condition:
 
 def _toolchain(stack: str, *, needed: bool) -> Condition:
     """Look at what `make` in services of a stack needs; Docker builds without it."""
+    if stack not in toolchains.NEEDED:
+        return _program(f"stack {stack}", ("--version",), PYTHON, needed=needed, program="python3")
     try:
         found = toolchains.versions(stack, os.environ)
     except SvcgenError as error:
         state: State = "missing" if needed else "not needed"
         return Condition(f"stack {stack}", state, error.problem, error.advice)
     shown = ", ".join(f"{name} {number}" for name, number in found.items())
-    return Condition(f"stack {stack}", "ok", shown or f"python3 {platform.python_version()}")
+    return Condition(f"stack {stack}", "ok", shown)
 
 
-def _program(name: str, ask: tuple[str, ...], advice: str, *, needed: bool) -> Condition:
+def _program(
+    name: str, ask: tuple[str, ...], advice: str, *, needed: bool, program: str = ""
+) -> Condition:
+    """Look at a program, by default that of the condition's name, and its version."""
     state: State = "missing" if needed else "not needed"
-    found = shutil.which(name)
+    program = program or name
+    found = shutil.which(program)
     if found is None:
-        return Condition(name, state, f"{name} is not on PATH", advice)
+        return Condition(name, state, f"{program} is not on PATH", advice)
     try:
         done = subprocess.run(
-            [found, *ask], capture_output=True, text=True, timeout=TIMEOUT, check=True
+            [found, *ask],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return Condition(name, state, f"{found} does not run: {error}", advice)
+        late = isinstance(error, subprocess.TimeoutExpired)
+        reason = f"no version within {TIMEOUT:g} s" if late else str(error)
+        return Condition(name, state, f"{found} does not run: {reason}", "Repair or remove it.")
     number = NUMBER.search(done.stdout)
-    return Condition(name, "ok", number[0] if number else found)
+    shown = number[0] if number else found
+    return Condition(name, "ok", shown if program == name else f"{program} {shown}")
 
 
 def _workspace(start: Path) -> tuple[Workspace | None, list[Condition]]:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from svcgen.contract.http import connect
@@ -74,7 +75,7 @@ def verify(target: str, folder: Path, only: Sequence[str], report: Report) -> Ve
 def _require_answer(target: Target) -> None:
     """Raise SvcgenError when nothing listens at a URL: no rule would be kept."""
     if isinstance(target, UrlTarget):
-        address = target.start({}).address
+        address = target.address
         try:
             connect(address).connect()
         except OSError as error:
@@ -92,10 +93,12 @@ def rules() -> tuple[Check, ...]:
 
 
 def _target(target: str, folder: Path, database_url: str) -> Target:
-    if target.startswith(("http://", "https://")):
+    if "://" in target:
         return UrlTarget(target, _service(folder, ""))
     if Path(target).is_dir():
         return _process(Path(target), database_url)
+    if os.path.lexists(target):
+        raise SvcgenError(f"{target} is not the folder of a service.", HOW_TO_NAME)
     if target.startswith((".", "/", "~")):
         raise SvcgenError(f"{target} does not exist.", HOW_TO_NAME)
     return _image(target, folder, database_url)
@@ -121,7 +124,7 @@ def _image(image: str, folder: Path, database_url: str) -> ImageTarget:
         raise SvcgenError(
             f"{image} is not a folder, and Docker does not have an image of this name: "
             f"{shown.stderr.strip()}",
-            f"Build it: docker build -t {image} {folder}",
+            f"Build it: docker build -t {quote(image)} {quote(str(folder))}",
         )
     return ImageTarget(image, _service(folder, database_url))
 
@@ -130,8 +133,8 @@ def _service(folder: Path, database_url: str) -> Service:
     """Read the service; one without a template has a database if there is a URL for it."""
     if not is_service(folder):
         raise SvcgenError(
-            f"{folder.resolve()} is not a service: chart/registration.yaml does not exist.",
-            "Name the service's folder: --service DIR",
+            f"{folder.absolute()} is not a service: chart/registration.yaml does not exist.",
+            "Name the service's folder, for an image or a URL with --service DIR.",
         )
     described = read_service(folder)
     registration = read_registration(described.registration)

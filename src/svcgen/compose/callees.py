@@ -46,9 +46,12 @@ def absent_notes(fleet: Fleet, known: Collection[str]) -> tuple[Fault, ...]:
     )
 
 
-def check_external(settings: Settings, known: Collection[str]) -> Iterator[Fault]:
-    """Find external services that the workspace has, too."""
-    for name in settings.external:
+def check_external(fleet: Fleet, known: Collection[str]) -> Iterator[Fault]:
+    """Find external services that the workspace has, too, and those whose document is missing."""
+    for name in fleet.settings.external:
+        document = external_document(fleet.root, fleet.settings, name)
+        if document and not document.is_file():
+            yield Fault((SETTINGS_FILE,), f"external.{name}.document: {document} is not a file.")
         if name in known:
             problem = f"external.{name}: it is a service of this workspace; remove the entry."
             yield Fault((SETTINGS_FILE,), problem)

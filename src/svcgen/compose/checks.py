@@ -58,7 +58,7 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
     found = chain(
         _check_names(fleet),
         _check_overlays(fleet, names),
-        check_external(fleet.settings, names),
+        check_external(fleet, names),
         _check_compose_files(unique),
         _check_ports(unique),
         _check_supported(unique),

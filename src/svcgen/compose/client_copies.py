@@ -99,7 +99,8 @@ def _faults(copy: SpecCopy, everyone: Sequence[Member]) -> Iterator[Fault]:
     try:
         document = read_document(copy.path)
     except SvcgenError as error:
-        problem = f"{error.problem}; write it again with `svcgen compose --refresh`."
+        again = "write it again with `svcgen compose --refresh`"
+        problem = f"{error.problem}; {again if copy.own else 'restore it from version control'}."
         yield Fault((copy.file,), problem)
         return
     if copy.own is None:
@@ -126,7 +127,8 @@ def _documents(fleet: Fleet, everyone: Sequence[Member]) -> dict[str, CalleeDocu
         for member in everyone
     }
     for name, external in fleet.settings.external.items():
-        if path := external_document(fleet.root, fleet.settings, name):
+        path = external_document(fleet.root, fleet.settings, name)
+        if path and path.is_file():  # check_external names another one
             advice = f"correct external.{name}.document in {SETTINGS_FILE}"
             documents.setdefault(name, CalleeDocument(path, external.document, advice))
     return documents

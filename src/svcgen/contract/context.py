@@ -35,7 +35,8 @@ class CheckContext:
     callees: dict[str, Stub] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     locks: dict[str, threading.Lock] = field(default_factory=dict)
-    started: list[Running] = field(default_factory=list)
+    started: list[Running] = field(default_factory=list)  # and not closed yet
+    stopped: bool = False
 
     @property
     def service(self) -> Service:
@@ -118,11 +119,21 @@ class CheckContext:
 
     @contextlib.contextmanager
     def start(self, **changes: str | None) -> Iterator[Running]:
-        """Start a service for one check and end it in any case."""
+        """Start a service for one check and end it in any case; NotRunError after `stop`."""
+        if self.stopped:
+            raise NotRunError("was interrupted")
         running = self.target.start(self.environment(**changes))
+        self.started.append(running)
         try:
             yield running
         finally:
+            running.close()
+            self.started.remove(running)
+
+    def stop(self) -> None:
+        """End all services, so that the checks that still wait for them end."""
+        self.stopped = True
+        for running in list(self.started):
             running.close()
 
     @contextlib.contextmanager
@@ -202,8 +213,7 @@ def set_up(
             stub.open()
         yield context
     finally:
-        for running in context.started:
-            running.close()
+        context.stop()
         for stub in stubs.values():
             stub.close()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from svcgen.contract.check import Check, Finding
 from svcgen.contract.checks import (
@@ -103,7 +103,7 @@ def _run_all(
         report(finding)
         return finding
 
-    with ThreadPoolExecutor(PARALLEL + 1) as pool:
+    with ThreadPoolExecutor(PARALLEL + 1) as pool, _stopping(context, pool):
         together = pool.submit(lambda: [run(one) for one in shared])
 
         def run_beside(check: Check) -> Finding:
@@ -113,6 +113,17 @@ def _run_all(
 
         beside = list(pool.map(run_beside, alone))
         return together.result() + beside
+
+
+@contextmanager
+def _stopping(context: CheckContext, pool: ThreadPoolExecutor) -> Iterator[None]:
+    """End all services at once when the checks are interrupted: the pool waits for its threads."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        context.stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def _order(check: Check, last: Container[str]) -> int:
@@ -134,7 +145,7 @@ def run_check(context: CheckContext, check: Check) -> Finding:
         return Finding(check, None, str(reason))
     except (BrokenRuleError, SvcgenError) as seen:
         return Finding(check, False, str(seen))
-    except (LookupError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OSError, RecursionError) as error:
         # The answer has another shape than the check reads.
         return Finding(check, False, f"not as expected: {error!r}")
     return Finding(check, True)

@@ -22,13 +22,24 @@ class UrlTarget:
 
     def start(self, environment: Mapping[str, str]) -> Running:  # noqa: ARG002 (it already runs)
         """Return the running service."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SvcgenError(
-                f"{self.url} is not a URL of a service.", "Write it as http://HOST:PORT."
-            )
+        return Running(self.address)
+
+    @property
+    def address(self) -> Address:
+        """Where the service listens; SvcgenError when the URL does not say it, or says more."""
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            raise self._refused() from None
+        more = parts.username or parts.path not in ("", "/") or parts.query or parts.fragment
+        if parts.scheme not in ("http", "https") or not parts.hostname or more or port == 0:
+            raise self._refused()
         tls = parts.scheme == "https"
-        return Running(Address(parts.port or (443 if tls else 80), parts.hostname, tls))
+        return Address(port or (443 if tls else 80), parts.hostname, tls)
+
+    def _refused(self) -> SvcgenError:
+        return SvcgenError("That is not the address of a service.", "Write it as http://HOST:PORT.")
 
     def migrate(self, environment: Mapping[str, str]) -> Running:
         """Raise SvcgenError: the suite does not own the service's database."""
