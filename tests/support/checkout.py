@@ -9,12 +9,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import httpx
 
 from svcgen.ports import free_port
 from svcgen.render.render import render_service
+from svcgen.service import url_variable
 from svcgen.toolchains import surroundings
+
+NOBODY = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ def check_out(
     environment: Mapping[str, str],
     timeout: float | None = None,
 ) -> Checkout:
+    """Make a service, whose callees do not answer."""
+    calls = cast("list[str]", answers.get("calls", []))
+    environment = {**{url_variable(name): NOBODY for name in calls}, **environment}
     folder = render_service(root / str(answers["name"]), answers)
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     return Checkout(folder, environment, files, timeout)
