@@ -32,17 +32,11 @@ def missing(need: str) -> str:
         case "browser":
             return "" if shutil.which("chromium") else "chromium is not on PATH"
         case "cluster":
-            return _missing_cluster()
+            return "" if _answers("kubectl", "version") else "kubectl reaches no cluster"
         case _ if need in STACKS:
             return toolchains.missing(need, os.environ)
         case _:
             return "" if shutil.which(need) else f"{need} is not on PATH"
-
-
-def _missing_cluster() -> str:
-    if "SVCGEN_CLUSTER_LOAD" not in os.environ:  # kubectl may name a cluster that is in use
-        return "SVCGEN_CLUSTER_LOAD has no command such as 'kind load docker-image'"
-    return "" if _answers("kubectl", "version") else "kubectl reaches no cluster"
 
 
 def _answers(*command: str) -> bool:

@@ -122,13 +122,19 @@ class CheckContext:
         """Start a service for one check and end it in any case; NotRunError after `stop`."""
         if self.stopped:
             raise NotRunError("was interrupted")
-        running = self.target.start(self.environment(**changes))
-        self.started.append(running)
+        running = self.keep(self.target.start(self.environment(**changes)))
         try:
             yield running
         finally:
             running.close()
             self.started.remove(running)
+
+    def keep(self, running: Running) -> Running:
+        """Let `stop` end a service; one that was started while it ran ends at once."""
+        self.started.append(running)
+        if self.stopped:
+            running.close()
+        return running
 
     def stop(self) -> None:
         """End all services, so that the checks that still wait for them end."""
@@ -159,9 +165,7 @@ class CheckContext:
 
     def migrate(self, **changes: str | None) -> Running:
         """Start the migration; it ends with the context."""
-        running = self.target.migrate(self.environment(**changes))
-        self.started.append(running)
-        return running
+        return self.keep(self.target.migrate(self.environment(**changes)))
 
 
 def documented(context: CheckContext) -> dict[str, set[str]]:
@@ -178,8 +182,7 @@ def start_shared_service(context: CheckContext) -> Running:
     """Start the shared service."""
     context.cached(migrated)
     environment = context.environment(**PROXIES) if START in context.target.provides else {}
-    running = context.target.start(environment)
-    context.started.append(running)
+    running = context.keep(context.target.start(environment))
     running.wait_for("/readyz", context.start_timeout)
     return running
 

@@ -16,7 +16,7 @@ def find_envoy() -> Path:
     Raises SvcgenError when there is none.
     """
     if named := os.environ.get("SVCGEN_ENVOY"):
-        if not os.access(named, os.X_OK):
+        if not (Path(named).is_file() and os.access(named, os.X_OK)):
             raise SvcgenError(f"SVCGEN_ENVOY is {named}, which is not a program.", "Correct it.")
         return Path(named)
     with contextlib.suppress(ImportError):
