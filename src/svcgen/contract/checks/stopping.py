@@ -45,7 +45,8 @@ def drain(context: CheckContext) -> Drain:
         idle = connect(running.address)
         idle.request("GET", "/livez")
         idle.getresponse().read()
-        usual = status(running.address, context.readable)
+        # The first request of a JVM is slow: the drain is watched with the second.
+        usual = status(running.address, context.readable, timeout=30.0)
         flight = in_flight(running.address, context.readable)
         # On a busy machine `docker kill` returns after the drain: it is watched from the start.
         with ThreadPoolExecutor(1) as sender:
