@@ -15,11 +15,15 @@ class _Database(socketserver.BaseRequestHandler):
             self.request.sendall(b"!")
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 2_048  # the reference connects for each request, and a check sends 1,000
+
+
 @pytest.fixture(scope="session")
 def fake_database() -> Iterator[str]:
     """Start what the reference service takes for a database."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Database) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), _Database) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"postgresql://user:hidden@127.0.0.1:{server.server_address[1]}/things"
         server.shutdown()
