@@ -22,9 +22,9 @@ ORDER = {True: 0, None: 1, False: 2}  # what is broken is last, above the prompt
 
 def complete_rules(incomplete: str) -> list[str]:
     """Return the names of rules that begin so."""
-    from svcgen.commands.verify import rules
+    from svcgen.contract.suite import CHECKS
 
-    return [rule.name for rule in rules() if rule.name.startswith(incomplete)]
+    return [rule.name for rule in CHECKS if rule.name.startswith(incomplete)]
 
 
 def verify(
@@ -56,8 +56,9 @@ def verify(
     from svcgen.cli.documents import services as documents
     from svcgen.commands import verify as command
     from svcgen.commands.up import interrupt
+    from svcgen.contract.suite import CHECKS
 
-    known = [rule.name for rule in command.rules()]
+    known = [rule.name for rule in CHECKS]
     for name in only or []:
         if name not in known:
             hint = did_you_mean(name, known, f"All rules: {page('contract')}")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from svcgen.contract.http import connect
-from svcgen.contract.targets.image import ImageTarget
+from svcgen.contract.suite import CHECKS, run_checks
+from svcgen.contract.targets.image import ImageTarget, docker
 from svcgen.contract.targets.process import ProcessTarget
 from svcgen.contract.targets.url import UrlTarget
 from svcgen.errors import SvcgenError, counted
@@ -20,7 +21,7 @@ from svcgen.gateway.registration import read_registration
 from svcgen.service import Service, is_service, read_service
 
 if TYPE_CHECKING:
-    from svcgen.contract.check import Check, Finding
+    from svcgen.contract.check import Finding
     from svcgen.contract.targets.base import Target
 
 Report = Callable[[str, str], None]
@@ -51,8 +52,6 @@ def verify(target: str, folder: Path, only: Sequence[str], report: Report) -> Ve
     database of a service that has one is that of DATABASE_URL. Raises SvcgenError when the target
     does not exist or cannot be started.
     """
-    from svcgen.contract.suite import CHECKS, run_checks
-
     checks = [check for check in CHECKS if not only or check.name in only]
     url = os.environ.get("DATABASE_URL", "")
     found = _target(target, folder, url)
@@ -75,21 +74,15 @@ def verify(target: str, folder: Path, only: Sequence[str], report: Report) -> Ve
 def _require_answer(target: Target) -> None:
     """Raise SvcgenError when nothing listens at a URL: no rule would be kept."""
     if isinstance(target, UrlTarget):
-        address = target.address
+        connection = connect(target.address)
         try:
-            connect(address).connect()
+            with closing(connection):
+                connection.connect()
         except OSError as error:
             raise SvcgenError(
                 f"{target.url} does not answer: {error}.",
                 "Start the service, or name the address of a replica: svcgen ps shows it.",
             ) from error
-
-
-def rules() -> tuple[Check, ...]:
-    """Return the rules of the contract that the suite checks."""
-    from svcgen.contract.suite import CHECKS
-
-    return CHECKS
 
 
 def _target(target: str, folder: Path, database_url: str) -> Target:
@@ -117,15 +110,14 @@ def _process(folder: Path, database_url: str) -> ProcessTarget:
 def _image(image: str, folder: Path, database_url: str) -> ImageTarget:
     if shutil.which("docker") is None:
         raise SvcgenError(f"{image} is not a folder, and docker is not installed.", HOW_TO_NAME)
-    shown = subprocess.run(
-        ["docker", "image", "inspect", image], capture_output=True, text=True, check=False
-    )
-    if shown.returncode:
+    try:
+        docker("image", "inspect", image)
+    except SvcgenError as error:
         raise SvcgenError(
             f"{image} is not a folder, and Docker does not have an image of this name: "
-            f"{shown.stderr.strip()}",
+            f"{error.problem}",
             f"Build it: docker build -t {quote(image)} {quote(str(folder))}",
-        )
+        ) from error
     return ImageTarget(image, _service(folder, database_url))
 
 

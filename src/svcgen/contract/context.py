@@ -85,6 +85,11 @@ class CheckContext:
         return self.target.provides | database | newer | calls
 
     @property
+    def migration_timeout(self) -> float:
+        """Seconds until a migration whose database answers must have ended."""
+        return max(60.0, self.start_timeout)
+
+    @property
     def shared_service(self) -> Running:
         """The healthy service that most checks share."""
         return self.cached(start_shared_service)
@@ -192,7 +197,7 @@ def migrated(context: CheckContext) -> int:
     if DATABASE not in context.provides:
         return 0
     migration = context.migrate()
-    code = migration.exit_code(max(60.0, context.start_timeout))
+    code = migration.exit_code(context.migration_timeout)
     expect(code == 0, f"the migration exited {code}: {migration.last_lines()}")
     return code
 

@@ -119,6 +119,20 @@ def refuses(address: Address) -> bool:
         return True
 
 
+def begin_post(address: Address, path: str, header: tuple[str, str]) -> HTTPConnection:
+    """Send the head of a POST of JSON; the body follows."""
+    connection = connect(address)
+    try:
+        connection.putrequest("POST", path)
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader(*header)
+        connection.endheaders()
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
 def send_raw(address: Address, data: bytes, wait: float = 0.5) -> None:
     """Send bytes, wait for a response, and close the connection."""
     with socket.create_connection((address.host, address.port), timeout=wait) as connection:

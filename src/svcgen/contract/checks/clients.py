@@ -7,10 +7,10 @@ import time
 from http.client import HTTPException
 
 from svcgen.contract.check import Check
-from svcgen.contract.checks.problems import begin_post, last
+from svcgen.contract.checks.problems import last
 from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import BrokenRuleError, expect
-from svcgen.contract.http import connect, get
+from svcgen.contract.http import begin_post, connect, get
 
 BODY = b'{"name": "slow"}'
 PAUSE = 0.2  # seconds between two bytes of a slow client
@@ -20,7 +20,7 @@ TIMEOUT = 20.0  # seconds for one answer, last in the row
 
 
 def client_slow(context: CheckContext) -> None:
-    connection = begin_post(context, ("Content-Length", str(len(BODY))))
+    connection = begin_post(context.address, context.path, ("Content-Length", str(len(BODY))))
     try:
         for at in range(len(BODY)):
             connection.send(BODY[at : at + 1])

@@ -120,7 +120,7 @@ def database_lost(context: CheckContext) -> None:
 def migrate(context: CheckContext) -> None:
     context.cached(migrated)
     again = context.migrate()
-    code = again.exit_code(max(60.0, context.start_timeout))
+    code = again.exit_code(context.migration_timeout)
     expect(code == 0, f"the second run exits {code}: {again.last_lines()}")
 
 
@@ -142,7 +142,7 @@ def migrate_unreachable(context: CheckContext) -> None:
 
 def migrate_newer(context: CheckContext) -> None:
     migration = context.migrate(DATABASE_URL=context.newer_url)
-    code = migration.exit_code(max(60.0, context.start_timeout))
+    code = migration.exit_code(context.migration_timeout)
     expect(code == 0, f"the exit code is {code}, not 0: {migration.last_lines()}")
 
 

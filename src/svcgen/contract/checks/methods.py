@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from svcgen.contract.check import Check
+from svcgen.contract.checks.openapi import OPERATORS
 from svcgen.contract.checks.problems import problem
 from svcgen.contract.checks.resource import made
 from svcgen.contract.context import CheckContext
@@ -14,13 +15,12 @@ READ = {"GET", "HEAD", "OPTIONS"}
 
 def paths(context: CheckContext) -> dict[str, set[str]]:
     """Return each known path with the methods that Allow must name."""
-    operators = dict.fromkeys(("/livez", "/readyz", "/metrics", "/openapi.json"), READ)
     documented = {
         path: methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
         for path, methods in context.documented.items()
     }
     item = made(context, "methods").headers.get("Location", "") if context.has_example else ""
-    return {**operators, **documented, **({item: READ} if item else {})}
+    return {**dict.fromkeys(OPERATORS, READ), **documented, **({item: READ} if item else {})}
 
 
 def head(context: CheckContext) -> None:

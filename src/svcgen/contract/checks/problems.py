@@ -10,7 +10,15 @@ from typing import Any
 from svcgen.contract.check import Check
 from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import BrokenRuleError, expect
-from svcgen.contract.http import Response, ask, connect, get, post, read_response, send_raw
+from svcgen.contract.http import (
+    Response,
+    ask,
+    begin_post,
+    get,
+    post,
+    read_response,
+    send_raw,
+)
 
 LIMIT = 1_048_576  # bytes of a body
 LARGE = 10 * LIMIT  # bytes of a body that is refused
@@ -110,9 +118,10 @@ def body_too_large(context: CheckContext) -> None:
     whole = b'{"name": "large"}'.ljust(LIMIT)
     read = ask(context.address, "POST", context.path, whole)
     expect(read.status == 201, f"a body of 1 MiB is {read.status}")
-    connection = begin_post(context, ("Content-Length", str(LARGE)))
-    connection.send(PIECE)
-    problem(last(connection), 413)
+    connection = begin_post(context.address, context.path, ("Content-Length", str(LARGE)))
+    with contextlib.closing(connection):
+        connection.send(PIECE)
+        problem(last(connection), 413)
     problem(send_large_body(context, ("Content-Length", str(LARGE)), PIECE), 413)
 
 
@@ -122,23 +131,13 @@ def body_too_large_chunked(context: CheckContext) -> None:
 
 def send_large_body(context: CheckContext, header: tuple[str, str], piece: bytes) -> Response:
     """Send a large body until the response comes."""
-    connection = begin_post(context, header)
+    connection = begin_post(context.address, context.path, header)
     with contextlib.suppress(OSError):  # the server may respond early and close
         for _ in range(LARGE // len(PIECE)):
             if select.select([connection.sock], [], [], 0)[0]:
                 break
             connection.send(piece)
     return last(connection)
-
-
-def begin_post(context: CheckContext, header: tuple[str, str]) -> HTTPConnection:
-    """Send the head of a POST; the body follows."""
-    connection = connect(context.address)
-    connection.putrequest("POST", context.path)
-    connection.putheader("Content-Type", "application/json")
-    connection.putheader(*header)
-    connection.endheaders()
-    return connection
 
 
 def last(connection: HTTPConnection) -> Response:

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from svcgen.contract.check import Check
 from svcgen.contract.context import CheckContext
 from svcgen.contract.expect import expect
-from svcgen.contract.http import Address, connect, get, read_response, refuses, status
+from svcgen.contract.http import Address, begin_post, connect, get, read_response, refuses, status
 from svcgen.contract.targets.base import MAKE, START, Running
 from svcgen.contract.targets.process import below
 
@@ -41,32 +41,31 @@ class Drain:
 
 def drain(context: CheckContext) -> Drain:
     """Stop a service with one request in flight and one idle connection, and watch."""
-    with context.ready(DRAIN_SECONDS=str(DRAIN)) as running:
-        idle = connect(running.address)
+    with (
+        context.ready(DRAIN_SECONDS=str(DRAIN)) as running,
+        closing(connect(running.address)) as idle,
+    ):
         idle.request("GET", "/livez")
         idle.getresponse().read()
         # The first request of a JVM is slow: the drain is watched with the second.
         usual = status(running.address, context.readable, timeout=30.0)
-        flight = in_flight(running.address, context.readable)
-        # On a busy machine `docker kill` returns after the drain: it is watched from the start.
-        with ThreadPoolExecutor(1) as sender:
+        with (
+            closing(in_flight(running.address, context.readable)) as flight,
+            ThreadPoolExecutor(1) as sender,
+        ):
+            # On a busy machine `docker kill` returns after the drain: it is watched from the start.
             sent = sender.submit(running.signal, signal.SIGTERM)
             seen = draining(running, context.readable, sent)
             seen.usual = usual
             sent.result()
-        finish(running, flight, seen)
-        flight.close()
-        idle.close()
+            finish(running, flight, seen)
         return seen
 
 
 def in_flight(address: Address, path: str) -> HTTPConnection:
     """Send a request without the end of its body."""
-    connection = connect(address)
-    connection.putrequest("POST", path)
-    connection.putheader("Content-Type", "application/json")
-    connection.putheader("Content-Length", str(sum(map(len, PIECES))))
-    connection.endheaders(PIECES[0])
+    connection = begin_post(address, path, ("Content-Length", str(sum(map(len, PIECES)))))
+    connection.send(PIECES[0])
     time.sleep(0.3)  # until the server has read it
     return connection
 
