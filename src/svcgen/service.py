@@ -19,7 +19,8 @@ REGISTRATION_FILE = "chart/registration.yaml"
 CALLERS_FILE = "chart/callers.yaml"
 COMPOSE_FILE = "compose.yaml"  # of a service, and of the workspace
 OPENAPI_FILE = "openapi.json"
-NAME_RULE = "must be a name as in DNS: lower-case letters, digits and hyphens"
+_DNS_NAME = "a name as in DNS: lower-case letters, digits and hyphens"
+NAME_RULE = f"must be {_DNS_NAME}"
 NAME_PATTERN = r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?"
 """A service's name: a label of RFC 1035, section 2.3.1, with at most 40 characters."""
 
@@ -109,9 +110,7 @@ def _service_name(file: Path, folder: Path, answers: Mapping[str, Any]) -> str:
             content = read_yaml(folder / REGISTRATION_FILE)
             name = content.get("service", name) if isinstance(content, dict) else name
     if not is_name(name):
-        raise _refused(
-            file, "name", name, "write a name as in DNS: lower-case letters, digits and hyphens"
-        )
+        raise _refused(file, "name", name, f"write {_DNS_NAME}")
     return str(name)
 
 

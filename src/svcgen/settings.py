@@ -7,10 +7,17 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from svcgen.service import NAME_PATTERN, NAME_RULE, url_variable
-from svcgen.strict import StrictModel, Text, Timeout, matching, read_strictly
+from svcgen.strict import (
+    StrictModel,
+    Text,
+    Timeout,
+    matching,
+    read_strictly,
+    without_numbers,
+)
 from svcgen.units import SIZE_EXAMPLES, SIZE_PATTERN, parse_duration, parse_size
 from svcgen.yaml_files import read_yaml
 
@@ -28,18 +35,13 @@ def _in_range(text: str) -> str:
     return text
 
 
-def _with_unit(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        problem = f"must be a size such as {SIZE_EXAMPLES}, but is {value}: write its unit"
-        raise ValueError(problem)  # noqa: TRY004 (pydantic shows no other error)
-    return value
-
+_SIZE_RULE = f"must be a size such as {SIZE_EXAMPLES}"
 
 Size = Annotated[
     Text,
-    matching(SIZE_PATTERN, f"must be a size such as {SIZE_EXAMPLES}", "1MiB"),
+    matching(SIZE_PATTERN, _SIZE_RULE, "1MiB"),
     AfterValidator(_in_range),
-    BeforeValidator(_with_unit),
+    without_numbers(lambda number: f"{_SIZE_RULE}, but is {number}: write its unit"),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -35,20 +35,28 @@ def _not_zero(text: str) -> str:
     return text
 
 
-def _with_unit(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        meant = f"{value:g}s" if value >= 1 and value == int(value) else f"{value * 1000:g}ms"
-        hint = meant if re.fullmatch(DURATION_PATTERN, meant) else "5s"
-        problem = f"must be a duration with its unit, but is {value}: write {hint}"
-        raise ValueError(problem)  # noqa: TRY004 (pydantic shows no other error)
-    return value
+def without_numbers(problem: Callable[[float], str]) -> BeforeValidator:
+    """Return a validator for a text with a unit; it refuses a number in the given words."""
+
+    def check(value: object) -> object:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            raise ValueError(problem(value))  # noqa: TRY004 (pydantic shows no other error)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _duration_of(number: float) -> str:
+    meant = f"{number:g}s" if number >= 1 and number == int(number) else f"{number * 1000:g}ms"
+    hint = meant if re.fullmatch(DURATION_PATTERN, meant) else "5s"
+    return f"must be a duration with its unit, but is {number}: write {hint}"
 
 
 Duration = Annotated[
     Text,
     matching(DURATION_PATTERN, f"must be a duration such as {DURATION_EXAMPLES}", "5s"),
     AfterValidator(_not_zero),
-    BeforeValidator(_with_unit),
+    without_numbers(_duration_of),
 ]
 
 

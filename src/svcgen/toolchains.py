@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from svcgen.errors import SvcgenError, raise_all
 from svcgen.files import move_into_place, staged
+
+TIMEOUT = 30.0  # seconds for a program to print its version
 
 
 @dataclass(frozen=True)
@@ -161,19 +163,26 @@ def _executables(program: Program, places: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
+def run_program(program: str | Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a program that prints its version, in any encoding.
+
+    Raises OSError when it cannot be run, and TimeoutExpired after TIMEOUT.
+    """
+    return subprocess.run(
+        [program, *words],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
 def _version(program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
     """Return the version in a program's output; empty when there is none."""
     try:
-        done = subprocess.run(
-            [program, *ask],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=30,
-            check=False,
-        )
+        done = run_program(program, ask)
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    said = _COLOURS.sub("", done.stdout or done.stderr)
-    number = re.search(r"\d{1,9}(\.\d{1,9})*", said)
+    number = re.search(r"\d{1,9}(\.\d{1,9})*", _COLOURS.sub("", done.stdout or done.stderr))
     return tuple(map(int, number.group().split("."))) if number else ()

@@ -68,15 +68,10 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     if not rows:
         return ""
     lines = [[name.upper() for name in rows[0]]]
-    lines += [[_cell(value) for value in row.values()] for row in rows]
+    lines += [[one_line(str(value)) for value in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = [map(str.ljust, line, widths) for line in lines]
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
-
-
-def _cell(value: object) -> str:
-    """Return a value on one line, whatever is in it."""
-    return one_line(str(value))
 
 
 def new_service(made: NewResult) -> str:

@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,6 @@ from svcgen.workspace import Workspace, open_workspace
 
 State = Literal["ok", "missing", "not needed"]
 STACKS = ("python", "go", "typescript", "java")
-TIMEOUT = 30.0  # seconds for a program to print its version
 NUMBER = re.compile(r"\d+(\.\d+)+")
 # Name of the program, arguments that print its version, and how to install it.
 GIT = ("git", ("--version",), "Install it: https://git-scm.com/downloads")
@@ -63,9 +62,7 @@ def doctor(start: Path) -> DoctorResult:
     stacks = {service.stack for service in workspace.services} if workspace else set()
     docker, local = _docker(), _local()
     if docker.state == local.state == "not needed":
-        docker, local = (
-            Condition(one.name, "missing", one.detail, one.advice) for one in (docker, local)
-        )
+        docker, local = (replace(one, state="missing") for one in (docker, local))
     engines = [name for name, one in (("docker", docker), ("local", local)) if one.state == "ok"]
     port = [_port(workspace, engines)] if workspace else []
     own = f"{version('svcgen')} with Python {platform.python_version()}"
@@ -123,17 +120,11 @@ def _program(
     if found is None:
         return Condition(name, state, f"{program} is not on PATH", advice)
     try:
-        done = subprocess.run(
-            [found, *ask],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT,
-            check=True,
-        )
+        done = toolchains.run_program(found, ask)
+        done.check_returncode()
     except (OSError, subprocess.SubprocessError) as error:
         late = isinstance(error, subprocess.TimeoutExpired)
-        reason = f"no version within {TIMEOUT:g} s" if late else str(error)
+        reason = f"no version within {toolchains.TIMEOUT:g} s" if late else str(error)
         return Condition(name, state, f"{found} does not run: {reason}", "Repair or remove it.")
     number = NUMBER.search(done.stdout)
     shown = number[0] if number else found

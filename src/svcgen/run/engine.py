@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from svcgen.compose.fleet import Fleet
 
 ENGINES = ("docker", "local")
+REPEAT = "Fix the cause, then run the same command again."  # advice for a start that failed
 GATEWAY = "gateway"
 GATEWAY_PORT = 8000
 

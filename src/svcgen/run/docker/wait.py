@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import RUNNING, Container
 from svcgen.run.docker.docker import container_log, last_lines, read_rest
-from svcgen.run.engine import Report
+from svcgen.run.engine import REPEAT, Report
 
 LOOK = 0.5  # seconds between two observations: each one starts the docker program twice
 LIMIT = 120.0  # seconds without any change until a start has failed
@@ -114,8 +114,7 @@ def failure(container: Container) -> SvcgenError:
         )
     return SvcgenError(
         f"{container.service} {_fate(container)}. Its last lines:\n{shown}",
-        f"Read more: svcgen logs {container.service}. Fix the cause, then run the same command "
-        "again.",
+        f"Read more: svcgen logs {container.service}. {REPEAT}",
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from svcgen.errors import SvcgenError
 from svcgen.ports import LOOPBACK
-from svcgen.run.engine import Replica
+from svcgen.run.engine import REPEAT, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.saved import SavedProcess
@@ -186,14 +186,10 @@ class SupervisedProcess:
     def _failed(self, problem: str) -> SvcgenError:
         if shutil.disk_usage(self._program.paths.state).free < SMALLEST_FREE:
             problem += f" The disk of {self._program.paths.state} is full."
-        lines = self.child.last_lines(SHOWN_LINES) if self.child else []
-        return not_ready(problem, lines)
+        return not_ready(problem, self.child.last_lines(SHOWN_LINES) if self.child else [])
 
 
 def not_ready(problem: str, lines: list[str]) -> SvcgenError:
     """Return the error of a program, with the last lines of its output."""
     shown = "".join(f"\n  {line}" for line in lines)
-    return SvcgenError(
-        problem + (f" Its last lines:{shown}" if lines else ""),
-        "Fix the cause, then run the same command again.",
-    )
+    return SvcgenError(problem + (f" Its last lines:{shown}" if lines else ""), REPEAT)
