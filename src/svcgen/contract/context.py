@@ -135,7 +135,7 @@ class CheckContext:
             self.started.remove(running)
 
     def keep(self, running: Running) -> Running:
-        """Let `stop` end a service; one that was started while it ran ends at once."""
+        """Record a service, so that `stop` ends it; one that was started meanwhile ends at once."""
         self.started.append(running)
         if self.stopped:
             running.close()
