@@ -46,6 +46,14 @@ def new(
         ),
     ] = None,
     database: DatabaseAnswer = None,
+    example: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXAMPLE",
+            help="Example resource: items or none; default: items.",
+            autocompletion=complete_from("items", "none"),
+        ),
+    ] = None,
     calls: CallsAnswer = None,
     data: Data = None,
     data_file: DataFile = None,
@@ -61,7 +69,7 @@ def new(
     from svcgen.cli.documents import services as documents
     from svcgen.commands.new import Template, new_service
 
-    options = {"stack": stack, "database": database, "calls": calls}
+    options = {"stack": stack, "database": database, "example": example, "calls": calls}
     answers = read_given(data, data_file, options, name)
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))
