@@ -206,7 +206,7 @@ def documented(context: CheckContext) -> dict[str, set[str]]:
 def find_calling(context: CheckContext) -> Calling:
     """Send each operation's request, those that change nothing first, until one makes one call.
 
-    A 502 or 504 that names a callee is of a call that failed: the checks say so.
+    A 502 or 504 that names a callee is of a call that failed, which the checks report.
     """
     offered = operations(read_document(context.service.openapi)).values()
     for operation in sorted(offered, key=lambda one: one.method != "get"):

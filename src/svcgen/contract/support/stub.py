@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            # A client that is not told keeps the connection, and its next request may fail on it.
+            # Without it a client keeps the connection, and its next request may fail on it.
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
