@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from svcgen.env_file import read_env_file
+from svcgen.env_file import line, read_env_file
 from svcgen.errors import SvcgenError
 
 TEXT = r"""
@@ -46,6 +46,12 @@ def test_each_form_is_read(tmp_path: Path) -> None:
     assert read_env_file(tmp_path) == {}
     (tmp_path / ".env").write_text(TEXT.replace("\n", "\r\n"))
     assert read_env_file(tmp_path) == READ
+
+
+def test_a_written_line_is_read_as_the_same_value(tmp_path: Path) -> None:
+    values = {name: value for name, value in READ.items() if value is not None}
+    (tmp_path / ".env").write_text("\n".join(line(*each) for each in values.items()))
+    assert read_env_file(tmp_path) == values
 
 
 @pytest.mark.needs("docker")

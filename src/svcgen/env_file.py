@@ -77,3 +77,11 @@ def _unescaped(quoted: str, line: int) -> str:
 def _refuse_variables(value: str, line: int) -> None:
     if "$" in value:
         raise SvcgenError(f"line {line}: Compose would replace the `$`; write the value in '...'.")
+
+
+def line(name: str, value: str) -> str:
+    """Return a line that Compose and `read_env_file` read as this variable."""
+    if re.fullmatch(r"[A-Za-z0-9_./:@%+,=?&-]*", value):
+        return f"{name}={value}"
+    escaped = re.sub(r'[\\"$]', r"\\\g<0>", value)
+    return f'{name}="{escaped}"'
