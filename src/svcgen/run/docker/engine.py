@@ -28,7 +28,6 @@ from svcgen.run.docker.state import (
     require_own_name,
     write_image_names,
 )
-from svcgen.run.docker.watching import end_watching, watching
 from svcgen.run.engine import (
     GATEWAY_PORT,
     FleetRequest,
@@ -39,6 +38,7 @@ from svcgen.run.engine import (
 )
 from svcgen.run.memory import remember
 from svcgen.run.validation import find_validator
+from svcgen.run.watching import end_watching, watching
 from svcgen.service import Service
 from svcgen.workspace import Workspace
 

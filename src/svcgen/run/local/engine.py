@@ -30,6 +30,7 @@ from svcgen.run.local.logs import last_lines, read_logs
 from svcgen.run.local.paths import Paths, clear_state
 from svcgen.run.local.protocol import AbsentError, LostError, RefusedError, ask, read_state
 from svcgen.run.local.saved import stored_address
+from svcgen.run.watching import end_watching
 from svcgen.service import url_variable
 from svcgen.workspace import Workspace, state_folder
 
@@ -84,6 +85,7 @@ class LocalEngine:
         """Stop everything, also when the supervisor was killed or does not answer."""
         if not self._paths.state.is_dir():
             return
+        end_watching(self._paths.root)
         try:
             ask(self._paths.socket, {"do": "down"}, report, DOWN_SECONDS)
             self._wait_ended()
