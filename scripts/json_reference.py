@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, type] = {
     "ps": fleet.PsDocument,
     "logs": fleet.LogsDocument,
     "restart": fleet.RestartDocument,
+    "env": fleet.EnvDocument,
     "list": services.ListDocument,
     "list --outdated": services.OutdatedDocument,
     "list --graph": services.GraphDocument,

@@ -30,7 +30,7 @@ FLOORS = (
     ("templates", "merge", "workspace"),
     ("contract", "settings"),
     ("service", "toolchains"),
-    ("strict", "ownership", "openapi", "yaml_files"),
+    ("strict", "ownership", "openapi", "yaml_files", "env_file"),
     ("files", "ports", "git", "units"),
     ("errors",),
 )

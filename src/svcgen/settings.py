@@ -77,12 +77,12 @@ class GatewaySettings(StrictModel):
 
 EVERY_SERVICE = "*"
 _VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-_SET_BY_ENGINE = {"PORT", "HOST", "DATABASE_URL"}
+SET_BY_ENGINE = frozenset({"PORT", "HOST", "DATABASE_URL"})
 
 
 def _not_set_by_engine(name: str) -> str:
-    if name in _SET_BY_ENGINE:
-        raise ValueError(f"must not contain {name}: the local engine sets it")
+    if name in SET_BY_ENGINE:
+        raise ValueError(f"must not contain {name}: the engine sets it")
     return name
 
 
@@ -183,7 +183,7 @@ class Settings(StrictModel):
     ] = Field(default_factory=dict)
     environment: Annotated[
         dict[Text, Variables],
-        Field(description="Of services in the local engine, by service; null: from the shell."),
+        Field(description="Of services, in both engines, by service; null: from the shell."),
     ] = Field(default_factory=dict)
     programs: Annotated[
         dict[ProgramName, ProgramSettings],

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from svcgen.env_file import ENV_FILE
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.ownership import require_own
 from svcgen.service import (
@@ -31,7 +32,10 @@ READ_AT_ROOT = (
     *OVERRIDE_FILES,
     "gateway",
 )
-READ_IN_SERVICE = (".", ANSWERS_FILE, REGISTRATION_FILE, COMPOSE_FILE, "Makefile", "Dockerfile")
+READ_IN_SERVICE = (
+    *(".", ANSWERS_FILE, REGISTRATION_FILE, COMPOSE_FILE, ENV_FILE),
+    *("Makefile", "Dockerfile"),
+)
 LEVELS = 3
 TEMPLATE_FILE = "copier.yml"
 SKIPPED = frozenset({"node_modules", "target", "vendor", "dist", "build", "gateway"})

@@ -17,8 +17,8 @@ from tests.support.terminal import at_terminal
 BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
-    *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "list"),
-    *("routes", "drift", "verify", "doctor", "update", "reconfigure", "template"),
+    *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env"),
+    *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure", "template"),
 )
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "ps": 0,
     "logs": 0,
     "restart orders": 1,
+    "env nobody": 1,
     "update orders": 1,
     "drift orders": 1,
     "verify ./nowhere": 1,

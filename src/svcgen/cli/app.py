@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer._click.exceptions import UsageError
 
-from svcgen.cli import completion, fleet, machine, services, updates, verify
+from svcgen.cli import completion, development, fleet, machine, services, updates, verify
 from svcgen.cli.help_format import Command, Group
 from svcgen.cli.system import denied, open_streams
 from svcgen.cli.template import templates
@@ -73,6 +73,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "ps": fleet.ps,
         "logs": fleet.logs,
         "restart": fleet.restart,
+        "env": development.env,
     },
     "Check": {
         "list": services.list_,

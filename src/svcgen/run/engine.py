@@ -16,6 +16,7 @@ ENGINES = ("docker", "local")
 REPEAT = "Fix the cause, then run the same command again."  # advice for a start that failed
 GATEWAY = "gateway"
 GATEWAY_PORT = 8000
+SERVICE_PORT = 8080  # of a service that runs alone: the default of PORT in the contract
 
 Report = Callable[[str, str], None]
 """Called for each step: with the service ("orders", "gateway"), then a few words."""
@@ -76,6 +77,17 @@ class LogLine:
 
 
 @dataclass(frozen=True)
+class GivenVariables:
+    """What a fleet gives a service, as a process of this machine can use it.
+
+    `missing` has the variables that have no such value, and why.
+    """
+
+    variables: Mapping[str, str]
+    missing: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class FleetRequest:
     """What is to run: a checked fleet with only its services that run, and how many of each.
 
@@ -124,6 +136,9 @@ class Engine(Protocol):
 
         With `follow`, new lines follow until the iterator is closed or the fleet ends.
         """
+
+    def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
+        """Return what the running fleet gives a service of `fleet`, or what the next one will."""
 
 
 def silent(_service: str, _text: str) -> None:

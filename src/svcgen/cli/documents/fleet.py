@@ -1,4 +1,4 @@
-"""Documents of the commands about a whole fleet: compose, routes, up, down, ps, logs, restart."""
+"""Documents of the commands about a fleet: compose, routes, up, down, ps, logs, restart, env."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 if TYPE_CHECKING:
     from svcgen.commands.compose import ComposeResult
     from svcgen.commands.down import DownResult
+    from svcgen.commands.env import EnvResult
     from svcgen.commands.logs import LogsResult
     from svcgen.commands.ps import PsResult
     from svcgen.commands.restart import RestartResult
@@ -259,3 +260,18 @@ def logs_document(result: LogsResult) -> LogsDocument:
     """Build the document of `svcgen logs`."""
     entries = (LogEntry(line.service, line.number, line.text) for line in result.lines)
     return LogsDocument(tuple(entries))
+
+
+@dataclass(frozen=True)
+class EnvDocument:
+    """The variables that the fleet gives a service."""
+
+    service: Annotated[str, "Name of the service."]
+    engine: Annotated[str, "`docker` or `local`."]
+    variables: Annotated[Mapping[str, str], "Value by name, as a process of this machine needs it."]
+    missing: Annotated[Mapping[str, str], "Why a variable has no value, by name."]
+
+
+def env_document(result: EnvResult) -> EnvDocument:
+    """Build the document of `svcgen env`."""
+    return EnvDocument(result.service, result.engine, dict(result.variables), dict(result.missing))

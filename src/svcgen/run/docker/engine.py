@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from svcgen.compose.fleet import Fleet
 from svcgen.compose.stitch import stitched_files
 from svcgen.compose.write import write_stitched
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import Observed, observe
 from svcgen.run.docker.docker import Compose
+from svcgen.run.docker.environment import host_variables
 from svcgen.run.docker.gateway import wait_applied
 from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.reconcile import reconcile, remove_volumes, require_free_port, take_down
@@ -26,10 +28,17 @@ from svcgen.run.docker.state import (
     require_own_name,
     write_image_names,
 )
-from svcgen.run.docker.watching import end_watching, watching
-from svcgen.run.engine import GATEWAY_PORT, FleetRequest, FleetState, LogLine, Report
+from svcgen.run.engine import (
+    GATEWAY_PORT,
+    FleetRequest,
+    FleetState,
+    GivenVariables,
+    LogLine,
+    Report,
+)
 from svcgen.run.memory import remember
 from svcgen.run.validation import find_validator
+from svcgen.run.watching import end_watching, watching
 from svcgen.service import Service
 from svcgen.workspace import Workspace
 
@@ -95,6 +104,12 @@ class DockerEngine:
             for line in lines:
                 if match := PREFIX.match(line.rstrip("\r\n")):
                     yield LogLine(match["service"], int(match["number"]), match["text"])
+
+    def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
+        """Return the variables of compose.yaml with addresses that this machine reaches."""
+        seen = observe(self.root)
+        compose = self._compose(seen, fleet.services, state.port)
+        return host_variables(compose, seen, name)
 
     def watch(self, workspace: Workspace, report: Report) -> None:
         """Sync or rebuild on every save, as each compose.yaml defines, until Ctrl-C or `down`."""

@@ -12,14 +12,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from svcgen.errors import SvcgenError
-from svcgen.run.engine import GATEWAY, FleetRequest, FleetState, LogLine, Report, silent
+from svcgen.ports import next_free_port
+from svcgen.run.engine import (
+    GATEWAY,
+    SERVICE_PORT,
+    FleetRequest,
+    FleetState,
+    GivenVariables,
+    LogLine,
+    Report,
+    silent,
+)
 from svcgen.run.local.logs import last_lines, read_logs
 from svcgen.run.local.paths import Paths, clear_state
 from svcgen.run.local.protocol import AbsentError, LostError, RefusedError, ask, read_state
+from svcgen.run.local.saved import stored_address
+from svcgen.run.watching import end_watching
+from svcgen.service import url_variable
 from svcgen.workspace import Workspace, state_folder
+
+if TYPE_CHECKING:
+    from svcgen.compose.fleet import Fleet
 
 START_SECONDS = 30.0
 DOWN_SECONDS = 60.0
@@ -69,6 +85,7 @@ class LocalEngine:
         """Stop everything, also when the supervisor was killed or does not answer."""
         if not self._paths.state.is_dir():
             return
+        end_watching(self._paths.root)
         try:
             ask(self._paths.socket, {"do": "down"}, report, DOWN_SECONDS)
             self._wait_ended()
@@ -93,6 +110,22 @@ class LocalEngine:
         """Yield the last lines of each replica, and with `follow` new ones while the fleet runs."""
         runs = self._paths.state_file.exists
         return read_logs(self._paths.logs, names, tail, lambda: follow and runs())
+
+    def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
+        """Return what a process needs to act as a replica of a service."""
+        from svcgen.run.local.request import given_variables
+
+        member = next(member for member in fleet.members if member.name == name)
+        found = given_variables(fleet, member, state.internal)
+        wanted = {url_variable(callee) for callee in member.calls}
+        if member.service.database == "postgres":
+            wanted.add("DATABASE_URL")
+            if url := stored_address(self._paths, name):
+                found["DATABASE_URL"] = url
+        found["PORT"] = str(next_free_port(SERVICE_PORT - 1))
+        start = f"svcgen up {name}" if state.running else "svcgen up"
+        reason = f"it is known when the service runs. Start it: {start}"
+        return GivenVariables(found, dict.fromkeys(wanted - found.keys(), reason))
 
     def _supervised(self, request: dict[str, Any], report: Report) -> FleetState:
         """Send a request to the supervisor; start one where none accepts it.

@@ -19,7 +19,7 @@ from svcgen.run.engine import Replica
 from svcgen.run.local import processes
 from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
-from svcgen.run.local.saved import SavedProgram
+from svcgen.run.local.saved import SavedProgram, database_address
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
 from svcgen.run.passwords import stored_passwords
@@ -90,7 +90,7 @@ class Database:
         await self.process.wait_ready(START_SECONDS)
         password = self._password(name)
         await self._psql(STATEMENTS.format(name=name, password=password))
-        return f"postgresql://{name}:{password}@{LOOPBACK}:{self.port}/{name}"
+        return database_address(name, password, self.port)
 
     async def end(self) -> None:
         """Close the connections, write everything to disk and end ("fast" shutdown)."""
