@@ -29,6 +29,7 @@ COMMANDS = {
     "verify ./nowhere": 1,
     "doctor nobody": 2,
     "reconfigure orders": 2,
+    "remove orders": 1,
     "demo --port 0": 2,
     "template init acme --ref v0.0.1": 1,
     "template versions": 0,
