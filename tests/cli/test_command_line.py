@@ -17,7 +17,7 @@ from tests.support.terminal import at_terminal
 BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
-    *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env"),
+    *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env", "run"),
     *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure", "remove"),
     *("template",),
 )

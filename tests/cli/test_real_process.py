@@ -24,6 +24,7 @@ COMMANDS = {
     "logs": 0,
     "restart orders": 1,
     "env nobody": 1,
+    "run orders": 1,
     "update orders": 1,
     "drift orders": 1,
     "verify ./nowhere": 1,

@@ -87,6 +87,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "logs": fleet.logs,
         "restart": fleet.restart,
         "env": development.env,
+        "run": development.run,
     },
     "Check": {
         "list": services.list_,

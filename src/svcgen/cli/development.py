@@ -1,4 +1,4 @@
-"""The commands about one service that a developer changes: env."""
+"""The commands about one service that a developer changes: env and run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from svcgen.cli.options import Json, Name, current_workspace
-from svcgen.cli.output import emit
+from svcgen.cli.output import emit, report_progress
 from svcgen.errors import one_line
 
 if TYPE_CHECKING:
@@ -37,6 +37,26 @@ def env(
     result = given(current_workspace(), name)
     text = exports(result) if shell else env_file(result) if dotenv else variables(result)
     emit(documents.env_document(result), text, missing(result), json=json, exact=shell or dotenv)
+
+
+def run(
+    name: Name,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- COMMAND", help="Command and its arguments; default: make dev."),
+    ] = None,
+) -> None:
+    """Serve a service of the running fleet by a command of this terminal, such as a debugger.
+
+    It runs in the service's folder with the fleet's variables. The gateway and the other services
+    send it their requests as soon as it is ready on PORT. The replica of the fleet returns when the
+    command ends, also after Ctrl-C. Only with the local engine.
+    """
+    from svcgen.commands.run import run as serve
+
+    code = serve(current_workspace(), name, command or [], report=report_progress)
+    if code:
+        raise typer.Exit(code)
 
 
 def variables(result: EnvResult) -> str:

@@ -182,7 +182,8 @@ def ps(json: Json = False) -> None:
     from svcgen.commands.ps import ps as running_replicas
 
     running = running_replicas(_workspace_as_it_runs())
-    note = _note(running.replicas)
+    notes = [f"{name}: {note}" for name, note in running.notes.items()]
+    note = _note(running.replicas) or "\n".join(notes)
     emit(documents.ps_document(running), output.running(running), note, json=json)
 
 

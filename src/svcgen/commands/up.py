@@ -26,6 +26,7 @@ from svcgen.workspace import Workspace, open_workspace, require_services
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault, Fleet
+    from svcgen.compose.write import InspectedFleet
     from svcgen.gateway.routes import Route
 
 MOST_REPLICAS = 50  # of one service: each needs memory, a port and health checks
@@ -66,18 +67,11 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     SvcgenError that names the service that fails.
     """
     from svcgen.compose.client_copies import broken_contracts
-    from svcgen.compose.fleet import FaultsError
-    from svcgen.compose.write import inspect_fleet
     from svcgen.gateway.routes import exposed
 
     require_services(workspace)
     choice = choose_engine(workspace.root, engine)
-    running = choice.state.services if choice.state.running else frozenset[str]()
-    found = {service.name for service in workspace.services}
-    staying = sorted(running & found) if names else []
-    inspected = inspect_fleet(workspace, [*names, *staying])
-    if inspected.faults:
-        raise FaultsError(inspected.faults)
+    inspected = running_fleet(workspace, names, choice.state)
     fleet = inspected.fleet
     _require_scale(scale or {}, fleet)
     port = _port(workspace.root, port, choice.state.port, fleet.settings.gateway.port, report)
@@ -93,6 +87,23 @@ def up(  # noqa: PLR0913 (one for each option of the command)
         broken=tuple(broken_contracts(fleet, inspected.everyone)),
         absent=inspected.absent,
     )
+
+
+def running_fleet(workspace: Workspace, names: Sequence[str], state: FleetState) -> InspectedFleet:
+    """Return the named services, or all, with what they call and what runs already.
+
+    Raises SvcgenError for an unknown name, and FaultsError when they do not fit together.
+    """
+    from svcgen.compose.fleet import FaultsError
+    from svcgen.compose.write import inspect_fleet
+
+    running = state.services if state.running else frozenset[str]()
+    found = {service.name for service in workspace.services}
+    staying = sorted(running & found) if names else []
+    inspected = inspect_fleet(workspace, [*names, *staying])
+    if inspected.faults:
+        raise FaultsError(inspected.faults)
+    return inspected
 
 
 def read_scale(pairs: Sequence[str]) -> dict[str, int]:

@@ -16,6 +16,7 @@ ENGINES = ("docker", "local")
 REPEAT = "Fix the cause, then run the same command again."  # advice for a start that failed
 GATEWAY = "gateway"
 GATEWAY_PORT = 8000
+KILLED = "its `svcgen run` was killed; the replica of the fleet was started again"
 SERVICE_PORT = 8080  # of a service that runs alone: the default of PORT in the contract
 
 Report = Callable[[str, str], None]
@@ -45,13 +46,16 @@ class FleetState:
 
     `running` is true also for a part of a fleet. `port` is the gateway's on 127.0.0.1, None when
     no gateway runs. `replicas` are sorted by service and number. `internal` has the loopback ports
-    of called services; only the local engine has them.
+    of called services; only the local engine has them. `foreground` are the services that
+    `svcgen run` serves, `killed` those whose `svcgen run` was killed since the last `up`.
     """
 
     running: bool = False
     port: int | None = None
     replicas: tuple[Replica, ...] = ()
     internal: Mapping[str, int] = field(default_factory=dict)
+    foreground: tuple[str, ...] = ()
+    killed: tuple[str, ...] = ()
 
     @property
     def services(self) -> frozenset[str]:
@@ -160,6 +164,13 @@ class Engine(Protocol):
         """Yield the last `tail` lines of each replica of these services (no name: of all).
 
         With `follow`, new lines follow until the iterator is closed or the fleet ends.
+        """
+
+    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
+        """Let a command of the terminal serve the one service in `replaced`; return its exit code.
+
+        The replicas of the service return when the command has ended. 0 is also the exit code of a
+        command that Ctrl-C or SIGTERM has ended.
         """
 
     def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:

@@ -207,11 +207,13 @@ class PsDocument:
     engine: Annotated[str, "`docker` or `local`."]
     url: Annotated[str, "Address of the gateway; empty if it does not run."]
     replicas: Annotated[tuple[RunningReplica, ...], "All replicas; empty if nothing runs."]
+    notes: Annotated[Mapping[str, str], "By service: that `svcgen run` serves it, or was killed."]
 
 
 def ps_document(result: PsResult) -> PsDocument:
     """Build the document of `svcgen ps`."""
-    return PsDocument(result.engine, result.url, replica_rows(result.replicas))
+    replicas = replica_rows(result.replicas)
+    return PsDocument(result.engine, result.url, replicas, dict(result.notes))
 
 
 @dataclass(frozen=True)

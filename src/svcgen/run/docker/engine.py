@@ -139,6 +139,15 @@ class DockerEngine:
                 if match := PREFIX.match(line.rstrip("\r\n")):
                     yield LogLine(match["service"], int(match["number"]), match["text"])
 
+    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:  # noqa: ARG002 (the interface of both engines)
+        """Raise SvcgenError: containers do not reach a process that listens on 127.0.0.1."""
+        (name,) = request.replaced
+        raise SvcgenError(
+            "`svcgen run` needs the local engine, and the fleet runs with Docker.",
+            "Change the engine: svcgen down, then svcgen up --engine local\n"
+            f'Or serve it beside the fleet: eval "$(svcgen env {name} --shell)", then make dev',
+        )
+
     def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
         """Return the variables of compose.yaml with addresses that this machine reaches."""
         seen = observe(self.root)

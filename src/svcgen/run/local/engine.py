@@ -143,6 +143,20 @@ class LocalEngine:
         runs = self._paths.state_file.exists
         return read_logs(self._paths.logs, names, tail, lambda: follow and runs())
 
+    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
+        """Let a command of the terminal serve the one service in `replaced`."""
+        from svcgen.run.local.foreground import serve
+        from svcgen.run.local.request import build_request
+
+        (name,) = request.replaced
+        folder = next(each.folder for each in request.fleet.services if each.name == name)
+        document = {"do": "run", "request": build_request(request, self._paths).document()}
+        self._supervised({"do": "status"}, report)  # continues the fleet of a killed supervisor
+        try:
+            return serve(self._paths.socket, document, folder, command, report)
+        except (AbsentError, LostError) as error:
+            raise self._lost("The supervisor of the fleet has ended.") from error
+
     def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
         """Return what a process needs to act as a replica of a service."""
         from svcgen.run.local.request import given_variables
