@@ -99,6 +99,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Keep current": {
         "update": updates.update,
         "reconfigure": updates.reconfigure,
+        "rename": membership.rename,
         "remove": membership.remove,
     },
 }

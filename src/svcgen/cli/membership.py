@@ -1,4 +1,4 @@
-"""The commands about a service's membership in the workspace: remove."""
+"""The commands about a service's membership in the workspace: rename and remove."""
 
 from __future__ import annotations
 
@@ -8,12 +8,38 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from svcgen.cli.options import Json, Name, current_workspace
+from svcgen.cli import output_updates
+from svcgen.cli.options import FOUND_SOMETHING, Force, Json, Name, Trust, allows, current_workspace
 from svcgen.cli.output import emit, report_progress
 from svcgen.errors import counted, one_line
 
 if TYPE_CHECKING:
     from svcgen.commands.remove import RemoveResult
+    from svcgen.commands.rename import RenameResult
+
+
+def rename(
+    name: Name,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
+    force: Force = False,
+    trust: Trust = False,
+    json: Json = False,
+) -> None:
+    """Rename a service, in its files, its callers and the workspace."""
+    from svcgen.cli.documents import membership as documents
+    from svcgen.commands.rename import rename as command
+
+    done = command(
+        Path.cwd(),
+        name,
+        new,
+        force=force,
+        allows=allows(trust, asked=not json),
+        report=report_progress,
+    )
+    emit(documents.rename_document(done), renamed(done), next_steps(done), json=json)
+    if any(update.state == "conflicts" for update in done.updates):
+        raise typer.Exit(FOUND_SOMETHING)
 
 
 def remove(
@@ -56,6 +82,28 @@ def needs(removed: RemoveResult) -> str:
         for caller in removed.callers
     ]
     return "\n".join(lines)
+
+
+def renamed(done: RenameResult) -> str:
+    """Show each merge, and the other files that were changed."""
+    lines = [output_updates.outcomes(done.updates), *changed_files(done.changed)]
+    if done.finished:
+        lines.append(f"Renamed {done.old} to {done.new}: {one_line(str(done.folder))}")
+    return "\n".join(filter(None, lines))
+
+
+def next_steps(done: RenameResult) -> str:
+    """List conflicts, the files that still have the old name, and what to do next."""
+    lines = [output_updates.needs(done.updates).rstrip("\n")]
+    if not done.finished:
+        lines.append(f"Then continue: svcgen rename {done.old} {done.new}")
+    if done.mentions:
+        lines.append(f"Still with the name {done.old}:")
+    lines += [f"  {one_line(str(each.path))}:{each.line}" for each in done.mentions]
+    if done.steps:
+        lines.append("Next:")
+    lines += [f"  {step}" for step in done.steps]
+    return "\n".join(filter(None, lines))
 
 
 def changed_files(paths: Iterable[Path]) -> list[str]:

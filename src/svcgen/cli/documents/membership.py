@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from svcgen.cli.documents.fleet import RunningReplica, replica_rows
+from svcgen.cli.documents.updates import UpdatedService, updated_services
 
 if TYPE_CHECKING:
     from svcgen.commands.remove import RemoveResult
+    from svcgen.commands.rename import RenameResult
 
 
 @dataclass(frozen=True)
@@ -42,4 +44,42 @@ def remove_document(result: RemoveResult) -> RemoveDocument:
         deleted=result.deleted,
         kept=result.kept,
         callers=tuple(CallerDocument(each.name, each.advice) for each in result.callers),
+    )
+
+
+@dataclass(frozen=True)
+class MentionDocument:
+    """A file that still has the old name."""
+
+    path: Annotated[str, "Absolute path of the file."]
+    line: Annotated[int, "The first line with the name, counted from 1."]
+
+
+@dataclass(frozen=True)
+class RenameDocument:
+    """The service that `svcgen rename` renamed, and what was merged for that."""
+
+    old: Annotated[str, "Name that it had."]
+    new: Annotated[str, "Name that it has."]
+    folder: Annotated[str, "Absolute path of the service."]
+    finished: Annotated[
+        bool, "False while the service has conflicts: then the same command continues."
+    ]
+    services: Annotated[tuple[UpdatedService, ...], "The service, then its callers."]
+    changed: Annotated[tuple[str, ...], "Other files and folders that were changed, absolute."]
+    steps: Annotated[tuple[str, ...], "What to do next, in this order."]
+    mentions: Annotated[tuple[MentionDocument, ...], "Files that still have the old name."]
+
+
+def rename_document(result: RenameResult) -> RenameDocument:
+    """Build the document of `svcgen rename`."""
+    return RenameDocument(
+        old=result.old,
+        new=result.new,
+        folder=str(result.folder),
+        finished=result.finished,
+        services=updated_services(result.updates),
+        changed=tuple(map(str, result.changed)),
+        steps=result.steps,
+        mentions=tuple(MentionDocument(str(each.path), each.line) for each in result.mentions),
     )
