@@ -21,6 +21,13 @@ def test_a_created_item_is_found(service: Service) -> None:
     assert item["created_at"].endswith("Z")
 
 
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 204), ("DELETE", 405)])
+def test_the_allowed_methods_are_listed(service: Service, method: str, status: int) -> None:
+    response = service.http.request(method, PATH)
+    assert response.status_code == status
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
 def test_an_unknown_id_is_not_found(service: Service) -> None:
     assert service.http.get(f"{PATH}/{uuid4()}").status_code == 404
 

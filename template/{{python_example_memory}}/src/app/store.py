@@ -1,23 +1,14 @@
 """Stores items in memory: they are lost on exit and not shared between replicas."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from uuid import UUID
 
-from pydantic_settings import BaseSettings
-
 from app.models import Item
-
-
-class StoreSettings(BaseSettings):
-    """The in-memory store has no settings."""
 
 
 class Store:
     """Items, oldest first."""
 
     def __init__(self) -> None:
-        self.checks: dict[str, Callable[[], Awaitable[None]]] = {}  # memory needs no check
         self._items: list[Item] = []
         self._index: dict[UUID, int] = {}
 
@@ -36,8 +27,3 @@ class Store:
 
     async def count(self) -> int:
         return len(self._items)
-
-
-@asynccontextmanager
-async def open_store(_: StoreSettings) -> AsyncIterator[Store]:
-    yield Store()
