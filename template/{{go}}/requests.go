@@ -2,13 +2,11 @@ package main
 
 import (
 	"fmt"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -32,11 +30,6 @@ func checkHead(r *http.Request) error {
 		return problem(http.StatusBadRequest, "The path or the query is not percent-encoded UTF-8.")
 	}
 	return nil
-}
-
-func isJSON(r *http.Request) bool {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 }
 
 // problemListener turns the responses of net/http to malformed requests, which no handler sees, into

@@ -1,0 +1,4 @@
+package main
+
+// schemaTypes are the types of the schemas in openapi.json, except Problem and Fault.
+var schemaTypes = []any{}
