@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// This file and its test are yours: the routes of the service, its own settings, what it opens at the
+// This file is yours: the routes of the service, its own settings, what it opens at the
 // start and closes at the end, and its tasks. server.go calls the methods.
 
 // app has what the handlers use.
@@ -37,3 +37,7 @@ func (a *app) checks() map[string]check { return a.items.checks() }
 
 // tasks returns what runs beside the server until it stops.
 func (a *app) tasks() map[string]task { return map[string]task{} }
+
+// schemaTypes are the types of the schemas in openapi.json, except Problem and Fault. A test compares
+// their members.
+var schemaTypes = []any{NewItem{}, Item{}, ItemPage{}, Summary{}}

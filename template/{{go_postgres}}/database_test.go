@@ -99,7 +99,7 @@ func TestConcurrentMigrationsSucceed(t *testing.T) {
 }
 
 func TestAnUnreachableDatabaseIsA503(t *testing.T) {
-	t.Setenv("DATABASE_URL", "postgresql://nobody:x@127.0.0.1:1/nothing")
+	t.Setenv("DATABASE_URL", "postgresql://user:password@127.0.0.1:1/database")
 	opened, err := openDatabase(t.Context())
 	if err != nil {
 		t.Fatal(err)

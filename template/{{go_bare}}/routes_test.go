@@ -1,4 +1,0 @@
-package main
-
-// schemaTypes are the types of the schemas in openapi.json, except Problem and Fault.
-var schemaTypes = []any{}
