@@ -25,6 +25,7 @@ TARGETS = [
     "build",
     "migrate",
     "migration",
+    "add",
     "lock",
     "generate",
 ]
