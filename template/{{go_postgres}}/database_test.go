@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
+	"testing"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -20,7 +22,7 @@ var errNoDatabase = errors.New(
 // prepare creates an empty schema in the database of DATABASE_URL, or of compose.yaml, and migrates
 // it. Existing data is not touched.
 func prepare() (variables []string, remove func(), err error) {
-	url, stop, err := database()
+	url, stop, err := testDatabase()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,7 +46,7 @@ func prepare() (variables []string, remove func(), err error) {
 	}, nil
 }
 
-func database() (url string, stop func(), err error) {
+func testDatabase() (url string, stop func(), err error) {
 	if url := os.Getenv("DATABASE_URL"); url != "" {
 		return url, func() {}, nil
 	}
@@ -83,4 +85,36 @@ func execute(url, statement string) error {
 	defer connection.Close(ctx)
 	_, err = connection.Exec(ctx, statement)
 	return err
+}
+
+func TestConcurrentMigrationsSucceed(t *testing.T) {
+	needed(t)
+	first, second := begin(os.DevNull, environment, "migrate"), begin(os.DevNull, environment, "migrate")
+	if err := first.Wait(); err != nil {
+		t.Error(err)
+	}
+	if err := second.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnUnreachableDatabaseIsA503(t *testing.T) {
+	t.Setenv("DATABASE_URL", "postgresql://user:password@127.0.0.1:1/database")
+	opened, err := openDatabase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.close()
+	for name, ping := range opened.checks() {
+		p, _ := errors.AsType[*Problem](opened.use(t.Context(), ping))
+		if name != "database" || p == nil || p.Status != http.StatusServiceUnavailable {
+			t.Error(name, p)
+		}
+	}
+	for _, own := range []error{pgx.ErrNoRows, invalid()} {
+		query := func(context.Context) error { return own }
+		if err := opened.use(t.Context(), query); !errors.Is(err, own) {
+			t.Error(own, err)
+		}
+	}
 }

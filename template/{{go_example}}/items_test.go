@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 )
 
@@ -15,33 +14,16 @@ import (
 
 func create(t *testing.T, name string) string {
 	t.Helper()
-	created := needed(t).ask(t, http.MethodPost, itemsPath, encode(t, NewItem{name}))
+	created := needed(t).ask(t, http.MethodPost, itemsPath, toJSON(t, NewItem{Name: name}))
 	if created.StatusCode != http.StatusCreated {
 		t.Fatal(created.Status, created.text)
 	}
 	return created.Header.Get("Location")
 }
 
-func encode(t *testing.T, value any) string {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func decode[T any](t *testing.T, text string) (value T) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(text), &value); err != nil {
-		t.Fatal(err, text)
-	}
-	return value
-}
-
 func TestACreatedItemIsFound(t *testing.T) {
 	found := needed(t).ask(t, http.MethodGet, create(t, "Grüße 👋"), "")
-	if item := decode[Item](t, found.text); item.Name != "Grüße 👋" {
+	if item := fromJSON[Item](t, found.text); item.Name != "Grüße 👋" {
 		t.Error(found.text)
 	}
 	if !strings.Contains(found.text, `Z"`) {
@@ -63,7 +45,7 @@ func TestPagesContainEachItemOnce(t *testing.T) {
 		created = append(created, strings.TrimPrefix(location, itemsPath+"/"))
 	}
 	for query := "?limit=2"; query != ""; {
-		page := decode[ItemPage](t, needed(t).ask(t, http.MethodGet, itemsPath+query, "").text)
+		page := fromJSON[ItemPage](t, needed(t).ask(t, http.MethodGet, itemsPath+query, "").text)
 		for _, item := range page.Items {
 			seen = append(seen, item.ID.String())
 		}
@@ -91,7 +73,7 @@ func TestAnInvalidParameterIsNamed(t *testing.T) {
 		"/summary?depth=9":              "depth",
 	} {
 		rejected := needed(t).ask(t, http.MethodGet, itemsPath+query, "")
-		faults := decode[Problem](t, rejected.text).Errors
+		faults := fromJSON[Problem](t, rejected.text).Errors
 		if rejected.StatusCode != 422 || len(faults) != 1 || faults[0].Parameter != parameter {
 			t.Error(query, rejected.Status, rejected.text)
 		}
@@ -108,12 +90,13 @@ func TestAnInvalidBodyIsRejected(t *testing.T) {
 		{`{"name": "\ud800"}`, 400, ""},
 		{`[[[`, 400, ""},
 		{`[]`, 422, "#"},
+		{`{}`, 422, "#/name"},
 		{`{"name": ""}`, 422, "#/name"},
 		{`{"name": 1}`, 422, "#/name"},
 		{`{"name": "\u0000"}`, 422, "#/name"},
-		{encode(t, NewItem{strings.Repeat("x", 201)}), 422, "#/name"},
+		{toJSON(t, NewItem{Name: strings.Repeat("x", 201)}), 422, "#/name"},
 		{`{"name": "x", "n/m": "y"}`, 422, "#/n~1m"},
-		{encode(t, NewItem{strings.Repeat("x", mib)}), 413, ""},
+		{toJSON(t, NewItem{Name: strings.Repeat("x", mib)}), 413, ""},
 	} {
 		rejected := needed(t).ask(t, http.MethodPost, itemsPath, test.body)
 		if rejected.StatusCode != test.status {
@@ -122,7 +105,7 @@ func TestAnInvalidBodyIsRejected(t *testing.T) {
 		if kind := rejected.Header.Get("Content-Type"); kind != "application/problem+json" {
 			t.Errorf("%.40s %s", test.body, kind)
 		}
-		faults := decode[Problem](t, rejected.text).Errors
+		faults := fromJSON[Problem](t, rejected.text).Errors
 		if test.pointer != "" && (len(faults) != 1 || faults[0].Pointer != test.pointer) {
 			t.Errorf("%.40s %s", test.body, rejected.text)
 		}
@@ -132,7 +115,7 @@ func TestAnInvalidBodyIsRejected(t *testing.T) {
 func TestTheSummaryCountsItems(t *testing.T) {
 	create(t, "one more")
 	response := needed(t).ask(t, http.MethodGet, itemsPath+"/summary?depth=0", "")
-	summary := decode[Summary](t, response.text)
+	summary := fromJSON[Summary](t, response.text)
 	if summary.Items == 0 || len(summary.Calls) != len(callees) {
 		t.Error(response.text)
 	}

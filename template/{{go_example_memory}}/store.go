@@ -63,6 +63,3 @@ func (s *store) count(context.Context) (int, error) {
 	defer s.lock.RUnlock()
 	return len(s.items), nil
 }
-
-// migrate does nothing: a service without a database has no migrations.
-func migrate() error { return nil }

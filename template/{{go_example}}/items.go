@@ -72,7 +72,7 @@ func (a *app) createItem(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond) // the precision of databases
-	item := Item{uuid.New(), body.Name, now}
+	item := Item{ID: uuid.New(), Name: body.Name, CreatedAt: now}
 	if err := a.items.add(r.Context(), item); err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (a *app) listItems(w http.ResponseWriter, r *http.Request) error {
 	page := ItemPage{Items: items}
 	if len(items) > limit {
 		next := items[limit-1].ID.String()
-		page = ItemPage{items[:limit], &next}
+		page = ItemPage{Items: items[:limit], Next: &next}
 	}
 	return writeJSON(w, http.StatusOK, page)
 }
