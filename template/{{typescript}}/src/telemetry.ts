@@ -1,12 +1,13 @@
 /** Logs, metrics and traces, named by OpenTelemetry's semantic conventions. */
 
+import { once } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import { pino } from "pino";
+import { type LoggerOptions, pino } from "pino";
 import { collectDefaultMetrics, Histogram } from "prom-client";
 import { ConfigurationError, SERVICE, VERSION } from "./config.ts";
 
@@ -24,8 +25,9 @@ collectDefaultMetrics();
 const tracer = trace.getTracer(SERVICE);
 const routes = new WeakMap<IncomingMessage, string>();
 
-/** Writes each log record as one line of JSON, with its trace ID. */
-export const log = pino({
+const output = pino.destination();
+
+const options: LoggerOptions = {
   base: { service: SERVICE, version: VERSION },
   timestamp: () => `,"time":"${new Date().toISOString()}"`,
   formatters: { level: (label) => ({ level: LEVELS[label] ?? label }) },
@@ -33,7 +35,9 @@ export const log = pino({
     const span = trace.getActiveSpan()?.spanContext();
     return { trace_id: span?.traceId ?? "", span_id: span?.spanId ?? "" };
   },
-});
+};
+/** Writes each log record as one line of JSON, with its trace ID. */
+export const log = pino(options, output);
 // Node would write these to stderr, not as JSON.
 process.removeAllListeners("warning");
 process.on("warning", (warning) => log.warn(`${warning.name}: ${warning.message}`));
@@ -42,6 +46,12 @@ process.on("uncaughtException", (error) => {
   log.error(expected ? error.message : error);
   process.exit(expected ? error.exitCode : 1);
 });
+
+/** Write the last lines. An exit without it can write a line before an earlier one. */
+export async function endLog(): Promise<void> {
+  output.end();
+  await once(output, "close");
+}
 
 export function setLogLevel(level: string): void {
   log.level = level === "warning" ? "warn" : level;

@@ -5,8 +5,9 @@ import { Type } from "typebox";
 import { summaryOf } from "./callees.ts";
 import { type Callee, readIdentity } from "./calls.ts";
 import { SERVICE } from "./config.ts";
-import { Item, ItemPage, NewItem, Summary, shared } from "./models.ts";
+import { Item, ItemPage, NewItem, Summary } from "./models.ts";
 import { PROBLEMS, Refusal, wrong } from "./problems.ts";
+import { responseOf, shared } from "./schemas.ts";
 import type { Store } from "./store.ts";
 
 export const PATH = `/v1/${SERVICE}`;
@@ -27,7 +28,7 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
           description: "Create an item.",
           tags,
           body: shared(NewItem),
-          response: { 201: described(Item), ...PROBLEMS },
+          response: { 201: responseOf(Item), ...PROBLEMS },
         },
       },
       async (request, reply) => {
@@ -48,7 +49,7 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
             limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: LIMIT })),
             cursor: Type.Optional(Type.Union([uuid, Type.Null()])),
           }),
-          response: { 200: described(ItemPage), ...PROBLEMS },
+          response: { 200: responseOf(ItemPage), ...PROBLEMS },
         },
       },
       async (request) => {
@@ -74,7 +75,7 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
           querystring: Type.Object({
             depth: Type.Optional(Type.Integer({ minimum: 0, maximum: 8, default: DEPTH })),
           }),
-          response: { 200: described(Summary), ...PROBLEMS },
+          response: { 200: responseOf(Summary), ...PROBLEMS },
         },
       },
       async (request) => {
@@ -102,7 +103,7 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
           description: "Get one item.",
           tags,
           params: Type.Object({ id: uuid }),
-          response: { 200: described(Item), ...PROBLEMS },
+          response: { 200: responseOf(Item), ...PROBLEMS },
         },
       },
       async (request) => {
@@ -114,9 +115,4 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
       },
     );
   };
-}
-
-function described<S extends Parameters<typeof shared>[0]>(schema: S) {
-  const content = { "application/json": { schema: shared(schema) } };
-  return { description: "Successful Response", content };
 }

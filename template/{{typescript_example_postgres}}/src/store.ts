@@ -1,13 +1,9 @@
 /** Stores items in one PostgreSQL table, which the migrations create. */
 
 import { randomUUID } from "node:crypto";
-import pg from "pg";
 import type { Environment } from "./config.ts";
+import { type Database, openDatabase } from "./database.ts";
 import type { Item } from "./models.ts";
-import { Refusal } from "./problems.ts";
-
-/** PostgreSQL error codes for connection failures, insufficient resources and shutdown. */
-const UNAVAILABLE = /^(08|53|57P)/;
 
 const COLUMNS = "id, name, created_at"; // not *: a new column is not a member of an item
 
@@ -17,12 +13,11 @@ type Row = Omit<Item, "created_at"> & { created_at: Date };
 export class Store {
   /** The readiness checks. */
   readonly checks: Record<string, () => Promise<unknown>>;
-  readonly #pool: pg.Pool;
+  readonly #database: Database;
 
-  constructor(pool: pg.Pool) {
-    this.checks = { database: () => pool.query("select 1") };
-    this.#pool = pool;
-    pool.on("error", () => {}); // an idle connection was lost; the next query reconnects
+  constructor(database: Database) {
+    this.checks = { database: () => database.check() };
+    this.#database = database;
   }
 
   async add(name: string): Promise<Item> {
@@ -55,41 +50,17 @@ export class Store {
   }
 
   async count(): Promise<number> {
-    const [row] = await this.#query<{ count: string }>("select count(*) from items", []);
+    const [row] = await this.#database.query<{ count: string }>("select count(*) from items");
     return Number(row?.count);
   }
 
   async #items(text: string, values: unknown[]): Promise<Item[]> {
-    const rows = await this.#query<Row>(text, values);
+    const rows = await this.#database.query<Row>(text, values);
     return rows.map((row) => ({ ...row, created_at: row.created_at.toISOString() }));
   }
-
-  /** Run a query. An unreachable database throws 503 within the timeout. */
-  async #query<R extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
-    try {
-      return (await this.#pool.query<R>(text, values)).rows;
-    } catch (error) {
-      if (error instanceof pg.DatabaseError && !UNAVAILABLE.test(error.code ?? "")) {
-        throw error;
-      }
-      throw new Refusal(503, "The database is unreachable.");
-    }
-  }
-}
-
-/** Read DATABASE_URL, for example postgresql://user:password@host:port/database. */
-export function readDatabase(environment: Environment): string {
-  return environment.url("DATABASE_URL", ["postgresql:", "postgres:"]);
 }
 
 /** Create the store. It connects on the first query. */
 export function openStore(environment: Environment): Store {
-  const pool = new pg.Pool({
-    connectionString: readDatabase(environment),
-    max: 10,
-    connectionTimeoutMillis: 2000, // also the time to wait for a free connection
-    query_timeout: 2500,
-    keepAlive: true,
-  });
-  return new Store(pool);
+  return new Store(openDatabase(environment));
 }

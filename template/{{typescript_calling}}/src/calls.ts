@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { context, propagation, SpanKind, trace } from "@opentelemetry/api";
 import { Compile, type XStatic } from "typebox/schema";
 import { Agent, type Dispatcher, request } from "undici";
-import { SERVICE } from "./config.ts";
+import { SERVICE, type Settings } from "./config.ts";
 import { Refusal } from "./problems.ts";
 
 const DEADLINE = 2000; // milliseconds for a whole call, including the retry
@@ -108,6 +108,11 @@ export class Callee {
   }
 }
 
+/** Return the called services. */
+export function openCallees(settings: Settings): Callee[] {
+  return Object.entries(settings.callees).map(([name, url]) => new Callee(name, url));
+}
+
 /** Return a type guard for a schema of a service's document. It allows additional members. */
 export function typeGuard<D extends object, N extends string>(document: D, name: N) {
   type Schema = D & { $ref: `#/components/schemas/${N}` };
@@ -117,6 +122,9 @@ export function typeGuard<D extends object, N extends string>(document: D, name:
   const validator = Compile<Schema>(JSON.parse(JSON.stringify(schema), allowMore));
   return (body: unknown): body is XStatic<Schema> => validator.Check(body);
 }
+
+/** The name of `typeGuard` in the example of template v1.0, which services of that version have. */
+export const answerOf = typeGuard;
 
 /** Whether the deadline aborted the request or the pause before the retry. */
 function isTimeout(error: unknown): boolean {

@@ -1,6 +1,7 @@
 /** Request and response bodies; the OpenAPI document is generated from them. */
 
-import { type Static, type TSchema, Type } from "typebox";
+import { type Static, Type } from "typebox";
+import { shared } from "./schemas.ts";
 
 const name = Type.String({
   minLength: 1,
@@ -63,34 +64,3 @@ export const Summary = Type.Object(
     additionalProperties: true, // a newer version of a called service may add members
   },
 );
-
-export type Fault = Static<typeof Fault>;
-export const Fault = Type.Object(
-  {
-    detail: Type.String(),
-    pointer: Type.Optional(Type.Union([Type.String(), Type.Null()], { default: null })),
-    parameter: Type.Optional(Type.Union([Type.String(), Type.Null()], { default: null })),
-  },
-  {
-    $id: "Fault",
-    description:
-      "One thing wrong with a request, and where: a JSON pointer into the body, or a parameter.",
-  },
-);
-
-export type Problem = Static<typeof Problem>;
-export const Problem = Type.Object(
-  {
-    type: Type.Optional(Type.String({ default: "about:blank" })),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String(),
-    errors: Type.Optional(Type.Union([Type.Array(shared(Fault)), Type.Null()], { default: null })),
-  },
-  { $id: "Problem", description: "What every answer of 400 and above holds." },
-);
-
-/** Return a reference to a schema, so that OpenAPI contains it once. */
-export function shared<S extends TSchema & { $id?: string }>(schema: S) {
-  return Type.Unsafe<Static<S>>({ $ref: `${schema.$id}#` });
-}
