@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from types import FrameType
 
 from svcgen.errors import SvcgenError
 
+DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2): sent to the process when its parent ends
+
 
 def started(
     command: Sequence[str], folder: Path, variables: Mapping[str, str]
@@ -22,8 +25,22 @@ def started(
 
     Raises SvcgenError when it does not exist.
     """
+    library, parent = ctypes.CDLL(None), os.getpid()
+
+    def end_with_parent() -> None:
+        # Linux; elsewhere a command outlives a killed svcgen. Nothing is imported after the fork.
+        if hasattr(library, "prctl"):
+            library.prctl(DEATH_SIGNAL, int(signal.SIGTERM))
+            if os.getppid() != parent:  # it was killed in between
+                os.kill(os.getpid(), signal.SIGTERM)
+
     try:
-        return subprocess.Popen(command, cwd=folder, env={**os.environ, **variables})
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **variables},
+            preexec_fn=end_with_parent,  # noqa: PLW1509 (no other thread runs yet)
+        )
     except OSError as error:
         problem = f"`{command[0]}` cannot be started: {error.strerror}."
         raise SvcgenError(problem, "Correct the command after `--`.") from error

@@ -92,8 +92,10 @@ def test_a_process_of_the_terminal_serves_until_it_ends(shop: DockerWorkspace) -
 def test_the_next_up_restores_what_a_killed_run_has_left(shop: DockerWorkspace) -> None:
     shop.up()
     with running(shop) as process:
+        own = shop.get("/v1/orders")["pid"]
         process.kill()
         process.wait()
+        until(lambda: not Path(f"/proc/{own}").exists())
         assert "was killed" in ps(shop.workspace).notes["orders"]
         done = svcgen("up", within=shop.root)
         assert "`svcgen run` was killed" in done.stderr

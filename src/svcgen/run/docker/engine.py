@@ -118,7 +118,7 @@ class DockerEngine:
                     yield LogLine(match["service"], int(match["number"]), match["text"])
 
     def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
-        """Let a command of the terminal serve the one service in `replaced`."""
+        """Run a command of the terminal that serves the one service in `replaced`."""
         (name,) = request.replaced
         fleet = request.fleet
         require_not_served(self.root, [name])
