@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, type] = {
     "doctor": services.DoctorDocument,
     "update": updates.UpdateDocument,
     "reconfigure": updates.UpdateDocument,
+    "rename": membership.RenameDocument,
     "remove": membership.RemoveDocument,
     "template versions": template.VersionsDocument,
     "template check": template.CheckDocument,

@@ -200,6 +200,7 @@ def test_a_document_about_a_fleet(words: tuple[str, ...], fleet: Path, cache: st
         ("list --outdated", ("list", "--outdated"), 3),
         ("update", ("update", "orders", "--force"), 3),
         ("reconfigure", ("reconfigure", "orders", "-d", "database=postgres", "--force"), 0),
+        ("rename", ("rename", "orders", "sales", "--force"), 0),
         ("remove", ("remove", "orders", "--force"), 0),
         ("drift", ("drift", "--diff"), 3),
         ("template versions", ("template", "versions", "--template", "TEMPLATE"), 0),
