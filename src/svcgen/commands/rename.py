@@ -6,6 +6,7 @@ whether it is done, so the same command continues after a conflict, and after a 
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from svcgen.commands.membership import (
     restitch,
 )
 from svcgen.commands.mentions import Mention, find_mentions
+from svcgen.commands.renamed_data import has_local_data, rename_data
 from svcgen.compose.fleet import FaultsError
 from svcgen.errors import SvcgenError, raise_all
 from svcgen.files import move_into_place, read_text, write_atomic
@@ -28,10 +30,7 @@ from svcgen.render.answers import answers_from
 from svcgen.render.render import check_answers, derived_answers, questions
 from svcgen.render.trust import Allows, never
 from svcgen.run.choose import choose_engine
-from svcgen.run.docker.docker import docker_status
-from svcgen.run.docker.engine import DockerEngine
-from svcgen.run.engine import Leaving, Report, silent
-from svcgen.run.local.engine import LocalEngine
+from svcgen.run.engine import Report, silent
 from svcgen.service import (
     CALLERS_FILE,
     COMPOSE_FILE,
@@ -180,7 +179,7 @@ def _is_left(names: Rename, service: Service, workspace: Workspace) -> bool:
         callers_of(old, workspace)
         or service.folder.name == old
         or any(word.search(read_text(file) or "") for file in files)
-        or (service.database != "none" and LocalEngine(root).data_of(Leaving(old)))
+        or (service.database != "none" and has_local_data(root, old))
     )
 
 
@@ -308,35 +307,7 @@ def _change_workspace(work: _Work, report: Report) -> None:
     if any(each.lock_needed for each in work.updates):
         work.steps.append("make lock, where its dependencies were edited")
     if work.service.database != "none":
-        _rename_data(work, report)
-
-
-def _rename_data(work: _Work, report: Report) -> None:
-    """Rename the local engine's database; add how the data of Docker's comes to the new one."""
-    names, root = work.rename, work.workspace.root
-    local = LocalEngine(root)
-    local.rename_data(names.old, names.new, report)
-    if docker_status().problem:
-        return
-    old = Leaving(names.old, (), (), (f"{names.old}-db",))
-    for volume in DockerEngine(root).data_of(old):
-        work.steps += copy_commands(volume, names)
-
-
-def copy_commands(volume: str, names: Rename) -> tuple[str, ...]:
-    """Return the commands that copy a database of Docker, whose volume has the old name."""
-    project = volume.removesuffix(f"_{names.old}-db")
-    dump = f"pg_dump --username {names.old} --clean --if-exists --no-owner {names.old}"
-    load = f"psql --quiet --username {names.new} {names.new}"
-    return (
-        "svcgen up, then copy the data of the old database:",
-        f"docker run --detach --rm --name {project}-old --volume {volume}:/var/lib/postgresql "
-        "postgres:18",
-        f"docker exec {project}-old {dump} | "
-        f"docker exec --interactive {project}-{names.new}-db-1 {load}",
-        f"docker stop {project}-old",
-        f"docker volume rm {volume}, when you no longer need it",
-    )
+        work.steps += rename_data(root, names, report)
 
 
 def _result(work: _Work, folder: Path, *, finished: bool = True) -> RenameResult:
