@@ -12,7 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from svcgen.cli.documents import VERSION, fleet, services, template, updates
+from svcgen.cli.documents import VERSION, fleet, membership, services, template, updates
 
 SNAPSHOTS = Path(__file__).parents[1] / "tests" / "cli" / "snapshots"
 COMMANDS: Mapping[str, type] = {
@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, type] = {
     "ps": fleet.PsDocument,
     "logs": fleet.LogsDocument,
     "restart": fleet.RestartDocument,
+    "env": fleet.EnvDocument,
     "list": services.ListDocument,
     "list --outdated": services.OutdatedDocument,
     "list --graph": services.GraphDocument,
@@ -35,6 +36,7 @@ COMMANDS: Mapping[str, type] = {
     "doctor": services.DoctorDocument,
     "update": updates.UpdateDocument,
     "reconfigure": updates.UpdateDocument,
+    "remove": membership.RemoveDocument,
     "template versions": template.VersionsDocument,
     "template check": template.CheckDocument,
     "template init": template.InitDocument,

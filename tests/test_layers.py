@@ -29,8 +29,8 @@ FLOORS = (
     ("render", "gateway"),
     ("templates", "merge", "workspace"),
     ("contract", "settings"),
-    ("service", "toolchains"),
-    ("strict", "ownership", "openapi", "yaml_files"),
+    ("service", "toolchains", "yaml_edits"),
+    ("strict", "ownership", "openapi", "yaml_files", "env_file"),
     ("files", "ports", "git", "units"),
     ("errors",),
 )

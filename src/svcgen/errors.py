@@ -2,7 +2,6 @@
 
 SvcgenError          a message and what to type next; exit 1
 ├── AnswerError       an answer that a template refuses
-├── UnsupportedError  a valid declaration that only a later version supports
 └── BusyError         another svcgen works on the same service; it ends without help
 """
 
@@ -38,10 +37,6 @@ class AnswerError(SvcgenError):
         self.question = question
         self.reason = reason
         self.source = source
-
-
-class UnsupportedError(SvcgenError):
-    """A declaration that this version reads but does not support; it is refused, never ignored."""
 
 
 class BusyError(SvcgenError):

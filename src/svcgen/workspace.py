@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from svcgen.env_file import ENV_FILE
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.ownership import require_own
 from svcgen.service import (
@@ -31,7 +32,10 @@ READ_AT_ROOT = (
     *OVERRIDE_FILES,
     "gateway",
 )
-READ_IN_SERVICE = (".", ANSWERS_FILE, REGISTRATION_FILE, COMPOSE_FILE, "Makefile", "Dockerfile")
+READ_IN_SERVICE = (
+    *(".", ANSWERS_FILE, REGISTRATION_FILE, COMPOSE_FILE, ENV_FILE),
+    *("Makefile", "Dockerfile"),
+)
 LEVELS = 3
 TEMPLATE_FILE = "copier.yml"
 SKIPPED = frozenset({"node_modules", "target", "vendor", "dist", "build", "gateway"})
@@ -191,6 +195,11 @@ def is_root(folder: Path) -> bool:
     """Report whether a folder has the mark of a workspace."""
     if (folder / SETTINGS_FILE).is_file() or (folder / STATE_FOLDER).is_dir():
         return True
+    return is_stitched(folder)
+
+
+def is_stitched(folder: Path) -> bool:
+    """Report whether `svcgen compose` or `up` has written a folder's compose.yaml."""
     compose = folder / COMPOSE_FILE
     if not compose.is_file():
         return False

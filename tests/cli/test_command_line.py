@@ -17,8 +17,9 @@ from tests.support.terminal import at_terminal
 BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
-    *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "list"),
-    *("routes", "drift", "verify", "doctor", "update", "reconfigure", "template"),
+    *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env", "run"),
+    *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure", "remove"),
+    *("template",),
 )
 
 
@@ -51,7 +52,7 @@ def test_bash_can_source_the_completion(tmp_path: Path) -> None:
 
 
 def test_bash_completes_commands_choices_and_services(tmp_path: Path) -> None:
-    assert set(completed("svcgen re", tmp_path)) == {"restart", "reconfigure"}
+    assert set(completed("svcgen re", tmp_path)) == {"restart", "reconfigure", "remove"}
     assert completed("svcgen new orders --stack py", tmp_path) == ["python"]
     assert svcgen("new", "orders", within=tmp_path).returncode == 0
     assert completed("svcgen logs or", tmp_path) == ["orders"]

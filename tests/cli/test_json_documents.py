@@ -26,6 +26,7 @@ from svcgen.cli.verify import STATES
 from svcgen.commands.demo import DemoResponse, DemoResult
 from svcgen.commands.doctor import Condition, DoctorResult
 from svcgen.commands.down import DownResult
+from svcgen.commands.env import EnvResult
 from svcgen.commands.logs import LogsResult
 from svcgen.commands.ps import PsResult
 from svcgen.commands.restart import RestartResult
@@ -98,6 +99,14 @@ DIAGNOSED = DoctorResult(
 )
 
 
+ENV = EnvResult(
+    "orders",
+    "local",
+    {"HOST": "127.0.0.1", "LOG_LEVEL": "debug", "PORT": "8080"},
+    {"DATABASE_URL": "it is known when the service runs. Start it: svcgen up"},
+)
+
+
 def logged(text: str) -> LogsResult:
     return LogsResult(iter([LogLine("orders", 1, text)]))
 
@@ -108,6 +117,7 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
     "ps": lambda: fleet_documents.ps_document(PsResult("local", UP.url, (REPLICA,))),
     "logs": lambda: fleet_documents.logs_document(logged("listening on :8080")),
     "restart": lambda: fleet_documents.restart_document(RestartResult("local", (REPLICA,))),
+    "env": lambda: fleet_documents.env_document(ENV),
     "demo": lambda: services_documents.demo_document(
         DemoResult(
             Path("/tmp/svcgen-demo"), UP, (DemoResponse("GET", "/v1/orders", 200, {"items": []}),)
@@ -200,6 +210,7 @@ def test_a_document_about_a_fleet(words: tuple[str, ...], fleet: Path, cache: st
         ("list --outdated", ("list", "--outdated"), 3),
         ("update", ("update", "orders", "--force"), 3),
         ("reconfigure", ("reconfigure", "orders", "-d", "database=postgres", "--force"), 0),
+        ("remove", ("remove", "orders", "--force"), 0),
         ("drift", ("drift", "--diff"), 3),
         ("template versions", ("template", "versions", "--template", "TEMPLATE"), 0),
         ("template init", ("template", "init", "acme", "--ref", "v1.0.0"), 0),

@@ -184,7 +184,7 @@ def test_an_url_is_accepted(tmp_path: Path, url: str) -> None:
         ({"payments": {"url": 7}}, "external.payments.url must be text"),
         ({"payments": {"url": "http://x", "spec": "y"}}, "external.payments.spec is not a known"),
         ({"Payments": {"url": "http://x"}}, "external.Payments"),
-        ({"database": {"url": "http://x"}}, "DATABASE_URL: the local engine sets it"),
+        ({"database": {"url": "http://x"}}, "DATABASE_URL: the engine sets it"),
     ],
 )
 def test_another_entry_is_refused(tmp_path: Path, external: object, problem: str) -> None:

@@ -25,11 +25,12 @@ TARGETS = [
     "build",
     "migrate",
     "migration",
+    "add",
     "lock",
     "generate",
 ]
 # Files in all, with a callee: what the contract took, and no more.
-MOST_FILES = {"python": 56, "go": 53, "typescript": 56, "java": 70}
+MOST_FILES = {"python": 56, "go": 55, "typescript": 56, "java": 70}
 
 
 @pytest.fixture

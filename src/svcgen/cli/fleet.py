@@ -124,7 +124,7 @@ def up(
         bool, typer.Option("--attach", help="Follow the logs; Ctrl-C stops the fleet.")
     ] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Update containers when a file changes (Docker only).")
+        bool, typer.Option("--watch", help="Update a service when a file in its folder changes.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -142,7 +142,6 @@ def up(
         engine=engine,
         scale=counts,
         port=port,
-        watching=watch,
         report=report_progress,
     )
     emit(
@@ -183,7 +182,8 @@ def ps(json: Json = False) -> None:
     from svcgen.commands.ps import ps as running_replicas
 
     running = running_replicas(_workspace_as_it_runs())
-    note = _note(running.replicas)
+    notes = [f"{name}: {note}" for name, note in running.notes.items()]
+    note = _note(running.replicas) or "\n".join(notes)
     emit(documents.ps_document(running), output.running(running), note, json=json)
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from svcgen.run.choose import choose_engine
-from svcgen.run.engine import Replica
+from svcgen.run.engine import KILLED, Replica
 from svcgen.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class PsResult:
-    """The replicas of a fleet; `url` is empty when no gateway runs."""
+    """The replicas of a fleet; `url` is empty when no gateway runs.
+
+    `notes` has, by service, what is to be known beside them: that `svcgen run` serves it.
+    """
 
     engine: str
     url: str
     replicas: tuple[Replica, ...]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def ps(workspace: Workspace) -> PsResult:
@@ -23,4 +28,6 @@ def ps(workspace: Workspace) -> PsResult:
     choice = choose_engine(workspace.root)
     port = choice.state.port
     url = f"http://127.0.0.1:{port}" if port else ""
-    return PsResult(choice.engine.name, url, choice.state.replicas)
+    notes = dict.fromkeys(choice.state.killed, KILLED)
+    notes |= dict.fromkeys(choice.state.foreground, "served by `svcgen run`")
+    return PsResult(choice.engine.name, url, choice.state.replicas, notes)

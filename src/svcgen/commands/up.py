@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from svcgen.errors import SvcgenError, UnsupportedError
+from svcgen.errors import SvcgenError, counted
 from svcgen.run.choose import choose_engine, engine_named
 from svcgen.run.engine import (
     GATEWAY,
@@ -21,10 +22,11 @@ from svcgen.run.engine import (
     silent,
 )
 from svcgen.run.memory import last_port, remember
-from svcgen.workspace import Workspace, require_services
+from svcgen.workspace import Workspace, open_workspace, require_services
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault, Fleet
+    from svcgen.compose.write import InspectedFleet
     from svcgen.gateway.routes import Route
 
 MOST_REPLICAS = 50  # of one service: each needs memory, a port and health checks
@@ -55,7 +57,6 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     engine: str | None = None,
     scale: Mapping[str, int] | None = None,
     port: int | None = None,
-    watching: bool = False,
     report: Report = silent,
 ) -> UpResult:
     """Start all services, or the named ones and what they call; return when all is ready.
@@ -63,24 +64,14 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     On a running fleet, named services that run are replaced and others are added; nothing else
     changes. `scale` is replicas by service; `port` is the gateway's (default: the running one's,
     else that of the last `svcgen up --port`, else that of svcgen.yaml, else 8000). Raises
-    SvcgenError that names the service that fails, and UnsupportedError, with nothing started, when
-    the engine cannot do what `watching` needs.
+    SvcgenError that names the service that fails.
     """
     from svcgen.compose.client_copies import broken_contracts
-    from svcgen.compose.fleet import FaultsError
-    from svcgen.compose.write import inspect_fleet
     from svcgen.gateway.routes import exposed
 
     require_services(workspace)
     choice = choose_engine(workspace.root, engine)
-    if watching:
-        _require_watching(choice.engine.name)
-    running = choice.state.services if choice.state.running else frozenset[str]()
-    found = {service.name for service in workspace.services}
-    staying = sorted(running & found) if names else []
-    inspected = inspect_fleet(workspace, [*names, *staying])
-    if inspected.faults:
-        raise FaultsError(inspected.faults)
+    inspected = running_fleet(workspace, names, choice.state)
     fleet = inspected.fleet
     _require_scale(scale or {}, fleet)
     port = _port(workspace.root, port, choice.state.port, fleet.settings.gateway.port, report)
@@ -96,6 +87,23 @@ def up(  # noqa: PLR0913 (one for each option of the command)
         broken=tuple(broken_contracts(fleet, inspected.everyone)),
         absent=inspected.absent,
     )
+
+
+def running_fleet(workspace: Workspace, names: Sequence[str], state: FleetState) -> InspectedFleet:
+    """Return the named services, or all, with what they call and what runs already.
+
+    Raises SvcgenError for an unknown name, and FaultsError when they do not fit together.
+    """
+    from svcgen.compose.fleet import FaultsError
+    from svcgen.compose.write import inspect_fleet
+
+    running = state.services if state.running else frozenset[str]()
+    found = {service.name for service in workspace.services}
+    staying = sorted(running & found) if names else []
+    inspected = inspect_fleet(workspace, [*names, *staying])
+    if inspected.faults:
+        raise FaultsError(inspected.faults)
+    return inspected
 
 
 def read_scale(pairs: Sequence[str]) -> dict[str, int]:
@@ -131,25 +139,41 @@ def attach(
 
 
 def watch(workspace: Workspace, fleet: UpResult, report: Report = silent) -> None:
-    """Sync or rebuild services on every save, until Ctrl-C or `svcgen down`.
+    """Update a service on every save in its folder, until Ctrl-C or `svcgen down`.
 
-    After Ctrl-C the fleet keeps running. Raises UnsupportedError for the local engine.
+    Docker syncs or rebuilds, as each compose.yaml defines. The local engine replaces the service,
+    as `up NAME` does. Where the new replica does not become ready, the old one stays, and the watch
+    continues. After Ctrl-C the fleet keeps running.
     """
-    from svcgen.run.docker.engine import DockerEngine
-
-    _require_watching(fleet.engine)
     try:
-        DockerEngine(workspace.root).watch(workspace, report)
+        if fleet.engine == "docker":
+            from svcgen.run.docker.engine import DockerEngine
+
+            DockerEngine(workspace.root).watch(workspace, report)
+        else:
+            _replace_on_save(workspace, fleet, report)
     except KeyboardInterrupt:
         return
 
 
-def _require_watching(engine: str) -> None:
-    if engine != "docker":
-        raise UnsupportedError(
-            "The local engine does not watch files.",
-            "Reload a service on save: make dev, in its folder. Or use --engine docker.",
-        )
+def _replace_on_save(workspace: Workspace, fleet: UpResult, report: Report) -> None:
+    from svcgen.run.local.saves import restart_on_save
+    from svcgen.run.watching import watching
+
+    def replace(name: str) -> None:
+        report(name, "saved")
+        try:
+            up(open_workspace(workspace.root), [name], report=report)
+        except SvcgenError as error:
+            for line in str(error).splitlines():
+                report(name, line)
+
+    running = {replica.service for replica in fleet.replicas}
+    folders = {each.name: each.folder for each in workspace.services if each.name in running}
+    over = threading.Event()
+    with watching(workspace.root, over.set):
+        report("watch", f"{counted(len(folders), 'service')}; Ctrl-C ends the watch")
+        restart_on_save(folders, replace, over)
 
 
 def _port(

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from svcgen.compose.stitch import CALLS
 from svcgen.files import read_text
 from svcgen.service import COMPOSE_FILE
 
 KINDS = {"cds.json": "cluster", "lds.json": "listener", "rds.json": "route"}
-_INCLUDED = re.compile(rf"^  - (?:path: \[(.+), gateway/{CALLS}/.+\]|(.+))$", re.MULTILINE)
+_INCLUDED = re.compile(r"^  - (?:path: \[(.+?), gateway/.+\]|(.+))$", re.MULTILINE)
 
 Parts = Mapping[str, object]
 """The named parts of a file."""

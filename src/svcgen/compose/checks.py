@@ -17,11 +17,12 @@ from svcgen.compose.callees import check_external, ways_out
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.compose.operations import undocumented_methods
+from svcgen.env_file import ENV_FILE
 from svcgen.errors import did_you_mean
 from svcgen.gateway.paths import parents, reserved_problem
 from svcgen.gateway.registration import LONGER, RouteEntry
 from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, url_variable
-from svcgen.settings import EVERY_SERVICE, SETTINGS_FILE
+from svcgen.settings import EVERY_SERVICE, SET_BY_ENGINE, SETTINGS_FILE
 
 SHARED_NETWORK = "platform"
 GATEWAY = "gateway"
@@ -58,6 +59,7 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
     found = chain(
         _check_names(fleet),
         _check_overlays(fleet, names),
+        _check_variables(unique, names),
         check_external(fleet, names),
         _check_compose_files(unique),
         _check_ports(unique),
@@ -98,6 +100,26 @@ def _check_overlays(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
         if name in known | {GATEWAY, DATABASE}:
             problem = f"programs.{name}: the name is used; choose another one."
             yield Fault((SETTINGS_FILE,), problem)
+
+
+def _check_variables(fleet: Fleet, known: frozenset[str]) -> Iterator[Fault]:
+    """Find variables of the user that the engine sets: one of both would be without effect."""
+    for member in fleet.members:
+        called = {url_variable(name): name for name in member.calls if name in known}
+        file = member.file(ENV_FILE)
+        for variable in sorted(member.variables.keys() & SET_BY_ENGINE):
+            yield Fault((file,), f"it must not contain {variable}: the engine sets it.")
+        given = [(file, "", member.variables)]
+        for name in (EVERY_SERVICE, member.name):
+            entry = fleet.settings.environment.get(name, {})
+            given.append((SETTINGS_FILE, f"environment.{name}: ", entry))
+        for place, key, variables in given:
+            for variable in sorted(variables.keys() & called.keys()):
+                problem = (
+                    f"{key}it must not contain {variable}: the engine sets it, because "
+                    f"{member.name} calls {called[variable]}."
+                )
+                yield Fault((place,), problem)
 
 
 def _check_compose_files(fleet: Fleet) -> Iterator[Fault]:

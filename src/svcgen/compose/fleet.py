@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from svcgen.compose.callers import current_callers, read_callers
 from svcgen.compose.compose_file import ComposeFile, read_compose_file
+from svcgen.env_file import ENV_FILE, Values, read_env_file
 from svcgen.errors import SvcgenError, counted
 from svcgen.gateway.envoy.clusters import ClusterUpstream, upstream_of
 from svcgen.gateway.registration import Registration, read_registration
@@ -51,7 +52,7 @@ class Member:
 
     What could not be read is None, and then there is a fault for it. `operations` is None also
     where the gateway exposes no route of the service. `callers` are those of its callers file, and
-    None without one.
+    None without one. `variables` are those of its `.env`.
     """
 
     service: Service
@@ -60,6 +61,7 @@ class Member:
     compose_file: ComposeFile | None
     operations: Mapping[str, Any] | None
     callers: tuple[str, ...] | None = None
+    variables: Values = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -168,4 +170,9 @@ def _read_member(workspace: Workspace, service: Service, faults: list[Fault]) ->
         callers = read_callers(service.folder)
     except SvcgenError as error:
         faults.append(Fault((f"{folder}/{CALLERS_FILE}",), error.sentence))
-    return Member(service, folder, registration, compose_file, operations, callers)
+    variables: Values = {}
+    try:
+        variables = read_env_file(service.folder)
+    except SvcgenError as error:
+        faults.append(Fault((f"{folder}/{ENV_FILE}",), error.problem))
+    return Member(service, folder, registration, compose_file, operations, callers, variables)

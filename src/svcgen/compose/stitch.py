@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import svcgen.gateway
 from svcgen.compose.callees import ABSENT_PORT, address_files
+from svcgen.compose.environment import environment_files
 from svcgen.compose.fleet import Fleet
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
@@ -17,6 +19,7 @@ from svcgen.workspace import COMPOSE_MARK
 
 ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0"
 CALLS = "calls"  # folder of the addresses of callees, a file for each caller
+ENVIRONMENT = "environment"  # folder of the variables of svcgen.yaml, a file for each service
 CONTAINER_FILES = ("entrypoint.sh", "ready.sh")
 READ_ONCE = (BOOTSTRAP, "entrypoint.sh")  # at the gateway's start; it reads the rest again
 
@@ -59,14 +62,19 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
     """Return the text of every file, by its path relative to the root."""
     placement = ComposePlacement(absent_port=ABSENT_PORT if fleet.absent else 0)
     gateway = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
-    addresses = address_files(fleet)
-    gateway |= {f"{CALLS}/{name}.yaml": text for name, text in addresses.items()}
+    added = {CALLS: address_files(fleet), ENVIRONMENT: environment_files(fleet)}
+    for folder, texts in added.items():
+        gateway |= {f"{folder}/{name}.yaml": text for name, text in texts.items()}
     container = Path(svcgen.gateway.__file__).parent / "container"
     for name in CONTAINER_FILES:
         gateway[name] = (container / name).read_text(encoding="utf-8")
     project = fleet.settings.name
     paths = sorted(
-        (each.file(COMPOSE_FILE), each.name in addresses, each.name) for each in fleet.members
+        (
+            each.file(COMPOSE_FILE),
+            [f"gateway/{name}/{each.name}.yaml" for name in added if each.name in added[name]],
+        )
+        for each in fleet.members
     )
     root = ROOT.format(
         mark=COMPOSE_MARK,
@@ -88,11 +96,11 @@ def digest(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _included(path: str, has_addresses: bool, name: str) -> str:
-    """Return an entry of `include`: a service's file, alone or with the addresses of callees."""
-    if not has_addresses:
+def _included(path: str, added: Sequence[str]) -> str:
+    """Return an entry of `include`: a service's file, alone or with what svcgen adds to it."""
+    if not added:
         return _scalar(path)
-    return f"path: [{_scalar(path)}, gateway/{CALLS}/{name}.yaml]"
+    return f"path: [{', '.join([_scalar(path), *added])}]"
 
 
 def _scalar(path: str) -> str:

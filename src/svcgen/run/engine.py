@@ -16,6 +16,8 @@ ENGINES = ("docker", "local")
 REPEAT = "Fix the cause, then run the same command again."  # advice for a start that failed
 GATEWAY = "gateway"
 GATEWAY_PORT = 8000
+KILLED = "its `svcgen run` was killed; the replica of the fleet was started again"
+SERVICE_PORT = 8080  # of a service that runs alone: the default of PORT in the contract
 
 Report = Callable[[str, str], None]
 """Called for each step: with the service ("orders", "gateway"), then a few words."""
@@ -44,13 +46,16 @@ class FleetState:
 
     `running` is true also for a part of a fleet. `port` is the gateway's on 127.0.0.1, None when
     no gateway runs. `replicas` are sorted by service and number. `internal` has the loopback ports
-    of called services; only the local engine has them.
+    of called services; only the local engine has them. `foreground` are the services that
+    `svcgen run` serves, `killed` those whose `svcgen run` was killed since the last `up`.
     """
 
     running: bool = False
     port: int | None = None
     replicas: tuple[Replica, ...] = ()
     internal: Mapping[str, int] = field(default_factory=dict)
+    foreground: tuple[str, ...] = ()
+    killed: tuple[str, ...] = ()
 
     @property
     def services(self) -> frozenset[str]:
@@ -76,6 +81,17 @@ class LogLine:
 
 
 @dataclass(frozen=True)
+class GivenVariables:
+    """What a fleet gives a service, as a process of this machine can use it.
+
+    `missing` has the variables that have no such value, and why.
+    """
+
+    variables: Mapping[str, str]
+    missing: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class FleetRequest:
     """What is to run: a checked fleet with only its services that run, and how many of each.
 
@@ -91,6 +107,19 @@ class FleetRequest:
     only: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()
     before: FleetState = FleetState()
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A service that leaves the workspace, and what its compose.yaml defines.
+
+    `containers` are the names of all services in that file, its own among them.
+    """
+
+    name: str
+    containers: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -119,11 +148,33 @@ class Engine(Protocol):
         The data of the databases stays, unless `volumes` is true.
         """
 
+    def remove(self, leaving: Leaving, request: FleetRequest, report: Report) -> FleetState:
+        """Stop one service of a running fleet after its requests; return what runs then.
+
+        `request` has the fleet that stays. Compose's files have been written for it already.
+        """
+
+    def data_of(self, leaving: Leaving) -> tuple[str, ...]:
+        """Return the names of the databases or volumes that have a service's data."""
+
+    def delete_data(self, leaving: Leaving, report: Report) -> None:
+        """Delete the data of a service that does not run, and forget its password."""
+
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:
         """Yield the last `tail` lines of each replica of these services (no name: of all).
 
         With `follow`, new lines follow until the iterator is closed or the fleet ends.
         """
+
+    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
+        """Let a command of the terminal serve the one service in `replaced`; return its exit code.
+
+        The replicas of the service return when the command has ended. 0 is also the exit code of a
+        command that Ctrl-C or SIGTERM has ended.
+        """
+
+    def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
+        """Return what the running fleet gives a service of `fleet`, or what the next one will."""
 
 
 def silent(_service: str, _text: str) -> None:

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from svcgen.errors import SvcgenError, UnsupportedError
+from svcgen.errors import SvcgenError
 from svcgen.run.choose import choose_engine
 from svcgen.run.docker.containers import Observed
 from svcgen.run.docker.gateway import unchunked
 from svcgen.run.docker.state import password_variables, project_name, replica_counts
 from svcgen.run.memory import remember
 from svcgen.service import Service
-from svcgen.settings import Settings
-from svcgen.workspace import Workspace, state_folder, workspace_id
+from svcgen.workspace import state_folder, workspace_id
 
 
 @pytest.fixture
@@ -47,14 +46,6 @@ def test_without_docker_it_is_local_and_says_why(
 def test_an_engine_that_is_not_there_is_refused(tmp_path: Path, wanted: str, problem: str) -> None:
     with pytest.raises(SvcgenError, match=problem):
         choose_engine(tmp_path, wanted)
-
-
-@pytest.mark.usefixtures("no_engine")
-def test_the_local_engine_does_not_watch(tmp_path: Path) -> None:
-    from svcgen.commands.up import UpResult, watch
-
-    with pytest.raises(UnsupportedError, match="does not watch"):
-        watch(Workspace(tmp_path, (), Settings()), UpResult("local", "", "", (), ()))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from svcgen.commands.down import down
 from svcgen.commands.up import up
-from svcgen.errors import SvcgenError, UnsupportedError
+from svcgen.errors import SvcgenError
 from svcgen.ports import free_port
 from svcgen.run.local.logs import last_lines
 from svcgen.run.local.paths import Paths
@@ -45,16 +45,6 @@ def test_engine_and_port_are_those_of_the_last_up(shop: LocalWorkspace) -> None:
     configured = free_port()
     (shop.root / "svcgen.yaml").write_text(f"gateway: {{port: {configured}}}\n")
     assert up(open_workspace(shop.root)).url == f"http://127.0.0.1:{configured}"
-
-
-def test_watch_with_the_local_engine_is_refused_before_anything_starts(
-    shop: LocalWorkspace,
-) -> None:
-    tiny(shop.root, "orders")
-    with pytest.raises(UnsupportedError, match="does not watch files"):
-        up(open_workspace(shop.root), engine="local", port=shop.port, watching=True)
-    assert not shop.left()
-    assert not (shop.root / ".svcgen").exists()
 
 
 def test_all_missing_programs_are_named_at_once(

@@ -41,6 +41,9 @@ def test_a_child_gets_named_variables_and_those_of_svcgen_yaml(
         }
     }
     (shop.root / "svcgen.yaml").write_text(yaml.safe_dump(settings))
+    file = "FROM_FILE='a b'\nTIER=file\nLOG_LEVEL=warn\nDRAIN_SECONDS=0\nSTRIPE_KEY=file\n"
+    (shop.root / "orders" / ".env").write_text(file)
+    (shop.root / ".env").write_text("OF_THE_ROOT=1\n")
     monkeypatch.setenv("CLOUD_SECRET", "of another program")
     monkeypatch.setenv("STRIPE_KEY", "wanted")
     monkeypatch.setenv("LOG_LEVEL", "debug")
@@ -57,6 +60,9 @@ def test_a_child_gets_named_variables_and_those_of_svcgen_yaml(
         "TIER": "own",
     }
     assert (catalog["TIER"], catalog.get("STRIPE_KEY")) == ("all", None)
+    assert (orders["FROM_FILE"], orders["DRAIN_SECONDS"]) == ("a b", "0")
+    assert "OF_THE_ROOT" not in orders
+    assert "FROM_FILE" not in catalog
     assert (orders["LOG_LEVEL"], orders["GOPROXY"]) == ("debug", "https://proxy.example")
     assert orders["HOST"] == "127.0.0.1"
     assert orders["CATALOG_URL"].startswith("http://127.0.0.1:")
@@ -67,7 +73,7 @@ def test_a_child_gets_named_variables_and_those_of_svcgen_yaml(
     ("settings", "problem"),
     [
         ({"order": {}}, "environment.order: there is no such service"),
-        ({"orders": {"PORT": "1"}}, "PORT: the local engine sets it"),
+        ({"orders": {"PORT": "1"}}, "PORT: the engine sets it"),
         ({"orders": {"RATE": 3}}, "environment.orders.RATE must be text"),
         ({"orders": {"A B": "x"}}, "environment.orders.A B"),
     ],

@@ -1,4 +1,4 @@
-"""Documents of the commands about a whole fleet: compose, routes, up, down, ps, logs, restart."""
+"""Documents of the commands about a fleet: compose, routes, up, down, ps, logs, restart, env."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 if TYPE_CHECKING:
     from svcgen.commands.compose import ComposeResult
     from svcgen.commands.down import DownResult
+    from svcgen.commands.env import EnvResult
     from svcgen.commands.logs import LogsResult
     from svcgen.commands.ps import PsResult
     from svcgen.commands.restart import RestartResult
@@ -180,7 +181,7 @@ def up_document(result: UpResult) -> UpDocument:
         reason=result.why,
         url=result.url,
         routes=_routes(result.routes),
-        replicas=_replicas(result.replicas),
+        replicas=replica_rows(result.replicas),
         broken=_faults(result.broken),
         absent=_faults(result.absent),
     )
@@ -196,7 +197,7 @@ class DownDocument:
 
 def down_document(result: DownResult) -> DownDocument:
     """Build the document of `svcgen down`."""
-    return DownDocument(result.engine, _replicas(result.ended))
+    return DownDocument(result.engine, replica_rows(result.ended))
 
 
 @dataclass(frozen=True)
@@ -206,11 +207,13 @@ class PsDocument:
     engine: Annotated[str, "`docker` or `local`."]
     url: Annotated[str, "Address of the gateway; empty if it does not run."]
     replicas: Annotated[tuple[RunningReplica, ...], "All replicas; empty if nothing runs."]
+    notes: Annotated[Mapping[str, str], "By service: that `svcgen run` serves it, or was killed."]
 
 
 def ps_document(result: PsResult) -> PsDocument:
     """Build the document of `svcgen ps`."""
-    return PsDocument(result.engine, result.url, _replicas(result.replicas))
+    replicas = replica_rows(result.replicas)
+    return PsDocument(result.engine, result.url, replicas, dict(result.notes))
 
 
 @dataclass(frozen=True)
@@ -222,10 +225,11 @@ class RestartDocument:
 
 def restart_document(result: RestartResult) -> RestartDocument:
     """Build the document of `svcgen restart`."""
-    return RestartDocument(_replicas(result.replicas))
+    return RestartDocument(replica_rows(result.replicas))
 
 
-def _replicas(replicas: Iterable[Replica]) -> tuple[RunningReplica, ...]:
+def replica_rows(replicas: Iterable[Replica]) -> tuple[RunningReplica, ...]:
+    """Build the entries of replicas in a document."""
     return tuple(
         RunningReplica(
             service=replica.service,
@@ -259,3 +263,18 @@ def logs_document(result: LogsResult) -> LogsDocument:
     """Build the document of `svcgen logs`."""
     entries = (LogEntry(line.service, line.number, line.text) for line in result.lines)
     return LogsDocument(tuple(entries))
+
+
+@dataclass(frozen=True)
+class EnvDocument:
+    """The variables that the fleet gives a service."""
+
+    service: Annotated[str, "Name of the service."]
+    engine: Annotated[str, "`docker` or `local`."]
+    variables: Annotated[Mapping[str, str], "Value by name, as a process of this machine needs it."]
+    missing: Annotated[Mapping[str, str], "Why a variable has no value, by name."]
+
+
+def env_document(result: EnvResult) -> EnvDocument:
+    """Build the document of `svcgen env`."""
+    return EnvDocument(result.service, result.engine, dict(result.variables), dict(result.missing))

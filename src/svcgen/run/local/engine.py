@@ -12,14 +12,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from svcgen.errors import SvcgenError
-from svcgen.run.engine import GATEWAY, FleetRequest, FleetState, LogLine, Report, silent
+from svcgen.errors import SvcgenError, raise_all
+from svcgen.ports import next_free_port
+from svcgen.run.engine import (
+    GATEWAY,
+    SERVICE_PORT,
+    FleetRequest,
+    FleetState,
+    GivenVariables,
+    Leaving,
+    LogLine,
+    Report,
+    silent,
+)
 from svcgen.run.local.logs import last_lines, read_logs
 from svcgen.run.local.paths import Paths, clear_state
 from svcgen.run.local.protocol import AbsentError, LostError, RefusedError, ask, read_state
-from svcgen.workspace import Workspace, state_folder
+from svcgen.run.local.saved import stored_address
+from svcgen.run.passwords import has_password
+from svcgen.run.watching import end_watching
+from svcgen.service import url_variable
+from svcgen.workspace import STATE_FOLDER, Workspace, state_folder
+
+if TYPE_CHECKING:
+    from svcgen.compose.fleet import Fleet
 
 START_SECONDS = 30.0
 DOWN_SECONDS = 60.0
@@ -69,6 +87,7 @@ class LocalEngine:
         """Stop everything, also when the supervisor was killed or does not answer."""
         if not self._paths.state.is_dir():
             return
+        end_watching(self._paths.root)
         try:
             ask(self._paths.socket, {"do": "down"}, report, DOWN_SECONDS)
             self._wait_ended()
@@ -79,6 +98,36 @@ class LocalEngine:
         if volumes:
             shutil.rmtree(self._paths.data, ignore_errors=True)
             self._paths.passwords.unlink(missing_ok=True)
+
+    def remove(self, leaving: Leaving, request: FleetRequest, report: Report) -> FleetState:  # noqa: ARG002 (what the request does not have is removed)
+        """Bring up the fleet that stays: the supervisor removes what it does not have."""
+        return self.up(request, report)
+
+    def data_of(self, leaving: Leaving) -> tuple[str, ...]:
+        """Return the database of the service, when one was made for it."""
+        made = (self._paths.data / "PG_VERSION").is_file()
+        if not (made and has_password(self._paths.passwords, leaving.name)):
+            return ()
+        return (f"database {leaving.name} in {STATE_FOLDER}/{self._paths.data.name}",)
+
+    def delete_data(self, leaving: Leaving, report: Report) -> None:
+        """Drop the database and the role of a service, and forget its password."""
+        self._change_data(report, name=leaving.name, to="")
+
+    def rename_data(self, old: str, new: str, report: Report) -> None:
+        """Give the database, the role and the password of a service another name."""
+        self._change_data(report, name=old, to=new)
+
+    def _change_data(self, report: Report, **request: str) -> None:
+        if self.data_of(Leaving(request["name"])):
+            from svcgen.run.local.request import own_programs
+
+            programs, faults = own_programs(database=True)
+            raise_all(faults)
+            postgres = programs["postgres"]
+            document = {"do": "change-data", "postgres": postgres, **request}
+            if not self._supervised(document, report).replicas:
+                self._wait_ended()  # it was started for this alone
 
     def _drain_gateway(self, report: Report) -> None:
         """Finish the requests at the gateway of a killed supervisor, if it runs."""
@@ -93,6 +142,36 @@ class LocalEngine:
         """Yield the last lines of each replica, and with `follow` new ones while the fleet runs."""
         runs = self._paths.state_file.exists
         return read_logs(self._paths.logs, names, tail, lambda: follow and runs())
+
+    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
+        """Let a command of the terminal serve the one service in `replaced`."""
+        from svcgen.run.local.foreground import serve
+        from svcgen.run.local.request import build_request
+
+        (name,) = request.replaced
+        folder = next(each.folder for each in request.fleet.services if each.name == name)
+        document = {"do": "run", "request": build_request(request, self._paths).document()}
+        self._supervised({"do": "status"}, report)  # continues the fleet of a killed supervisor
+        try:
+            return serve(self._paths.socket, document, folder, command, report)
+        except (AbsentError, LostError) as error:
+            raise self._lost("The supervisor of the fleet has ended.") from error
+
+    def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
+        """Return what a process needs to act as a replica of a service."""
+        from svcgen.run.local.request import given_variables
+
+        member = next(member for member in fleet.members if member.name == name)
+        found = given_variables(fleet, member, state.internal)
+        wanted = {url_variable(callee) for callee in member.calls}
+        if member.service.database == "postgres":
+            wanted.add("DATABASE_URL")
+            if url := stored_address(self._paths, name):
+                found["DATABASE_URL"] = url
+        found["PORT"] = str(next_free_port(SERVICE_PORT - 1))
+        start = f"svcgen up {name}" if state.running else "svcgen up"
+        reason = f"it is known when the service runs. Start it: {start}"
+        return GivenVariables(found, dict.fromkeys(wanted - found.keys(), reason))
 
     def _supervised(self, request: dict[str, Any], report: Report) -> FleetState:
         """Send a request to the supervisor; start one where none accepts it.

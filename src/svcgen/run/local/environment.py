@@ -42,19 +42,28 @@ def system_environment() -> dict[str, str]:
     return _passed(SYSTEM)
 
 
-def service_environment(
-    name: str, called: Mapping[str, str], settings: Environments
-) -> dict[str, str]:
+def service_environment(given: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a service without PORT and DATABASE_URL.
 
-    `called` has the URLs of called services, `settings` the key `environment` of
-    svcgen.yaml. svcgen's own `uv` is last on PATH.
+    `given` is what `platform_environment` returns. svcgen's own `uv` is last on PATH.
     """
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), sysconfig.get_path("scripts")])
+    return {**_passed((*SYSTEM, *TOOLS)), "PATH": path, **given}
+
+
+def platform_environment(
+    name: str, called: Mapping[str, str], settings: Environments, file: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Return what a service gets beside the variables of its tools.
+
+    `called` has the URLs of called services, `settings` the key `environment` of svcgen.yaml,
+    `file` the variables of the service's `.env`. As in Compose, the shell counts more than `.env`
+    for the variables of the contract, and svcgen.yaml counts more than both.
+    """
     return {
         "SERVICE_VERSION": "dev",
-        **_passed((*SYSTEM, *TOOLS, *CONTRACT)),
-        "PATH": path,
+        **resolved(file),
+        **_passed(CONTRACT),
         **{url_variable(callee): url for callee, url in called.items()},
         **resolved(settings.get(EVERY_SERVICE, {})),
         **resolved(settings.get(name, {})),

@@ -4,6 +4,9 @@ request   {"do": "up", ...}
 reply     {"accepted": true}
           {"service": "orders", "text": "starting"}, for each step
           {"result": ...}  or  {"problem": "...", "advice": "...", "idle": false}
+
+`run` is longer: the reply {"start": VARIABLES} is answered by {"pid": ...} of the process that was
+started with them, and by {"ended": CODE} at its end. The end of the connection ends it, too.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import FleetState, Replica, Report
@@ -51,6 +55,14 @@ def ask(path: Path, request: dict[str, Any], report: Report, seconds: float | No
 
     Raises RefusedError, AbsentError or LostError.
     """
+    with requested(path, request) as (connection, lines):
+        connection.settimeout(seconds)
+        return read_reply(lines, "result", report)
+
+
+@contextmanager
+def requested(path: Path, request: dict[str, Any]) -> Iterator[tuple[socket.socket, IO[bytes]]]:
+    """Send one request; yield the connection and the lines of its reply. Raises AbsentError."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with connection, connection.makefile("rb") as lines:
         try:
@@ -61,17 +73,24 @@ def ask(path: Path, request: dict[str, Any], report: Report, seconds: float | No
                 raise AbsentError("The supervisor is ending.")
         except OSError as error:
             raise AbsentError(str(error)) from error
-        try:
-            connection.settimeout(seconds)
-            for line in lines:
-                reply = json.loads(line)
-                if "problem" in reply:
-                    raise RefusedError(reply["problem"], reply["advice"], idle=reply["idle"])
-                if "result" in reply:
-                    return reply["result"]
-                report(reply["service"], reply["text"])
-        except OSError as error:
-            raise LostError(str(error)) from error
+        yield connection, lines
+
+
+def read_reply(lines: IO[bytes], key: str, report: Report) -> Any:
+    """Return what the next line with this key has; report the progress in the lines before it.
+
+    Raises RefusedError or LostError.
+    """
+    try:
+        for line in lines:
+            reply = json.loads(line)
+            if "problem" in reply:
+                raise RefusedError(reply["problem"], reply["advice"], idle=reply["idle"])
+            if key in reply:
+                return reply[key]
+            report(reply["service"], reply["text"])
+    except OSError as error:
+        raise LostError(str(error)) from error
     raise LostError("The supervisor ended.")
 
 
@@ -164,4 +183,5 @@ def read_request(document: Mapping[str, Any]) -> UpRequest:
 def read_state(document: Mapping[str, Any]) -> FleetState:
     """Return the state that the supervisor sent."""
     replicas = tuple(Replica(**replica) for replica in document["replicas"])
-    return FleetState(True, document["port"], replicas, document["internal"])
+    foreground, killed = tuple(document["foreground"]), tuple(document["killed"])
+    return FleetState(True, document["port"], replicas, document["internal"], foreground, killed)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from svcgen.compose.fleet import Fleet
+from svcgen.compose.fleet import Fleet, Member
 from svcgen.compose.validate import refuse_invalid
 from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.apply import steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
 from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.engine import FleetRequest
-from svcgen.run.local.environment import resolved, service_environment
+from svcgen.run.local.environment import platform_environment, resolved, service_environment
 from svcgen.run.local.envoy_program import find_envoy
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ProgramPlan, ServicePlan, UpRequest
@@ -58,25 +58,29 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
 
 def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:
     health = {upstream.service: upstream.health_path for upstream in fleet.upstreams}
-    urls = {name: f"http://{LOOPBACK}:{port}" for name, port in internal.items()} | fleet.external
-    calls = {registration.service: registration.calls for registration in fleet.registrations}
     return tuple(
         ServicePlan(
-            name=service.name,
-            folder=str(service.folder),
-            database=service.database == "postgres",
-            health=health[service.name],
+            name=member.name,
+            folder=str(member.service.folder),
+            database=member.service.database == "postgres",
+            health=health[member.name],
             environment=surroundings(
-                service.stack,
-                service_environment(
-                    service.name,
-                    {name: urls[name] for name in calls[service.name]},
-                    fleet.settings.environment,
-                ),
+                member.service.stack, service_environment(given_variables(fleet, member, internal))
             ),
         )
-        for service in fleet.services
+        for member in fleet.members
     )
+
+
+def given_variables(fleet: Fleet, member: Member, internal: Mapping[str, int]) -> dict[str, str]:
+    """Return what the fleet gives a service without PORT, DATABASE_URL and its tools' variables.
+
+    A called service without a port in `internal` has no variable.
+    """
+    urls = {name: f"http://{LOOPBACK}:{port}" for name, port in internal.items()} | fleet.external
+    called = {name: urls[name] for name in member.calls if name in urls}
+    settings = fleet.settings.environment
+    return platform_environment(member.name, called, settings, member.variables)
 
 
 def _helpers(settings: Settings) -> tuple[ProgramPlan, ...]:

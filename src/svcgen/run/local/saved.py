@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from svcgen.files import read_text, write_atomic
+from svcgen.ports import LOOPBACK
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ProgramPlan, ServicePlan, read_program
+from svcgen.run.passwords import stored_passwords
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,23 @@ def read_fleet(paths: Paths) -> SavedFleet | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no fleet, an earlier svcgen's, or one whose first start was in progress
+
+
+def database_address(name: str, password: str, port: int) -> str:
+    """Return the DATABASE_URL of a service."""
+    return f"postgresql://{name}:{password}@{LOOPBACK}:{port}/{name}"
+
+
+def stored_address(paths: Paths, name: str) -> str:
+    """Return the DATABASE_URL of a service while the database runs; empty before its first start.
+
+    Raises SvcgenError when the passwords cannot be read.
+    """
+    fleet = read_fleet(paths)
+    password = stored_passwords(paths.passwords, ()).get(name)
+    if not (fleet and fleet.database and password):
+        return ""
+    return database_address(name, password, fleet.database.process.port)
 
 
 def _program(content: Mapping[str, Any] | None) -> SavedProgram | None:

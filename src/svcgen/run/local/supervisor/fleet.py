@@ -11,18 +11,19 @@ from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.ports import is_free, next_free_port
-from svcgen.run.engine import GATEWAY, Report
+from svcgen.run.engine import GATEWAY, KILLED, Report
 from svcgen.run.local import processes
 from svcgen.run.local.logs import bound
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan, UpRequest
 from svcgen.run.local.saved import SavedFleet, save_fleet
 from svcgen.run.local.supervisor.envoy import Gateway
+from svcgen.run.local.supervisor.foreground import ForegroundProcess, ForegroundRun
 from svcgen.run.local.supervisor.postgres import Database
 from svcgen.run.local.supervisor.program import RunningProgram
 from svcgen.run.local.supervisor.replica import STOP_SECONDS, SupervisedReplica
 from svcgen.run.local.supervisor.service import ProcessRollout, RunningService, Starting
-from svcgen.run.local.supervisor.tasks import background, log_error
+from svcgen.run.local.supervisor.tasks import background, log_error, together
 from svcgen.run.rolling import roll
 
 PROGRESS_SECONDS = 5.0
@@ -39,6 +40,7 @@ class Supervisor:
         self._programs: dict[str, RunningProgram] = {}
         self._seconds = 0.0
         self._internal: dict[str, int] = {}
+        self.killed: set[str] = set()
 
     @property
     def idle(self) -> bool:
@@ -87,8 +89,8 @@ class Supervisor:
 
     async def status(self) -> dict[str, Any]:
         """Return the gateway's port, the ports between services, and every replica."""
-        replicas = [replica for service in self._services.values() for replica in service.replicas]
-        rows = await asyncio.gather(*(replica.row() for replica in replicas))
+        running = await asyncio.gather(*(service.rows() for service in self._services.values()))
+        rows = [row for each in running for row in each]
         single = (self._database, self._gateway, *self._programs.values())
         others = [program.row() for program in single if program]
         ordered = sorted([*rows, *others], key=lambda row: (row.service, row.number))
@@ -96,6 +98,8 @@ class Supervisor:
             "port": self._gateway.port if self._gateway else None,
             "internal": self._internal,
             "replicas": [asdict(row) for row in ordered],
+            "foreground": [name for name, each in self._services.items() if each.foreground],
+            "killed": sorted(self.killed),
         }
 
     async def up(self, request: UpRequest, report: Report) -> None:
@@ -105,6 +109,11 @@ class Supervisor:
         """
         fresh = self._gateway is None
         self._check_port(request.port)
+        for name in sorted(self.killed):
+            report(name, KILLED)
+        self.killed.clear()
+        for name in {*request.replaced, *request.scale}:
+            self._require_no_foreground(name)
         before = [replica for service in self._services.values() for replica in service.replicas]
         try:
             await self._start_missing(request, report)
@@ -125,16 +134,46 @@ class Supervisor:
     async def restart(self, name: str, report: Report) -> None:
         """Replace the replicas of one service by new ones of the same plan."""
         service = self._running(name)
+        self._require_no_foreground(name)
         count = len(service.replicas)
         rollout = ProcessRollout(
             service, service.plan, self._running_gateway(), report, self._seconds
         )
         await roll(rollout, service.replicas, count, surge=1)
 
+    async def change_data(self, postgres: str, name: str, to: str, report: Report) -> None:
+        """Rename the database of a service that does not run; drop it when `to` is empty.
+
+        PostgreSQL runs for this alone when no service needs it.
+        """
+        if name in self._services:
+            raise SvcgenError(f"'{name}' uses its database.", "Stop the fleet: svcgen down")
+        database = self._database or Database(postgres, self._paths, self._save)
+        try:
+            if database is not self._database:
+                await database.begin()
+            await (database.rename(name, to) if to else database.drop(name))
+        finally:
+            if database is not self._database:
+                await database.end()
+        report(f"database {name}", f"renamed to {to}" if to else "removed with its data")
+
+    async def foreground(self, request: UpRequest, report: Report) -> ForegroundRun:
+        """Prepare the replacement of the one service in `replaced` by a process of `svcgen run`."""
+        (name,) = request.replaced
+        service, gateway = self._running(name), self._running_gateway()
+        self._require_no_foreground(name)
+        plan = await self._plan(request, name, report)
+        await service.prepare(plan, report)
+        await gateway.apply(request.files)
+        self._internal = dict(request.internal)
+        process = ForegroundProcess(plan, service.next_number(), self._paths)
+        service.foreground = process
+        return ForegroundRun(service, process, gateway, self._save, request.seconds)
+
     async def _replace(self, request: UpRequest, name: str, report: Report) -> None:
         """Replace the replicas of one service by new ones of its present plan."""
-        plan = next(plan for plan in request.services if plan.name == name)
-        plan = await self._with_database(plan, request, report)
+        plan = await self._plan(request, name, report)
         service, gateway = self._running(name), self._running_gateway()
         await service.prepare(plan, report)
         count = request.scale.get(name, len(service.replicas))
@@ -149,7 +188,7 @@ class Supervisor:
         async def stop(service: RunningService) -> None:
             report(service.plan.name, "stopping")
             progress = background(_progress(service.plan.name, report), "progress")
-            await service.remove(service.replicas)
+            await service.end()
             progress.cancel()
             report(service.plan.name, "stopped")
 
@@ -187,7 +226,7 @@ class Supervisor:
         # All processors when nothing runs; else one, because requests need the others.
         turns = 1 if self._gateway else max(2, os.cpu_count() or 2)
         start = Starting(report, request.seconds, asyncio.Semaphore(turns))
-        await _together(self._fill(plan, request, start) for plan in plans)
+        await together(self._fill(plan, request, start) for plan in plans)
         await self._update_gateway(request, report)
         self._internal = dict(request.internal)
 
@@ -212,6 +251,10 @@ class Supervisor:
                 raise
             report(name, "ready")
 
+    async def _plan(self, request: UpRequest, name: str, report: Report) -> ServicePlan:
+        plan = next(plan for plan in request.services if plan.name == name)
+        return await self._with_database(plan, request, report)
+
     async def _with_database(
         self, plan: ServicePlan, request: UpRequest, report: Report
     ) -> ServicePlan:
@@ -231,6 +274,8 @@ class Supervisor:
         service = self._services.setdefault(
             plan.name, RunningService(plan, self._paths, self._save)
         )
+        if service.foreground:
+            return
         running = len(service.replicas)
         wanted = request.scale.get(plan.name, running or 1)
         for replica in service.replicas[:wanted]:
@@ -256,8 +301,9 @@ class Supervisor:
                 # The new replicas may call a service that was not called before.
                 files = {name: text for name, text in request.files.items() if name != "rds.json"}
                 await self._gateway.apply(files)
-        for plan in request.filled:
-            await self._gateway.wait_routable(plan.name, self._services[plan.name].ports)
+        for service in [self._services[plan.name] for plan in request.filled]:
+            if not service.foreground:  # a developer may have stopped it
+                await self._gateway.wait_routable(service.plan.name, service.ports)
         report(GATEWAY, "ready")
 
     async def _remove_surplus(self, request: UpRequest, report: Report) -> None:
@@ -272,7 +318,7 @@ class Supervisor:
         for name in self._services.keys() - {plan.name for plan in request.services}:
             report(name, "draining")
             service = self._services.pop(name)
-            await service.remove(service.replicas)
+            await service.end()
             service.unpublish()
 
     async def _remove_since(self, before: Iterable[SupervisedReplica]) -> None:
@@ -282,13 +328,21 @@ class Supervisor:
             await service.remove(
                 [replica for replica in service.replicas if replica not in earlier]
             )
-            if not service.replicas:
+            if not (service.replicas or service.foreground):
                 del self._services[name]
 
     def _running(self, name: str) -> RunningService:
         if name not in self._services:
             raise SvcgenError(f"'{name}' is not running.", f"Start it: svcgen up {name}")
         return self._services[name]
+
+    def _require_no_foreground(self, name: str) -> None:
+        service = self._services.get(name)
+        if service and service.foreground:
+            raise SvcgenError(
+                f"`svcgen run` serves {name} (process {service.foreground.pid}).",
+                "End it first: Ctrl-C in its terminal.",
+            )
 
     def _running_gateway(self) -> Gateway:
         if self._gateway is None:
@@ -303,15 +357,3 @@ async def _progress(name: str, report: Report) -> None:
         await asyncio.sleep(PROGRESS_SECONDS)
         seconds = time.monotonic() - began
         report(name, f"stopping for {seconds:.0f} s; killed after {STOP_SECONDS:.0f} s")
-
-
-async def _together(jobs: Iterable[Any]) -> None:
-    """Run jobs together; the first error cancels the others, and is raised when they ended."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)

@@ -12,22 +12,53 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from svcgen.errors import SvcgenError
 from svcgen.files import locked, write_atomic
 from svcgen.run.engine import Report, silent
 from svcgen.run.local import processes
 from svcgen.run.local.paths import Paths, clear_state
-from svcgen.run.local.protocol import ACCEPTED, LARGEST, encode, listening, read_request
+from svcgen.run.local.protocol import (
+    ACCEPTED,
+    LARGEST,
+    UpRequest,
+    encode,
+    listening,
+    read_request,
+)
 from svcgen.run.local.saved import SavedFleet, read_fleet
 from svcgen.run.local.supervisor.fleet import Supervisor
+from svcgen.run.local.supervisor.foreground import ForegroundRun
 from svcgen.run.local.supervisor.tasks import background, log_error
 
 IDLE_SECONDS = 10.0
 LOGS_SECONDS = 0.2  # a stream of 500 MB/s writes 100 MB meanwhile
 LEFTOVER_SECONDS = 5.0
 REPLY_SECONDS = 2.0
+
+
+Done = TypeVar("Done")
+
+
+class Client:
+    """The other end of a request that is more than one line: `svcgen run`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def send(self, document: dict[str, Any]) -> None:
+        """Send one line."""
+        _write(self._writer, document)
+
+    async def receive(self) -> dict[str, Any] | None:
+        """Return the next line; None when the other end has ended."""
+        with contextlib.suppress(OSError, ValueError):
+            line = await self._reader.readline()
+            received: dict[str, Any] | None = json.loads(line) if line else None
+            return received
+        return None
 
 
 class Server:
@@ -76,7 +107,8 @@ class Server:
         try:
             request = json.loads(await reader.readline())
             _write(writer, ACCEPTED)
-            _write(writer, await self._reply(request, report))
+            client = Client(reader, writer)
+            _write(writer, await self._reply(request, report, client))
             with contextlib.suppress(OSError):
                 await writer.drain()
         except ValueError:
@@ -84,14 +116,17 @@ class Server:
         finally:
             self._requests -= 1
             writer.close()
-        # A first `up` that failed leaves nothing to supervise.
-        failed = request["do"] == "up" and self._supervisor.idle and not self._going_down
+        # A first `up` that failed leaves nothing to supervise, as a change of data alone.
+        starts = request["do"] in {"up", "change-data"}
+        failed = starts and self._supervisor.idle and not self._going_down
         if request["do"] == "down" or (failed and not self._requests):
             self._ended.set()
 
-    async def _reply(self, request: dict[str, Any], report: Report) -> dict[str, Any]:
+    async def _reply(
+        self, request: dict[str, Any], report: Report, client: Client
+    ) -> dict[str, Any]:
         try:
-            return {"result": await self._do(request, report)}
+            return {"result": await self._do(request, report, client)}
         except SvcgenError as error:
             problem, advice = error.problem, error.advice
         except asyncio.CancelledError:
@@ -102,7 +137,7 @@ class Server:
             problem, advice = f"The supervisor has a bug; its traceback is in {log}.", ""
         return {"problem": problem, "advice": advice, "idle": self._supervisor.idle}
 
-    async def _do(self, request: dict[str, Any], report: Report) -> Any:
+    async def _do(self, request: dict[str, Any], report: Report, client: Client) -> Any:
         match request["do"]:
             case "status":
                 return await self._supervisor.status()
@@ -110,23 +145,65 @@ class Server:
                 return await self._down(report)
             case "up":
                 wanted = read_request(request["request"])
-                return await self._alone(lambda: self._supervisor.up(wanted, report))
+                return await self._changed(lambda: self._supervisor.up(wanted, report))
             case "restart":
                 name = request["name"]
-                return await self._alone(lambda: self._supervisor.restart(name, report))
+                return await self._changed(lambda: self._supervisor.restart(name, report))
+            case "run":
+                return await self._run(read_request(request["request"]), report, client)
+            case "change-data":
+                words = (request["postgres"], request["name"], request["to"])
+                return await self._changed(lambda: self._supervisor.change_data(*words, report))
         raise SvcgenError(
             f"The supervisor does not know the request '{request['do']}'.",
             "It is of another svcgen version. Stop it: svcgen down",
         )
 
-    async def _alone(self, work: Callable[[], Awaitable[None]]) -> dict[str, Any]:
-        """Do what changes the fleet, one request after the other; return what runs then."""
+    async def _run(self, wanted: UpRequest, report: Report, client: Client) -> dict[str, Any]:
+        """Let the client's process serve a service for as long as the client is connected."""
+        run = await self._alone(lambda: self._supervisor.foreground(wanted, report))
+        following: asyncio.Task[None] | None = None
+        killed = True
+        try:
+            client.send({"start": run.process.environment})
+            if started := await client.receive():
+                run.process.begin(started["pid"])
+                following = background(self._follow(run, report), f"{run.name}: svcgen run")
+                killed = await client.receive() is None
+        finally:
+            run.over = True
+            if following:
+                if not run.process.serving:  # else it drains the replicas
+                    following.cancel()
+                await asyncio.wait([following])
+            if killed and run.process.serving:
+                self._supervisor.killed.add(run.name)
+            if not self._going_down:
+                await self._alone(lambda: run.give_back(report))
+        return await self._supervisor.status()
+
+    async def _follow(self, run: ForegroundRun, report: Report) -> None:
+        """Send the requests to the process of `svcgen run` as soon as it answers."""
+        while not (run.process.serving or run.over):
+            await run.process.wait_ready()
+            try:
+                await self._alone(lambda: run.take_over(report))
+            except SvcgenError as error:
+                report(run.name, error.problem)
+
+    async def _changed(self, work: Callable[[], Awaitable[None]]) -> dict[str, Any]:
+        """Do what changes the fleet; return what runs then."""
+        await self._alone(work)
+        return await self._supervisor.status()
+
+    async def _alone(self, work: Callable[[], Awaitable[Done]]) -> Done:
+        """Do what changes the fleet, one request after the other."""
         async with self._busy:
             if self._going_down:
                 raise asyncio.CancelledError
-            self._work = asyncio.ensure_future(work())
-            await self._work
-            return await self._supervisor.status()
+            task = asyncio.ensure_future(work())
+            self._work = task
+            return await task
 
     async def _down(self, report: Report) -> None:
         """End everything once, however many requests there are."""

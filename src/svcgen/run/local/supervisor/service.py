@@ -7,13 +7,14 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from svcgen.errors import SvcgenError
 from svcgen.files import read_text
 from svcgen.gateway.apply import replace_text
 from svcgen.gateway.envoy.clusters import endpoints_file
 from svcgen.ports import LOOPBACK
-from svcgen.run.engine import Report
+from svcgen.run.engine import Replica, Report
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ServicePlan
 from svcgen.run.local.saved import SavedProcess, SavedService
@@ -36,6 +37,31 @@ class Starting:
     turns: asyncio.Semaphore
 
 
+class Foreground(Protocol):
+    """The process of `svcgen run`, which serves a service in place of its replicas."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether the gateway sends it the requests."""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+
+    @property
+    def pid(self) -> int:
+        """The process that its terminal started; 0 before."""
+
+    def saved(self) -> SavedProcess:
+        """Return what another supervisor needs to continue with it as a replica."""
+
+    async def row(self) -> Replica:
+        """Return it as a replica for `ps`."""
+
+    async def end(self) -> None:
+        """Stop it."""
+
+
 class RunningService:
     """The replicas of a service; the gateway's list of them is always current."""
 
@@ -44,6 +70,7 @@ class RunningService:
     ) -> None:
         self.plan = plan
         self.replicas: list[SupervisedReplica] = []
+        self.foreground: Foreground | None = None
         self._newest = newest
         self._paths = paths
         self._changed = changed
@@ -58,13 +85,24 @@ class RunningService:
 
     def saved(self) -> SavedService:
         """Return what an adopting supervisor needs."""
-        replicas = tuple(replica.saved() for replica in self.replicas if replica.proven)
-        return SavedService(self.plan, self._newest, replicas)
+        replicas = [replica.saved() for replica in self.replicas if replica.proven]
+        if self.foreground and self.foreground.serving:
+            replicas.append(self.foreground.saved())
+        return SavedService(self.plan, self._newest, tuple(replicas))
 
     @property
     def ports(self) -> list[int]:
-        """The ports of the replicas that serve requests."""
+        """The ports of what serves requests: the process of `svcgen run` alone, or replicas."""
+        if self.foreground and self.foreground.serving:
+            return [self.foreground.port]
         return [replica.port for replica in self.replicas if replica.serving]
+
+    async def rows(self) -> list[Replica]:
+        """Return what runs of it, for `ps`."""
+        running = [replica.row() for replica in self.replicas]
+        if self.foreground:
+            running.append(self.foreground.row())
+        return await asyncio.gather(*running)
 
     async def fill(self, plan: ServicePlan, count: int, start: Starting) -> None:
         """Start replicas and wait for them; the caller removes those that do not become ready."""
@@ -86,17 +124,27 @@ class RunningService:
         report(plan.name, "preparing, migrating" if plan.database else "preparing")
         await migrate(plan, self._paths)
 
+    def next_number(self) -> int:
+        """Return a number that no replica has had."""
+        self._newest += 1
+        return self._newest
+
     def start(self, plan: ServicePlan) -> SupervisedReplica:
         """Start one replica with a number that none has had; do not wait for it."""
-        self._newest += 1
+        number = self.next_number()
         self._remove_old_logs()
-        replica = self._replica(plan, self._newest)
+        replica = self._replica(plan, number)
         self.replicas.append(replica)
         replica.process.begin()
         return replica
 
     def _replica(self, plan: ServicePlan, number: int) -> SupervisedReplica:
         return SupervisedReplica(plan, number, self._paths, self._state_changed)
+
+    async def end(self) -> None:
+        """End the replicas, and the process of `svcgen run` if there is one."""
+        foreground = [self.foreground.end()] if self.foreground else []
+        await asyncio.gather(self.remove(self.replicas), *foreground)
 
     async def remove(self, replicas: Sequence[SupervisedReplica]) -> None:
         """Remove replicas from the gateway's list, then let them drain and end."""

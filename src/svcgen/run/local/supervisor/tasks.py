@@ -7,7 +7,7 @@ import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
@@ -23,6 +23,18 @@ def log_error(what: str, error: BaseException) -> None:
     text = "".join(traceback.format_exception(error))
     with contextlib.suppress(OSError):
         print(f"{time.strftime('%FT%T%z')} {what}: {text}", file=sys.stderr, end="", flush=True)
+
+
+async def together(jobs: Iterable[Any]) -> None:
+    """Run jobs together; the first error cancels the others, and is raised when they ended."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 def _log_end(task: asyncio.Task[None]) -> None:
