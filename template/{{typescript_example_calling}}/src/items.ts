@@ -82,8 +82,12 @@ export function items(store: Store, callees: Callee[]): FastifyPluginAsyncTypebo
         const { depth = DEPTH } = request.query;
         const caller = readIdentity(request.headers);
         const fetchSummary = async ([callee, isSummary]: (typeof guarded)[number]) => {
-          const path = `/v1/${callee.name}/summary?depth=${depth - 1}`;
-          return [callee.name, depth ? await callee.call("GET", path, isSummary, caller) : null];
+          if (depth === 0) {
+            return [callee.name, null];
+          }
+          const path = `/v1/${callee.name}/summary`;
+          const options = { query: { depth: depth - 1 }, headers: caller };
+          return [callee.name, await callee.request("GET", path, isSummary, options)];
         };
         const calls = await Promise.all(guarded.map(fetchSummary));
         return {

@@ -2,7 +2,15 @@
 
 import { once } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
+import {
+  context,
+  createContextKey,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  trace,
+} from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
@@ -14,6 +22,9 @@ import { ConfigurationError, SERVICE, VERSION } from "./config.ts";
 const PROBES = ["/livez", "/readyz", "/metrics"];
 const METHODS = "CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE".split(" ");
 const LEVELS: Record<string, string> = { trace: "debug", warn: "warning", fatal: "error" };
+/** The milliseconds that the caller, for example the gateway, waits for the response. */
+export const TIMEOUT_HEADER = "x-envoy-expected-rq-timeout-ms";
+const DEADLINE = createContextKey("deadline");
 const DURATION = new Histogram({
   name: "http_server_request_duration_seconds",
   help: "Duration of HTTP server requests.",
@@ -74,11 +85,19 @@ export async function startTracing(exported: boolean): Promise<TracerProvider> {
   return provider;
 }
 
+/** Return when the caller of the current request stops waiting, on the clock of `performance`. */
+export function readDeadline(): number {
+  return Number(context.active().getValue(DEADLINE) ?? Number.POSITIVE_INFINITY);
+}
+
 /** Record a span, a metric and a log line per request, including those that match no route. */
 export function observe(listener: RequestListener): RequestListener {
   return (request, response) => {
     const start = performance.now();
-    const parent = propagation.extract(ROOT_CONTEXT, request.headers);
+    const timeout = String(request.headers[TIMEOUT_HEADER]);
+    const deadline = /^\d{1,9}$/.test(timeout) ? start + Number(timeout) : undefined;
+    const root = ROOT_CONTEXT.setValue(DEADLINE, deadline);
+    const parent = propagation.extract(root, request.headers);
     const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, parent);
     context.with(trace.setSpan(parent, span), () => {
       const current = context.active();
