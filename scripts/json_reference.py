@@ -12,11 +12,12 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from svcgen.cli.documents import VERSION, fleet, services, template, updates
+from svcgen.cli.documents import VERSION, fleet, membership, services, template, updates
 
 SNAPSHOTS = Path(__file__).parents[1] / "tests" / "cli" / "snapshots"
 COMMANDS: Mapping[str, type] = {
     "new": services.NewDocument,
+    "adopt": membership.AdoptDocument,
     "questions": services.QuestionsDocument,
     "demo": services.DemoDocument,
     "compose": fleet.ComposeDocument,
@@ -36,6 +37,8 @@ COMMANDS: Mapping[str, type] = {
     "doctor": services.DoctorDocument,
     "update": updates.UpdateDocument,
     "reconfigure": updates.UpdateDocument,
+    "rename": membership.RenameDocument,
+    "remove": membership.RemoveDocument,
     "template versions": template.VersionsDocument,
     "template check": template.CheckDocument,
     "template init": template.InitDocument,

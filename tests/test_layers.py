@@ -29,7 +29,7 @@ FLOORS = (
     ("render", "gateway"),
     ("templates", "merge", "workspace"),
     ("contract", "settings"),
-    ("service", "toolchains"),
+    ("service", "toolchains", "yaml_edits"),
     ("strict", "ownership", "openapi", "yaml_files", "env_file"),
     ("files", "ports", "git", "units"),
     ("errors",),

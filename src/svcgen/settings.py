@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from svcgen.service import NAME_PATTERN, NAME_RULE, url_variable
+from svcgen.service import NAME_PATTERN, NAME_RULE, Service, url_variable
 from svcgen.strict import (
     StrictModel,
     Text,
@@ -197,6 +197,20 @@ class Settings(StrictModel):
     compositions: Annotated[Any, Field(description="A later version.")] = None
 
 
+def places_of(service: Service, root: Path) -> tuple[tuple[str, ...], ...]:
+    """Return where svcgen.yaml can name a service: its entries by name, and its folder."""
+    folder = os.path.relpath(service.folder, root)
+    by_name = (
+        *(("services",), ("environment",), ("drift", "services")),
+        *(("gateway", "claims"), ("gateway", "unrouted")),
+    )
+    listed = (folder, f"{folder}/", f"./{folder}", f"./{folder}/")
+    return (
+        *((*keys, service.name) for keys in by_name),
+        *(("folders", entry) for entry in listed),
+    )
+
+
 def read_settings(root: Path) -> Settings:
     """Read the svcgen.yaml of a workspace; without the file every setting is its default.
 
@@ -206,5 +220,9 @@ def read_settings(root: Path) -> Settings:
     path = root / SETTINGS_FILE
     if not os.path.lexists(path):
         return Settings()
-    content = read_yaml(path)
+    return settings_of(read_yaml(path), path)
+
+
+def settings_of(content: object, path: Path) -> Settings:
+    """Return the settings that the content of a svcgen.yaml means; raise StrictError."""
     return read_strictly(Settings, {} if content is None else content, str(path))

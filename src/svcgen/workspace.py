@@ -195,6 +195,11 @@ def is_root(folder: Path) -> bool:
     """Report whether a folder has the mark of a workspace."""
     if (folder / SETTINGS_FILE).is_file() or (folder / STATE_FOLDER).is_dir():
         return True
+    return is_stitched(folder)
+
+
+def is_stitched(folder: Path) -> bool:
+    """Report whether `svcgen compose` or `up` has written a folder's compose.yaml."""
     compose = folder / COMPOSE_FILE
     if not compose.is_file():
         return False

@@ -122,6 +122,19 @@ def _children(node: Any) -> list[Any]:
     ]
 
 
+def parse_node(text: str) -> Any:
+    """Return the root node of a YAML text, with the position of each node in the text.
+
+    Raises SvcgenError when the text is not YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.compose(text, Loader=_tolerant_loader())
+    except (ValueError, yaml.YAMLError) as error:
+        raise SvcgenError(str(error)) from error
+
+
 def parse_documents(text: str) -> list[Any]:
     """Read all YAML documents of a text, ignoring tags.
 

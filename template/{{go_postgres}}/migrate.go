@@ -19,20 +19,20 @@ const connectTimeout = 30 * time.Second // for a database that starts at the sam
 //go:embed migrations
 var migrations embed.FS
 
-// migrate applies the database migrations, as a separate step before a new version starts.
+// applyMigrations applies the database migrations, as a separate step before a new version starts.
 // Concurrent runs wait for each other.
-func migrate() error {
-	config, err := read("DATABASE_URL", "", parseDatabase)
+func applyMigrations() error {
+	config, err := read("DATABASE_URL", "", parseDatabaseURL)
 	if err != nil {
 		return err
 	}
-	database := stdlib.OpenDB(*config.ConnConfig)
-	defer database.Close()
+	db := stdlib.OpenDB(*config.ConnConfig)
+	defer db.Close()
 	ctx := context.Background()
-	if err := waitForDatabase(ctx, database); err != nil {
+	if err := waitForDatabase(ctx, db); err != nil {
 		return err
 	}
-	provider, err := newProvider(database)
+	provider, err := newProvider(db)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func migrate() error {
 	return nil
 }
 
-func newProvider(database *sql.DB) (*goose.Provider, error) {
+func newProvider(db *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
@@ -52,12 +52,12 @@ func newProvider(database *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectPostgres, database, files, goose.WithSessionLocker(locker))
+	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
 }
 
-func waitForDatabase(ctx context.Context, database *sql.DB) error {
+func waitForDatabase(ctx context.Context, db *sql.DB) error {
 	for start := time.Now(); ; time.Sleep(time.Second) {
-		err := within(ctx, 3*time.Second, database.PingContext)
+		err := within(ctx, 3*time.Second, db.PingContext)
 		if err == nil {
 			return nil
 		}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Calls to other services: propagated headers, retries, and the status of failures.
+// Calls to other services: headers, bodies, retries, deadlines, limits, and the errors of failures.
 
 // fakeTransport responds with each status, or fails with each error, in order.
 type fakeTransport struct {
@@ -48,9 +51,17 @@ type otherSummary struct {
 func callFake(method string, outcomes ...any) (*fakeTransport, otherSummary, error) {
 	transport := &fakeTransport{outcomes: outcomes}
 	caller := http.Header{"X-Auth-Subject": {"ann"}}
-	to := client{"other", "http://other:8080", transport}
+	to := client{name: "other", url: "http://other:8080", transport: transport}
 	summary, err := call[otherSummary](context.Background(), to, method, "/v1/other", caller, nil)
 	return transport, summary, err
+}
+
+// serveOther returns a client for a service with one handler.
+func serveOther(t *testing.T, serve http.HandlerFunc) client {
+	t.Helper()
+	server := httptest.NewServer(serve)
+	t.Cleanup(server.Close)
+	return newClient("other", server.URL+"/")
 }
 
 func TestAGetIsRetriedOnce(t *testing.T) {
@@ -72,13 +83,134 @@ func TestAPostIsNotRetried(t *testing.T) {
 }
 
 func TestAFailedCallIsA502Or504(t *testing.T) {
-	for _, test := range []struct{ outcome, status any }{
-		{404, 502}, {418, 502}, {503, 502}, {syscall.ECONNREFUSED, 502}, {time.Hour, 504},
+	for _, test := range []struct {
+		outcome        any
+		status, answer int
+	}{
+		{404, 404, 502},
+		{418, 200, 502},
+		{503, 503, 502},
+		{syscall.ECONNREFUSED, 0, 502},
+		{time.Hour, 0, 504},
 	} {
 		_, _, err := callFake(http.MethodGet, test.outcome)
 		p, _ := errors.AsType[*Problem](err)
-		if p == nil || p.Status != test.status || !strings.Contains(p.Detail, "other") {
+		if p == nil || p.Status != test.answer || !strings.Contains(p.Detail, "other") {
 			t.Error(test, err)
+		}
+		failed, _ := errors.AsType[*CalleeError](err)
+		if failed == nil || failed.Callee != "other" || failed.Status != test.status || failed.Problem != nil {
+			t.Error(test, failed)
+		}
+	}
+}
+
+func TestAnErrorHasTheProblemOfTheCallee(t *testing.T) {
+	to := serveOther(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", r.URL.Query().Get("after"))
+		refuse(w, r, invalid(Fault{Detail: "too many", Pointer: "#/quantity"}))
+	})
+	date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
+	for after, most := range map[string]time.Duration{"7": 7 * time.Second, date: time.Hour, "soon": 0} {
+		path := pathOf("/v1/other", url.Values{"after": {after}})
+		_, err := call[struct{}](t.Context(), to, http.MethodGet, path, nil, nil)
+		failed, _ := errors.AsType[*CalleeError](err)
+		if failed == nil || failed.Status != 422 || failed.Problem.Errors[0].Pointer != "#/quantity" {
+			t.Fatal(err)
+		}
+		if failed.RetryAfter > most || failed.RetryAfter < most-time.Minute {
+			t.Error(after, failed.RetryAfter)
+		}
+	}
+}
+
+func TestABodyIsSentAsJSON(t *testing.T) {
+	to := serveOther(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		text := r.Method + " " + r.Header.Get("Content-Type") + " " + string(body)
+		_ = writeJSON(w, http.StatusOK, map[string]string{"request": text})
+	})
+	type echo struct {
+		Request string `json:"request"`
+	}
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+		for _, body := range []any{testLine{Quantity: 2}, []byte(`{"quantity":2}`)} {
+			sent, err := call[echo](t.Context(), to, method, "/", nil, body)
+			if want := method + ` application/json {"quantity":2}`; err != nil || sent.Request != want {
+				t.Error(sent, err)
+			}
+		}
+	}
+	if sent, err := call[echo](t.Context(), to, "GET", "/", nil, nil); err != nil || sent.Request != "GET  " {
+		t.Error(sent, err)
+	}
+}
+
+func TestAResponseWithoutABodyIsAccepted(t *testing.T) {
+	to := serveOther(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	if _, err := call[struct{}](t.Context(), to, http.MethodDelete, "/", nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAResponseIsLimited(t *testing.T) {
+	requests := 0
+	to := serveOther(t, func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		_ = writeJSON(w, http.StatusOK, strings.Repeat("x", mib))
+	})
+	_, err := call[string](t.Context(), to, http.MethodGet, "/", nil, nil)
+	if p, _ := errors.AsType[*Problem](err); p == nil || p.Status != 502 || requests != 1 {
+		t.Error(err, requests)
+	}
+	if text, err := call[string](t.Context(), to.withLimit(2*mib), http.MethodGet, "/", nil, nil); len(text) != mib {
+		t.Error(err)
+	}
+}
+
+func TestArgumentsOfAPathAreEncoded(t *testing.T) {
+	to := serveOther(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = writeJSON(w, http.StatusOK, r.RequestURI)
+	})
+	for want, path := range map[string]string{
+		"/v1/products/a%2Fb%3F/%2E%2E?q=x+%26y": pathOf(
+			"/v1/products/{id}/{part}", url.Values{"q": {"x &y"}}, "a/b?", "..",
+		),
+		"/v1/products": pathOf("/v1/products", nil),
+	} {
+		if sent, err := call[string](t.Context(), to, http.MethodGet, path, nil, nil); sent != want {
+			t.Error(sent, want, err)
+		}
+	}
+}
+
+func TestACallHasTheTimeThatItsRequestHas(t *testing.T) {
+	left := make(chan int, 1)
+	to := serveOther(t, func(_ http.ResponseWriter, r *http.Request) {
+		milliseconds, _ := strconv.Atoi(r.Header.Get(deadlineHeader))
+		left <- milliseconds
+		<-r.Context().Done()
+	})
+	calling := func(w http.ResponseWriter, r *http.Request) error {
+		result, err := call[string](r.Context(), to.withTimeout(400*time.Millisecond), http.MethodPost, "/", nil, nil)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, result)
+	}
+	for header, most := range map[string]int{"100": 100, "": 400, "0": 400, "60000": 400} {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
+		request.Header.Set(deadlineHeader, header)
+		response, start := httptest.NewRecorder(), time.Now()
+		observe(newRouter(map[string]http.Handler{"POST /": handler(calling)})).ServeHTTP(response, request)
+		if response.Code != http.StatusGatewayTimeout {
+			t.Error(header, response.Code)
+		}
+		if got := <-left; got > most || got < 1 {
+			t.Error(header, got)
+		}
+		if least := time.Duration(most) * time.Millisecond; time.Since(start) < least {
+			t.Error(header, time.Since(start))
 		}
 	}
 }
@@ -88,7 +220,31 @@ func TestTheIdentityHeadersArePropagatedAndUnknownMembersKept(t *testing.T) {
 	if err != nil || transport.requests[0].Header.Get("X-Auth-Subject") != "ann" {
 		t.Error(err, transport.requests)
 	}
-	if text := encode(t, summary); !strings.Contains(text, `"more":true`) {
+	if text := toJSON(t, summary); !strings.Contains(text, `"more":true`) {
 		t.Error(text)
+	}
+}
+
+func TestAnIdentityIsSentOnlyWhenGiven(t *testing.T) {
+	to := serveOther(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = writeJSON(w, http.StatusOK, r.Header.Get("Authorization"))
+	})
+	incoming := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	incoming.Header.Set("Authorization", "Bearer x")
+	for want, caller := range map[string]http.Header{"": nil, "Bearer x": readIdentity(incoming)} {
+		if sent, err := call[string](t.Context(), to, http.MethodGet, "/", caller, nil); sent != want {
+			t.Error(sent, want, err)
+		}
+	}
+}
+
+func TestTheAddressOfACalledServiceIsRequired(t *testing.T) {
+	t.Setenv("ORDER_ITEMS_URL", "http://order-items:8080/")
+	if clients, err := newClients("order-items"); err != nil || clients["order-items"].url != "http://order-items:8080" {
+		t.Error(clients, err)
+	}
+	t.Setenv("ORDER_ITEMS_URL", "")
+	if _, err := newClients("order-items"); err == nil || !strings.HasPrefix(err.Error(), "ORDER_ITEMS_URL: ") {
+		t.Error(err)
 	}
 }

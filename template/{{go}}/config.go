@@ -12,39 +12,26 @@ import (
 	"time"
 )
 
-// settings come from environment variables, read once at startup.
+// settings are the environment variables of every service, read once at startup. A service reads its
+// own in routes.go.
 type settings struct {
 	host     string // empty: all interfaces
 	port     int
 	level    slog.Level
 	drain    time.Duration
 	exported bool
-	callees  map[string]string // addresses by service name
 }
 
 func readSettings() (settings, error) {
 	host, hostErr := read("HOST", "", optional(parseHost))
-	port, portErr := read("PORT", "8080", parsePort)
+	port, portErr := read("PORT", "8080", parseNumber(1, 65535))
 	level, levelErr := read("LOG_LEVEL", "info", parseLevel)
 	drain, drainErr := read("DRAIN_SECONDS", "3", parseSeconds)
 	collector, collectorErr := read("OTEL_EXPORTER_OTLP_ENDPOINT", "", optional(parseURL))
-	addresses, calleeErr := readCallees()
-	err := errors.Join(hostErr, portErr, levelErr, drainErr, collectorErr, calleeErr)
-	return settings{host, port, level, drain, collector != "", addresses}, err
-}
-
-func readCallees() (map[string]string, error) {
-	addresses, errs := map[string]string{}, []error{}
-	for _, callee := range callees {
-		url, err := read(addressVariable(callee.name), "", parseURL)
-		addresses[callee.name] = strings.TrimRight(url, "/")
-		errs = append(errs, err)
-	}
-	return addresses, errors.Join(errs...)
-}
-
-func addressVariable(callee string) string {
-	return strings.ToUpper(strings.ReplaceAll(callee, "-", "_")) + "_URL"
+	err := errors.Join(hostErr, portErr, levelErr, drainErr, collectorErr)
+	return settings{
+		host: host, port: port, level: level, drain: drain, exported: collector != "",
+	}, err
 }
 
 // read parses an environment variable. An error has its name and the rule, but not the value, which
@@ -71,12 +58,22 @@ func parseHost(value string) (string, error) {
 	return value, nil
 }
 
-func parsePort(value string) (int, error) {
-	port, err := strconv.Atoi(value)
-	if err != nil || port < 1 || port > 65535 {
-		return 0, errors.New("must be a number from 1 to 65535")
+// parseNumber returns a function for read, as parseText, parseURL and parseSeconds are.
+func parseNumber(low, high int) func(string) (int, error) {
+	return func(value string) (int, error) {
+		number, err := strconv.Atoi(value)
+		if err != nil || number < low || number > high {
+			return 0, fmt.Errorf("must be a whole number from %d to %d", low, high)
+		}
+		return number, nil
 	}
-	return port, nil
+}
+
+func parseText(value string) (string, error) {
+	if strings.TrimSpace(value) == "" {
+		return "", errors.New("must not be empty")
+	}
+	return value, nil
 }
 
 func parseLevel(value string) (slog.Level, error) {

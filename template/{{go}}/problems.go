@@ -3,16 +3,11 @@ package main
 import (
 	"cmp"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 
 	"github.com/go-json-experiment/json" // encoding/json/v2, which the standard library has from Go 1.27 on
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-const mib = 1 << 20
 
 // Problem is the body of every response with status 400 or above (RFC 9457).
 type Problem struct {
@@ -81,55 +76,4 @@ func write(w http.ResponseWriter, status int, kind string, body any) error {
 	w.WriteHeader(status)
 	_, err = w.Write(text)
 	return err
-}
-
-// readBody parses the body of a request and validates it with its faults method.
-func readBody[T interface{ faults() []Fault }](r *http.Request) (T, error) {
-	var body T
-	if !isJSON(r) {
-		return body, problem(http.StatusUnsupportedMediaType, "The body must be application/json.")
-	}
-	text, err := readLimited(r)
-	if err != nil {
-		return body, err
-	}
-	err = json.Unmarshal(text, &body, json.RejectUnknownMembers(true))
-	semantic, found := errors.AsType[*json.SemanticError](err)
-	switch {
-	case found && jsontext.Value(text).IsValid():
-		return body, invalid(Fault{Detail: explain(semantic), Pointer: fragment(semantic.JSONPointer)})
-	case err != nil:
-		return body, problem(http.StatusBadRequest, "The body is not valid JSON.")
-	}
-	if faults := body.faults(); len(faults) > 0 {
-		return body, invalid(faults...)
-	}
-	return body, nil
-}
-
-// readLimited reads a body of up to 1 MiB. observe sets the limit.
-func readLimited(r *http.Request) ([]byte, error) {
-	if r.ContentLength > mib {
-		return nil, problem(http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB.")
-	}
-	text, err := io.ReadAll(r.Body)
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, problem(http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB.")
-	}
-	if err != nil {
-		return nil, problem(http.StatusBadRequest, "The body is incomplete.")
-	}
-	return text, nil
-}
-
-func explain(err *json.SemanticError) string {
-	if errors.Is(err, json.ErrUnknownName) {
-		return "unknown member"
-	}
-	return "cannot be a JSON " + err.JSONKind.String()
-}
-
-// fragment returns a JSON pointer as a URI fragment (RFC 6901, section 6), as in RFC 9457.
-func fragment(pointer jsontext.Pointer) string {
-	return "#" + (&url.URL{Path: string(pointer)}).EscapedPath()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 // running is the service as in production: a process with environment variables.
@@ -45,6 +48,7 @@ func exitWithTheTests() {
 }
 
 func runTests(m *testing.M) int {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the services log to their own files
 	variables, remove, err := prepare()
 	if err != nil {
 		skipReason = err.Error()
@@ -107,8 +111,8 @@ func begin(log string, environment []string, args ...string) *exec.Cmd {
 	defer file.Close()
 	process := exec.CommandContext(context.Background(), os.Args[0], args...)
 	process.Env = append(os.Environ(), "TEST_AS_SERVICE=yes")
-	for _, callee := range callees {
-		process.Env = append(process.Env, addressVariable(callee.name)+"=http://127.0.0.1:1")
+	for _, callee := range calledServices() {
+		process.Env = append(process.Env, addressVariable(callee)+"=http://127.0.0.1:1")
 	}
 	process.Env = append(process.Env, environment...)
 	process.Stdout, process.Stderr = file, os.Stderr
@@ -119,6 +123,18 @@ func begin(log string, environment []string, args ...string) *exec.Cmd {
 		panic(err)
 	}
 	return process
+}
+
+// calledServices returns the services with a copy of their OpenAPI document in clients/.
+func calledServices() (names []string) {
+	paths, err := filepath.Glob("clients/*.openapi.json")
+	if err != nil {
+		panic(err)
+	}
+	for _, path := range paths {
+		names = append(names, strings.TrimSuffix(filepath.Base(path), ".openapi.json"))
+	}
+	return names
 }
 
 func freePort() int {
@@ -158,4 +174,21 @@ func (s *running) ask(t *testing.T, method, path, body string, headers ...string
 		t.Fatal(err)
 	}
 	return answer{response, string(text)}
+}
+
+func toJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func fromJSON[T any](t *testing.T, text string) (value T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err, text)
+	}
+	return value
 }

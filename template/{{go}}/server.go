@@ -12,35 +12,30 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-const grace = 20 * time.Second // for requests in flight, after DRAIN_SECONDS
+const grace = 20 * time.Second // for requests in flight and tasks, after DRAIN_SECONDS
 
 //go:embed openapi.json
 var openapi []byte
 
-// app has the dependencies of the handlers.
-type app struct {
-	items     *store
-	clients   map[string]client // by service name
-	readiness *readiness
-}
-
-// routes returns all routes of the service. A GET route also serves HEAD.
-func (a *app) routes() map[string]http.Handler {
-	routes := a.itemRoutes()
-	routes["GET /livez"] = handler(livez)
-	routes["GET /readyz"] = handler(a.readiness.readyz)
-	routes["GET /metrics"] = promhttp.Handler()
-	routes["GET /openapi.json"] = handler(getOpenAPI)
-	return routes
+// commonRoutes returns the routes of every service. A GET route also serves HEAD.
+func commonRoutes(ready *readiness) map[string]http.Handler {
+	return map[string]http.Handler{
+		"GET /livez":        handler(livez),
+		"GET /readyz":       handler(ready.readyz),
+		"GET /metrics":      promhttp.Handler(),
+		"GET /openapi.json": handler(getOpenAPI),
+	}
 }
 
 func getOpenAPI(w http.ResponseWriter, _ *http.Request) error {
@@ -49,13 +44,17 @@ func getOpenAPI(w http.ResponseWriter, _ *http.Request) error {
 	return err
 }
 
-// router is a ServeMux that responds with problems to unknown paths and methods, and serves OPTIONS.
+// router is a ServeMux that responds with problems to unknown paths and methods, limits bodies, and
+// serves OPTIONS.
 type router struct{ mux *http.ServeMux }
 
-func newRouter(routes map[string]http.Handler) router {
+// newRouter has the routes of all maps.
+func newRouter(maps ...map[string]http.Handler) router {
 	mux := http.NewServeMux()
-	for pattern, route := range routes {
-		mux.Handle(pattern, route)
+	for _, routes := range maps {
+		for pattern, route := range routes {
+			mux.Handle(pattern, route)
+		}
 	}
 	return router{mux}
 }
@@ -69,7 +68,8 @@ func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		refuse(w, request, problem(http.StatusNotFound, "No route matches this path."))
 		return
 	}
-	if _, pattern := r.mux.Handler(request); pattern != "" {
+	if route, pattern := r.mux.Handler(request); pattern != "" {
+		limitBody(w, request, route)
 		r.mux.ServeHTTP(w, request)
 		return
 	}
@@ -109,11 +109,11 @@ func serve() error {
 	logAsJSON(config.level)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	items, err := openStore(ctx)
+	a, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	defer items.close()
+	defer a.close()
 	address := net.JoinHostPort(config.host, strconv.Itoa(config.port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -124,41 +124,122 @@ func serve() error {
 		return err
 	}
 	defer stopTracing()
-	a := &app{items, newClients(config.callees), watch(ctx, items.checks())}
-	return a.serve(listener, config.drain)
+	ready := watch(ctx, a.checks())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	handler := observe(newRouter(a.routes(), commonRoutes(ready)))
+	running := replica{
+		server: newServer(handler), ready: ready, tasks: a.tasks(), drain: config.drain, signals: signals,
+	}
+	return running.serve(listener)
 }
 
-// serve serves until SIGTERM or SIGINT. After SIGTERM it keeps serving for the drain time, with
-// /readyz at 503: gateways notice with a delay that a replica stops, and closing at once would
-// lose requests.
-func (a *app) serve(listener net.Listener, drain time.Duration) error {
-	server := &http.Server{
-		Handler:           observe(newRouter(a.routes())),
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       75 * time.Second, // longer than gateways', so that the gateway closes first
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
-	signals, failed := make(chan os.Signal, 1), make(chan error, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	go func() { failed <- server.Serve(problemListener{listener}) }()
-	select {
-	case err := <-failed:
-		return err
-	case received := <-signals:
-		a.readiness.stop()
-		if received == syscall.SIGTERM { // no drain after Ctrl-C
-			time.Sleep(drain)
-		}
-	}
-	return stop(server)
 }
 
-func stop(server *http.Server) error {
+// replica is the server, what runs beside it, and what stops it.
+type replica struct {
+	server  *http.Server
+	ready   *readiness
+	tasks   map[string]task
+	drain   time.Duration
+	signals <-chan os.Signal
+}
+
+// serve serves until SIGTERM, SIGINT or the failure of a task. After SIGTERM it keeps serving for the
+// drain time, with /readyz at 503: gateways notice with a delay that a replica stops, and closing at
+// once would lose requests.
+func (r *replica) serve(listener net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- r.server.Serve(problemListener{listener}) }()
+	background := startTasks(r.tasks)
+	var failure error
+	select {
+	case err := <-ended:
+		return err
+	case failure = <-background.failed:
+		r.ready.stop()
+	case received := <-r.signals:
+		r.ready.stop()
+		if received == syscall.SIGTERM { // no drain after Ctrl-C
+			time.Sleep(r.drain)
+		}
+	}
+	return errors.Join(failure, stop(r.server, background))
+}
+
+// stop ends the tasks, and waits for them and for the requests in flight.
+func stop(server *http.Server, background *taskGroup) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
+	background.stop()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return server.Close() // drops the remaining requests
+		err = server.Close() // drops the remaining requests
+	}
+	return errors.Join(err, background.wait(ctx))
+}
+
+// task runs beside the server until ctx is done. An error, or a panic, ends the service.
+type task func(ctx context.Context) error
+
+// taskGroup is all tasks of the service.
+type taskGroup struct {
+	stop   context.CancelFunc
+	failed chan error
+	ended  sync.WaitGroup
+}
+
+func startTasks(tasks map[string]task) *taskGroup {
+	ctx, stop := context.WithCancel(context.Background())
+	group := &taskGroup{stop: stop, failed: make(chan error, len(tasks))}
+	for name, run := range tasks {
+		group.ended.Go(func() {
+			if err := runTask(ctx, run); err != nil {
+				group.failed <- fmt.Errorf("the task %s failed: %w", name, err)
+			}
+		})
+	}
+	return group
+}
+
+// runTask returns the error of a task. That its context was canceled is none.
+func runTask(ctx context.Context, run task) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			slog.Error("panic", "error", fmt.Sprint(value), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", value)
+		}
+	}()
+	err = run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
 	}
 	return err
+}
+
+// wait waits for the tasks until ctx is done, and returns an error that was not received yet.
+func (g *taskGroup) wait(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		g.ended.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		slog.Warn("a task did not end in time")
+	}
+	select {
+	case err := <-g.failed:
+		return err
+	default:
+		return nil
+	}
 }

@@ -1,32 +1,30 @@
 package main
 
 import (
-	"maps"
+	"context"
+	"errors"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Errors, OpenAPI, logs, metrics, configuration and shutdown.
+// Paths, logs, metrics, settings, tasks and shutdown.
 
 func TestMethodsAndPaths(t *testing.T) {
 	for _, test := range []struct {
 		method, path string
 		status       int
 	}{
-		{"HEAD", itemsPath, 200},
-		{"OPTIONS", itemsPath, 204},
-		{"PUT", itemsPath, 405},
+		{"HEAD", "/openapi.json", 200},
+		{"OPTIONS", "/openapi.json", 204},
+		{"PUT", "/openapi.json", 405},
 		{"GET", "/unknown", 404},
-		{"GET", itemsPath + "/", 404},
+		{"GET", "/openapi.json/", 404},
 		{"GET", "/x/../livez", 404},
 		{"GET", "/%ff", 400},
 		{"GET", "/livez", 200},
@@ -38,68 +36,10 @@ func TestMethodsAndPaths(t *testing.T) {
 			t.Error(test, response.Status, response.Header)
 		}
 		allow := response.Header.Get("Allow")
-		if (test.status == 204 || test.status == 405) && allow != "GET, HEAD, POST, OPTIONS" {
+		if (test.status == 204 || test.status == 405) && allow != "GET, HEAD, OPTIONS" {
 			t.Error(test, allow)
 		}
 	}
-}
-
-// document is the part of openapi.json that the tests read.
-type document struct {
-	Paths      map[string]map[string]jsontext.Value `json:"paths"`
-	Components struct {
-		Schemas map[string]struct {
-			Properties map[string]jsontext.Value `json:"properties"`
-		} `json:"schemas"`
-	} `json:"components"`
-}
-
-func TestOpenAPIHasExactlyTheRoutes(t *testing.T) {
-	var documented, served []string
-	for path, item := range decode[document](t, string(openapi)).Paths {
-		for method := range item {
-			documented = append(documented, strings.ToUpper(method)+" "+path)
-		}
-	}
-	for pattern := range (&app{}).routes() {
-		if strings.Contains(pattern, " /v1/") {
-			served = append(served, pattern)
-		}
-	}
-	slices.Sort(documented)
-	slices.Sort(served)
-	if !slices.Equal(documented, served) {
-		t.Errorf("openapi.json has\n%q, the service\n%q", documented, served)
-	}
-}
-
-func TestOpenAPIHasTheMembersOfEveryType(t *testing.T) {
-	types := map[string]reflect.Type{}
-	for _, value := range []any{NewItem{}, Item{}, ItemPage{}, Summary{}, Problem{}, Fault{}} {
-		types[reflect.TypeOf(value).Name()] = reflect.TypeOf(value)
-	}
-	for name, schema := range decode[document](t, string(openapi)).Components.Schemas {
-		kind, found := types[name]
-		if !found {
-			t.Errorf("openapi.json has the schema %s, but this test lists no type of that name", name)
-			continue
-		}
-		documented := slices.Sorted(maps.Keys(schema.Properties))
-		if members := members(kind); !slices.Equal(documented, members) {
-			t.Errorf("%s has %q in openapi.json, but %q in the code", name, documented, members)
-		}
-	}
-}
-
-func members(kind reflect.Type) []string {
-	names := []string{}
-	for field := range kind.Fields() {
-		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 func lines(t *testing.T, log string) (found []map[string]any) {
@@ -109,21 +49,21 @@ func lines(t *testing.T, log string) (found []map[string]any) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		found = append(found, decode[map[string]any](t, line))
+		found = append(found, fromJSON[map[string]any](t, line))
 	}
 	return found
 }
 
 func TestARequestIsLoggedOnceWithItsTrace(t *testing.T) {
 	const trace = "0af7651916cd43dd8448eb211c80319c"
-	needed(t).ask(t, "GET", itemsPath, "", "traceparent: 00-"+trace+"-b7ad6b7169203331-01")
+	needed(t).ask(t, "GET", "/openapi.json", "", "traceparent: 00-"+trace+"-b7ad6b7169203331-01")
 	needed(t).ask(t, "GET", "/livez", "")
 	time.Sleep(100 * time.Millisecond) // the line is logged after the response
 	count := 0
 	for _, line := range lines(t, shared.log) {
 		if line["trace_id"] == trace {
 			count++
-			if line["msg"] != "request" || line["http_route"] != itemsPath || line["level"] != "info" {
+			if line["msg"] != "request" || line["http_route"] != "/openapi.json" || line["level"] != "info" {
 				t.Error(line)
 			}
 		}
@@ -176,10 +116,84 @@ func TestAStoppingServiceDrainsAndExitsWith0(t *testing.T) {
 	if ready := stopping.ask(t, "GET", "/readyz", ""); ready.StatusCode != http.StatusServiceUnavailable {
 		t.Error(ready.Status)
 	}
-	if items := stopping.ask(t, "GET", itemsPath, ""); items.StatusCode != http.StatusOK {
-		t.Error(items.Status)
+	if served := stopping.ask(t, "GET", "/openapi.json", ""); served.StatusCode != http.StatusOK {
+		t.Error(served.Status)
 	}
 	if err := stopping.process.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestASettingIsParsedOrItsRuleIsNamed(t *testing.T) {
+	for _, test := range []struct {
+		value string
+		parse func() (any, error)
+		want  any
+	}{
+		{"3", parsed(parseNumber(1, 3)), 3},
+		{"4", parsed(parseNumber(1, 3)), nil},
+		{"0.5", parsed(parseSeconds), 500 * time.Millisecond},
+		{"secret", parsed(parseText), "secret"},
+		{" ", parsed(parseText), nil},
+	} {
+		t.Setenv("SETTING", test.value)
+		value, err := test.parse()
+		if test.want == nil && (err == nil || !strings.HasPrefix(err.Error(), "SETTING: must ")) {
+			t.Error(test.value, value, err)
+		}
+		if test.want != nil && (err != nil || value != test.want) {
+			t.Error(test.value, value, err)
+		}
+	}
+}
+
+func parsed[T any](parse func(string) (T, error)) func() (any, error) {
+	return func() (any, error) { return read("SETTING", "", parse) }
+}
+
+// serveInTest serves as main does, and returns the result, until the function that it also returns.
+func serveInTest(t *testing.T, tasks map[string]task) (result <-chan error, stop func()) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signals, ended := make(chan os.Signal, 1), make(chan error, 1)
+	ready := watch(t.Context(), nil)
+	running := replica{
+		server: newServer(newRouter(commonRoutes(ready))), ready: ready, tasks: tasks, signals: signals,
+	}
+	go func() { ended <- running.serve(listener) }()
+	return ended, func() { signals <- syscall.SIGTERM }
+}
+
+func TestATaskThatFailsEndsTheService(t *testing.T) {
+	for _, failing := range []task{
+		func(context.Context) error { return errors.New("out of paper") },
+		func(context.Context) error { panic("out of paper") },
+	} {
+		ended, _ := serveInTest(t, map[string]task{"print": failing})
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "print failed: ") ||
+			!strings.Contains(err.Error(), "out of paper") {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTasksRunUntilTheServiceStops(t *testing.T) {
+	begun, stopped := make(chan struct{}), false
+	ended, stop := serveInTest(t, map[string]task{
+		"wait": func(ctx context.Context) error {
+			close(begun)
+			<-ctx.Done()
+			stopped = true
+			return ctx.Err()
+		},
+		"once": func(context.Context) error { return nil },
+	})
+	<-begun
+	stop()
+	if err := <-ended; err != nil || !stopped {
+		t.Error(err, stopped)
 	}
 }

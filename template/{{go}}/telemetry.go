@@ -137,7 +137,7 @@ func (r *recorder) Write(body []byte) (int, error) {
 
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// observe records a span, a metric and a log line per request, limits its body and recovers panics.
+// observe records a span, a metric and a log line per request, and recovers panics.
 func observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, method := time.Now(), r.Method
@@ -147,8 +147,9 @@ func observe(next http.Handler) http.Handler {
 		ctx := propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 		ctx, span := tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
 		defer span.End()
+		ctx, cancel := withDeadline(ctx, r.Header)
+		defer cancel()
 		r = r.WithContext(ctx)
-		r.Body = http.MaxBytesReader(w, r.Body, mib)
 		response := &recorder{ResponseWriter: w}
 		recoverPanic(next, response, r)
 		report(r, method, response.status, time.Since(start).Seconds())

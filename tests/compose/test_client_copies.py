@@ -397,3 +397,50 @@ def test_refresh_writes_nothing_when_a_callee_has_no_document(shop: Path) -> Non
 
 def test_refresh_and_check_exclude_each_other(shop: Path) -> None:
     assert svcgen("compose", "--refresh", "--check", within=shop).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("uses", "faults"),
+    [
+        ("[getItem]", []),
+        ("['GET /v1/catalog/{id}', getSummary]", []),
+        ("[getItem, createItem]", [f"{NEW}: body: colour is required now."]),
+    ],
+)
+def test_only_the_operations_that_a_caller_uses_count(
+    shop: Path, known: Document, uses: str, faults: list[str]
+) -> None:
+    changed = deepcopy(known)
+    schema(changed, "NewItem")["properties"]["colour"] = {"type": "string"}
+    schema(changed, "NewItem")["required"].append("colour")
+    write(shop / CALLEE, changed)
+    assert broken(shop)
+    declare(shop, f"{{catalog: {uses}}}")
+    assert broken(shop) == faults
+
+
+def test_an_operation_that_the_copy_does_not_have_is_named(shop: Path) -> None:
+    declare(shop, "{catalog: [getThing]}")
+    (fault,) = broken(shop)
+    assert '`uses` has "getThing"' in fault
+    assert "getItem" in fault
+
+
+@pytest.mark.parametrize(
+    ("uses", "reason"),
+    [
+        ("{stock: [getItem]}", "which `calls` does not name"),
+        ("{catalog: []}", "uses.catalog"),
+        ("{catalog: [get /v1/catalog]}", "must be an operationId, or a method and a path"),
+    ],
+)
+def test_a_wrong_declaration_of_what_is_used_is_refused(shop: Path, uses: str, reason: str) -> None:
+    declare(shop, uses)
+    done = svcgen("compose", "--check", within=shop)
+    assert done.returncode in {1, 3}
+    assert reason in done.stdout + done.stderr
+
+
+def declare(shop: Path, uses: str) -> None:
+    with (shop / "orders/chart/registration.yaml").open("a") as file:
+        file.write(f"\nuses: {uses}\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +15,9 @@ import pytest
 from svcgen.contract.check import Check, Finding
 from svcgen.contract.checks.stopping import DRAIN
 from svcgen.contract.context import set_up
+from svcgen.contract.http import Address, ask
 from svcgen.contract.suite import CHECKS, run_checks
+from svcgen.contract.support.stub import ANSWER, UNAVAILABLE, Stub
 from svcgen.contract.targets.base import IMAGE, Running
 from svcgen.contract.targets.process import ProcessTarget
 from svcgen.contract.targets.url import UrlTarget
@@ -103,6 +107,75 @@ def test_a_slow_signal_does_not_hide_the_drain(tmp_path: Path, fake_database: st
     checks = [one for one in AS_PROCESS if one.name.startswith("drain-")]
     found = run_checks(target, fake_database, checks, TIMEOUT)
     assert {one.check.name: one.detail for one in found if not one.ok} == {}
+
+
+OF_CALLS = [
+    "call-refused",
+    "call-failed",
+    "call-slow",
+    "call-deadline",
+    "call-retried",
+    "call-direct",
+    "identity",
+    "identity-apart",
+    "trace-passed-on",
+]
+
+
+@pytest.mark.parametrize("broken", ["", *OF_CALLS[:-1]])
+def test_the_rules_of_calls_need_no_example(
+    broken: str, tmp_path: Path, fake_database: str
+) -> None:
+    """They use an operation of the document that makes a call; here one is left, a GET."""
+    folder = write_reference(tmp_path / "things", broken)
+    document = json.loads((folder / "openapi.json").read_text())
+    document["paths"] = {"/v1/things/summary": document["paths"]["/v1/things/summary"]}
+    (folder / "openapi.json").write_text(json.dumps(document))
+    asked = [one for one in CHECKS if one.name in ([broken] if broken else OF_CALLS)]
+    found = run_checks(ProcessTarget(folder), fake_database, asked, TIMEOUT)
+    assert {one.check.name: one.ok for one in found} == {
+        one.name: one.name != broken for one in asked
+    }, found
+
+
+def test_a_stub_says_that_it_closes_the_connection() -> None:
+    """Else a client keeps the connection, and its next request fails on a busy machine."""
+    stub = Stub("order-items")
+    stub.open()
+    try:
+        for behaviour in (ANSWER, UNAVAILABLE):
+            with stub.behaving(behaviour):
+                answer = ask(Address(stub.port), "GET", "/v1/order-items/summary")
+            assert answer.headers["Connection"] == "close"
+    finally:
+        stub.close()
+
+
+def test_a_stub_answers_an_operation_of_its_document() -> None:
+    product = {
+        "type": "object",
+        "required": ["id", "price", "tags", "state"],
+        "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "price": {"type": "integer", "minimum": 5},
+            "tags": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "state": {"enum": ["new", "sold"]},
+            "note": {"type": "string"},
+        },
+    }
+    responses = {"201": {"content": {"application/json": {"schema": product}}}}
+    paths = {"/v1/products/{id}": {"put": {"responses": responses}}}
+    stub = Stub("products", document={"paths": paths})
+    status, body = stub.answer("PUT", "/v1/products/7?x=1")
+    assert (status, json.loads(body)) == (
+        201,
+        {
+            "id": str(uuid.UUID(json.loads(body)["id"])),
+            "price": 5,
+            "tags": ["text"],
+            "state": "new",
+        },
+    )
 
 
 def test_a_service_with_a_database_needs_one(tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ def _closed(schema: Any) -> Any:
 
 def pod_of(one: Object) -> dict[str, Any]:
     """Return the pod's spec that an object holds; empty when it holds none."""
+    if one["kind"] == "CronJob":
+        return pod_of(one["spec"]["jobTemplate"] | {"kind": "Job"})
     spec: dict[str, Any] = one.get("spec", {})
     found: dict[str, Any] = spec if one["kind"] == "Pod" else spec.get("template", {}).get("spec")
     return found or {}

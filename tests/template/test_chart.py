@@ -54,6 +54,10 @@ ON: dict[str, Any] = {
     "logLevel": "debug",
     "otel": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.observability:4318"},
     "extraEnv": [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "t", "key": "t"}}}],
+    "jobs": {
+        "report": {"schedule": "0 3 * * *", "timeZone": "Europe/Berlin", "args": ["report"]},
+        "clean": {"schedule": "@hourly", "command": ["python", "-m", "app.clean"], "seconds": 60},
+    },
     "database": {"enabled": True},
     "gateway": {
         "parentRefs": [{"name": "edge", "namespace": "gateways", "sectionName": "https"}],
@@ -115,6 +119,28 @@ def test_nothing_but_tmp_is_written_and_memory_has_a_limit(new_service: NewServi
         assert set(found["resources"]["limits"]) == {"memory"}
 
 
+def test_a_scheduled_job_runs_the_image_as_the_service_does(new_service: NewService) -> None:
+    objects = render(new_service("orders", database="postgres"), ON)
+    jobs = {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] == "CronJob"}
+    assert set(jobs) == {"orders-report", "orders-clean"}
+    run = jobs["orders-clean"]["jobTemplate"]["spec"]
+    (clean,) = run["template"]["spec"]["containers"]
+    served = container(objects, "Deployment")
+    assert clean["command"] == ["python", "-m", "app.clean"]
+    assert (run["activeDeadlineSeconds"], run["backoffLimit"]) == (60, 0)
+    for part in ("image", "env", "securityContext", "volumeMounts", "resources"):
+        assert clean[part] == served[part]
+    assert jobs["orders-report"]["timeZone"] == "Europe/Berlin"
+    labels = run["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/component"] == "job"  # receives no requests
+    policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
+    assert any(
+        "job" in rule["values"]
+        for one in policies
+        for rule in one["podSelector"].get("matchExpressions", ())
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -136,6 +162,9 @@ def test_nothing_but_tmp_is_written_and_memory_has_a_limit(new_service: NewServi
         ({"volumes": [{"name": "tmp", "emptyDir": {}}]}, "/volumes/0/name"),
         ({"volumeMounts": [{"name": "x", "mountPath": "/tmp/"}]}, "/volumeMounts/0/mountPath"),
         ({"probes": {"startup": {"httpGet": {"path": "/"}}}}, "httpGet"),
+        ({"jobs": {"report": {"args": ["report"]}}}, "/jobs/report"),
+        ({"jobs": {"report": {"schedule": "hourly"}}}, "/jobs/report/schedule"),
+        ({"jobs": {"a-name-too-long": {"schedule": "@hourly"}}}, "a-name-too-long"),
         ({"extraEnv": [{"nam": "X", "value": "x"}]}, "/extraEnv/0"),
         ({"extraEnv": [{"name": "X", "value": 1}]}, "/extraEnv/0/value"),
         ({"envFrom": [{"configMap": "x"}]}, "/envFrom/0"),

@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import typer
 from typer._click.exceptions import UsageError
 
-from svcgen.cli import completion, development, fleet, machine, services, updates, verify
+from svcgen.cli import (
+    completion,
+    development,
+    fleet,
+    machine,
+    membership,
+    services,
+    updates,
+    verify,
+)
 from svcgen.cli.help_format import Command, Group
 from svcgen.cli.system import denied, open_streams
 from svcgen.cli.template import templates
@@ -65,7 +74,12 @@ app = typer.Typer(
 )
 
 PANELS: dict[str, dict[str, Callable[..., None]]] = {
-    "Create": {"new": services.new, "questions": services.questions, "demo": services.demo},
+    "Create": {
+        "new": services.new,
+        "adopt": membership.adopt,
+        "questions": services.questions,
+        "demo": services.demo,
+    },
     "Run": {
         "compose": fleet.compose,
         "up": fleet.up,
@@ -83,7 +97,12 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "verify": verify.verify,
         "doctor": machine.doctor,
     },
-    "Keep current": {"update": updates.update, "reconfigure": updates.reconfigure},
+    "Keep current": {
+        "update": updates.update,
+        "reconfigure": updates.reconfigure,
+        "rename": membership.rename,
+        "remove": membership.remove,
+    },
 }
 for panel, commands in PANELS.items():
     for name, command in commands.items():

@@ -12,7 +12,7 @@ from svcgen.errors import SvcgenError
 from svcgen.files import read_text
 from svcgen.gateway.apply import replace_text
 from svcgen.openapi.breaking import REMOVED, breaking_changes
-from svcgen.openapi.document import Operation, operations, read_document
+from svcgen.openapi.document import Key, Operation, operations, read_document
 from svcgen.openapi.schemas import Document
 from svcgen.service import OPENAPI_FILE, REGISTRATION_FILE, client_copies, client_copy
 from svcgen.settings import SETTINGS_FILE
@@ -110,12 +110,40 @@ def _faults(copy: SpecCopy, everyone: Sequence[Member]) -> Iterator[Fault]:
         yield own
         return
     files = (copy.file, copy.own.file)
+    used, unknown = _used(copy, document)
+    yield from unknown
     try:
         for operation, problem in list(breaking_changes(document, own)):
+            if operation.key not in used:
+                continue
             owner = f"; {_owner_of(operation, everyone)}" if problem == REMOVED else ""
             yield Fault(files, f"{operation}: {problem}{owner}.")
     except RecursionError:
         yield Fault(files, "are nested too deeply to be compared.")
+
+
+def _used(copy: SpecCopy, document: Document) -> tuple[set[Key], list[Fault]]:
+    """Return the operations on which a caller relies, and its names for ones that do not exist."""
+    offered = operations(document)
+    registration = copy.caller.registration
+    names = registration.uses.get(copy.name) if registration else None
+    if names is None:
+        return set(offered), []
+    known = {name: key for key, operation in offered.items() for name in _names_of(operation)}
+    files = (copy.caller.file(REGISTRATION_FILE), copy.file)
+    shown = " ".join(sorted(str(one.content.get("operationId", one)) for one in offered.values()))
+    faults = [
+        Fault(files, f'disagree: `uses` has "{name}", and the copy has no such operation: {shown}.')
+        for name in names
+        if name not in known
+    ]
+    return {known[name] for name in names if name in known}, faults
+
+
+def _names_of(operation: Operation) -> tuple[str, str]:
+    """Return what `uses` may call an operation."""
+    identifier = str(operation.content.get("operationId", ""))
+    return identifier, f"{operation.method.upper()} {operation.path}"
 
 
 def _documents(fleet: Fleet, everyone: Sequence[Member]) -> dict[str, CalleeDocument]:

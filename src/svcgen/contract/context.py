@@ -10,16 +10,30 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from svcgen.contract.expect import NotRunError, expect
-from svcgen.contract.http import Address
-from svcgen.contract.support.stub import Stub
+from svcgen.contract.http import Address, ask
+from svcgen.contract.support.stub import ANSWER, Stub
 from svcgen.contract.targets.base import CALLS, DATABASE, NEWER, START, Output, Running, Target
+from svcgen.errors import SvcgenError
 from svcgen.openapi.document import operations, read_document
+from svcgen.openapi.examples import request_of
 from svcgen.ports import free_port
-from svcgen.service import Service, url_variable
+from svcgen.service import Service, client_copy, url_variable
+
+
+@dataclass(frozen=True)
+class Calling:
+    """A request that makes the service call another service once, and that service's stub."""
+
+    method: str
+    path: str
+    body: bytes | None
+    callee: Stub
+
 
 VERSION = "7.8.9-contract"  # SERVICE_VERSION of every service that the suite starts
 # No server listens there: a service that uses the proxy of its environment gets no answer.
 PROXIES = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": ""}
+CALL_FAILED = (502, 504)
 
 Evidence = TypeVar("Evidence")
 
@@ -105,9 +119,15 @@ class CheckContext:
         return self.shared_service.output
 
     @property
-    def callee(self) -> Stub:
-        """The first service that is called."""
-        return self.callees[self.service.calls[0]]
+    def calling(self) -> Calling:
+        """A request that makes one call: the example's summary, else one of the document.
+
+        Raises NotRunError when no operation of the document makes exactly one call.
+        """
+        if self.has_example:
+            first = self.callees[self.service.calls[0]]
+            return Calling("GET", f"{self._example}/summary?depth=1", None, first)
+        return self.cached(find_calling)
 
     def environment(self, **changes: str | None) -> dict[str, str]:
         """Return the variables of a healthy start with changes; None leaves one out."""
@@ -183,6 +203,29 @@ def documented(context: CheckContext) -> dict[str, set[str]]:
     return found
 
 
+def find_calling(context: CheckContext) -> Calling:
+    """Send each operation's request, those that change nothing first, until one makes one call.
+
+    A 502 or 504 that names a callee is of a call that failed, which the checks report.
+    """
+    offered = operations(read_document(context.service.openapi)).values()
+    for operation in sorted(offered, key=lambda one: one.method != "get"):
+        path, body = request_of(operation)
+        with contextlib.ExitStack() as stack:
+            received = {
+                name: stack.enter_context(stub.behaving(ANSWER))
+                for name, stub in context.callees.items()
+            }
+            answer = ask(context.address, operation.method.upper(), path, body)
+            called = [name for name, requests in received.items() for _ in requests]
+        if answer.status in CALL_FAILED:
+            called = [name for name in context.callees if name.encode() in answer.body]
+        if answer.status in {*CALL_FAILED, *range(200, 300)} and len(called) == 1:
+            stub = context.callees[called[0]]
+            return Calling(operation.method.upper(), path, body, stub)
+    raise NotRunError("needs an operation of openapi.json that makes one call")
+
+
 def start_shared_service(context: CheckContext) -> Running:
     """Start the shared service."""
     context.cached(migrated)
@@ -213,7 +256,7 @@ def set_up(
     target: Target, database_url: str, start_timeout: float, newer_url: str = ""
 ) -> Iterator[CheckContext]:
     """Make a context with its stubs; end all processes and stubs afterwards."""
-    stubs = {name: Stub(name) for name in target.service.calls}
+    stubs = {name: Stub(name, document=_copy_of(target, name)) for name in target.service.calls}
     database = database_url if target.service.database != "none" else ""
     context = CheckContext(target, database, newer_url, start_timeout, stubs)
     try:
@@ -224,6 +267,13 @@ def set_up(
         context.stop()
         for stub in stubs.values():
             stub.close()
+
+
+def _copy_of(target: Target, callee: str) -> dict[str, Any] | None:
+    """Return the service's copy of a callee's document; None when it has none that is valid."""
+    with contextlib.suppress(SvcgenError):
+        return read_document(client_copy(target.service.folder, callee))
+    return None
 
 
 def marker() -> str:

@@ -36,6 +36,16 @@ Printable = Annotated[
     Text, matching(r"^[!-~]+$", "must be ASCII without spaces"), Field(max_length=LONGEST)
 ]
 
+UsedOperation = Annotated[
+    Text,
+    matching(
+        r"^([A-Za-z0-9_.-]+|[A-Z]+ /[!-~]*)$",
+        "must be an operationId, or a method and a path",
+        "getItem or GET /v1/orders/{id}",
+    ),
+    Field(max_length=LONGEST),
+]
+
 
 class Health(StrictModel):
     """How the gateway asks a replica whether it is ready."""
@@ -162,10 +172,21 @@ class Registration(StrictModel):
     api_version: Annotated[Literal["svcgen.dev/v1"], Field(alias="apiVersion")]
     service: Annotated[Name, Field(description="The service's name, as in its answers file.")]
     calls: Annotated[tuple[Name, ...], Field(description="Names of the services it calls.")] = ()
+    uses: Annotated[
+        dict[Name, Annotated[tuple[UsedOperation, ...], Field(min_length=1)]],
+        Field(description="Operations that it uses of a called service; absent: all of its copy."),
+    ] = Field(default_factory=dict)
     upstream: Upstream = Upstream()
     routes: Annotated[
         dict[Name, RouteEntry], Field(description="By name, which the chart uses too.")
     ] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _uses_what_it_calls(self) -> Registration:
+        for name in self.uses:
+            if name not in self.calls:
+                raise ValueError(f'uses names "{name}", which `calls` does not name')
+        return self
 
 
 def read_registration(

@@ -21,7 +21,7 @@ _NAMED = re.compile(r"""The answer to `(\w+)`|to question "(\w+)" of type|Questi
 
 # The paths, the image and the imports of a service depend on these.
 FIXED = {
-    "name": "Create a service with that name, and move your files there: svcgen new {answer}",
+    "name": "Rename the service: svcgen rename {name} {answer}",
     "stack": "Create another service, and move your files: svcgen new OTHER-NAME --stack {answer}",
     "kind": "Create another service, and move your files: svcgen new OTHER-NAME --kind {answer}",
 }
@@ -85,7 +85,7 @@ def require_immutable_answers(stored: Mapping[str, Any], data: Mapping[str, Any]
             raise SvcgenError(
                 f"`{question}` of {stored.get('name', 'a service')} stays {stored[question]}: "
                 "nearly every file depends on it.",
-                advice.format(answer=data[question]),
+                advice.format(name=stored.get("name", "NAME"), answer=data[question]),
             )
 
 

@@ -42,6 +42,24 @@ def check_answers(answers: Mapping[str, Any], version: Version | None = None) ->
     _probe(template, answers, "", trusted=False)
 
 
+def derived_answers(
+    version: Version, stored: Mapping[str, Any], changed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return new answers to the questions that still have the default derived from stored ones.
+
+    `description` is by default "The orders service.": with another name it is another one.
+    """
+    derived = {}
+    for name, question in questions(version).items():
+        default = question.get("default")
+        if name in changed or not (isinstance(default, str) and "{{" in default):
+            continue
+        others = {each: answer for each, answer in stored.items() if each != name}
+        if stored.get(name) == _probe(version, others, default, trusted=False):
+            derived[name] = _probe(version, {**others, **changed}, default, trusted=False)
+    return derived
+
+
 def seeded_patterns(
     version: Version, answers: Mapping[str, Any], *, trusted: bool = False
 ) -> tuple[str, ...]:

@@ -109,6 +109,19 @@ class FleetRequest:
     before: FleetState = FleetState()
 
 
+@dataclass(frozen=True)
+class Leaving:
+    """A service that leaves the workspace, and what its compose.yaml defines.
+
+    `containers` are the names of all services in that file, its own among them.
+    """
+
+    name: str
+    containers: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+
 class Engine(Protocol):
     """Runs the fleet of one workspace root. Every method raises SvcgenError when it cannot."""
 
@@ -134,6 +147,18 @@ class Engine(Protocol):
 
         The data of the databases stays, unless `volumes` is true.
         """
+
+    def remove(self, leaving: Leaving, request: FleetRequest, report: Report) -> FleetState:
+        """Stop one service of a running fleet after its requests; return what runs then.
+
+        `request` has the fleet that stays. Compose's files have been written for it already.
+        """
+
+    def data_of(self, leaving: Leaving) -> tuple[str, ...]:
+        """Return the names of the databases or volumes that have a service's data."""
+
+    def delete_data(self, leaving: Leaving, report: Report) -> None:
+        """Delete the data of a service that does not run, and forget its password."""
 
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:
         """Yield the last `tail` lines of each replica of these services (no name: of all).

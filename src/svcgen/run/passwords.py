@@ -32,6 +32,29 @@ def stored_passwords(
     return passwords
 
 
+def has_password(file: Path, name: str) -> bool:
+    """Report whether a file has a password for this name; one that cannot be read has none."""
+    try:
+        return name in _read(file)
+    except SvcgenError:
+        return False
+
+
+def forget_password(file: Path, name: str) -> None:
+    """Remove a password from a file; do nothing without one."""
+    passwords = _read(file)
+    if passwords.pop(name, None) is not None:
+        write_atomic(file, json.dumps(dict(sorted(passwords.items())), indent=2), 0o600)
+
+
+def rename_password(file: Path, old: str, new: str) -> None:
+    """Move a password to another name; do nothing without one."""
+    passwords = _read(file)
+    if old in passwords:
+        passwords[new] = passwords.pop(old)
+        write_atomic(file, json.dumps(dict(sorted(passwords.items())), indent=2), 0o600)
+
+
 def _read(file: Path) -> dict[str, str]:
     try:
         text = read_text(file)

@@ -19,16 +19,14 @@ from svcgen.update.narrowed import Choose, with_choices
 from svcgen.update.repository import (
     repository_of,
     require_attached_head,
+    require_committed,
     require_full_checkout,
     require_git_identity,
     require_no_markers,
     require_usable_branch,
-    uncommitted,
 )
 from svcgen.update.selection import Selection, left_out
 from svcgen.update.transaction import require_no_update_in_progress
-
-_SHOWN = 3  # of the paths that are not committed
 
 
 def plan_updates(
@@ -118,14 +116,8 @@ def _require_undoable(service: Service, options: UpdateOptions) -> None:
                 "Commit it to git first, or add --force to the command.",
             )
         return
-    changed = uncommitted(folder)
-    if changed and not (options.force and not options.commits):
-        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-        raise SvcgenError(
-            f"{service.name} has changes that are not committed: "
-            f"{', '.join(changed[:_SHOWN])}{more}.",
-            f"Commit or stash them first: git -C {folder} status",
-        )
+    if options.commits or not options.force:
+        require_committed(service.name, folder)
     require_full_checkout(repository, folder)
     if options.commits:
         require_git_identity(repository)

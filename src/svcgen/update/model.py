@@ -12,6 +12,7 @@ from svcgen.render.answers import Answers
 from svcgen.service import Service
 from svcgen.templates.base import Version
 from svcgen.update.journal import Conflict
+from svcgen.update.moves import Rename
 
 Finished = Callable[["UpdateResult"], None]
 
@@ -29,6 +30,7 @@ class UpdateOptions:
     branch: str = ""
     commit: bool = False
     trusted: bool = False  # the template's own programs may run; `plan_updates` sets it
+    rename: Rename | None = None  # of the service, or of one that it calls
 
     @property
     def commits(self) -> bool:

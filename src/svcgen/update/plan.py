@@ -28,6 +28,7 @@ from svcgen.templates.copier_yml import matcher, read_configuration
 from svcgen.templates.declaration import read_declaration
 from svcgen.templates.sources import open_source
 from svcgen.update.journal import STATE, Conflict
+from svcgen.update.moves import Moves, Rename, find_moves
 from svcgen.update.repository import repository_of
 from svcgen.update.stored_answers import migrate_answers, stored_answers
 
@@ -83,22 +84,26 @@ def plan_update(  # noqa: PLR0913 (the first three are what, from where and to w
     *,
     trusted: bool = False,
     name: str = "",
+    rename: Rename | None = None,
 ) -> UpdatePlan:
     """Render both versions into a temporary directory and merge them with the user's files.
 
     `data` are answers that replace stored ones, `name` is what a command calls the service. Due
-    migrations run in a copy of the service. Raises SvcgenError when the stored answers do not
+    migrations run in a copy of the service. With `rename`, files whose paths have the old name
+    move. Raises SvcgenError when the stored answers do not
     parse, validate or render, or are not those that the service was made with.
     """
     stored = stored_answers(folder)
     answers = migrate_answers(stored, old, new)
     require_known_questions(data or {}, new)
-    require_immutable_answers(answers, data or {})
+    if rename is None:
+        require_immutable_answers(answers, data or {})
     answers |= data or {}
     command = "reconfigure" if old == new else "update"
     with tempfile.TemporaryDirectory(prefix="svcgen-") as temporary:
         # Templates can use the name of the folder, as `_folder_name`.
-        before, after = (Path(temporary, side, folder.name) for side in ("old", "new"))
+        target = rename.new if rename and rename.old == folder.name else folder.name
+        before, after = Path(temporary, "old", folder.name), Path(temporary, "new", target)
         old_tree = read_tree(render_version(old, before, stored, trusted=trusted))
         new_tree = read_tree(
             render_stored(new, after, answers, command, trusted=trusted, name=name or folder.name)
@@ -108,13 +113,36 @@ def plan_update(  # noqa: PLR0913 (the first three are what, from where and to w
     renders = _Renders(old, new, answers, old_tree, new_tree, rules)
     if migrations_due(old, new):
         return _plan_with_migrations(folder, renders)
-    user_tree = read_tree(folder, paths_to_read(old_tree, new_tree, rules))
+    if old != new:
+        user_tree = read_tree(folder, paths_to_read(old_tree, new_tree, rules))
+        return _plan(
+            folder, renders, user_tree, _merge(folder, old_tree, new_tree, user_tree, rules)
+        )
+    return _plan_answers(folder, renders, stored, rename)
+
+
+def _plan_answers(
+    folder: Path, renders: _Renders, stored: Mapping[str, Any], rename: Rename | None
+) -> UpdatePlan:
+    """Merge what other answers change at the same version."""
+    rules, moves = renders.rules, Moves()
+    if rename:
+        moves = find_moves(renders.old_tree, renders.new_tree, rename, own_paths(folder))
+    wanted = paths_to_read(renders.old_tree, renders.new_tree, rules)
+    found = read_tree(folder, {*wanted, *moves.paths, *moves.paths.values()})
+    moves = moves.without(found)
+    renders = replace(renders, old_tree=moves.tree(renders.old_tree))
+    old_tree, new_tree, user_tree = renders.old_tree, renders.new_tree, moves.tree(found)
+    if rename and rename.called:
+        kept = moves.kept(old_tree, user_tree)
+        old_tree = {path: file for path, file in old_tree.items() if path not in kept}
+        new_tree = {path: file for path, file in new_tree.items() if path not in kept}
     merged = _merge(folder, old_tree, new_tree, user_tree, rules)
     conflicts = {change.path for change in merged.changes if change.conflict}
-    if old == new and (unedited := _unedited(user_tree, conflicts, stored, old)):
+    if unedited := _unedited(user_tree, conflicts, stored, renders.old, moves):
         own_tree = {**user_tree, **{path: old_tree[path] for path in unedited & old_tree.keys()}}
         merged = _merge(folder, old_tree, new_tree, own_tree, rules)
-    return _plan(folder, renders, user_tree, merged)
+    return _plan(folder, renders, found, moves.complete(merged, found))
 
 
 def _plan(folder: Path, renders: _Renders, user_tree: Tree, merged: MergeResult) -> UpdatePlan:
@@ -215,7 +243,11 @@ def _rules(old: Version, new: Version, answers: Mapping[str, Any], *, trusted: b
 
 
 def _unedited(
-    user_tree: Tree, paths: Collection[str], stored: Mapping[str, Any], version: Version
+    user_tree: Tree,
+    paths: Collection[str],
+    stored: Mapping[str, Any],
+    version: Version,
+    moves: Moves,
 ) -> set[str]:
     """Return those of `paths` that are as an earlier release rendered them, without an edit.
 
@@ -229,7 +261,8 @@ def _unedited(
             break
         with tempfile.TemporaryDirectory(prefix="svcgen-") as temporary, suppress(SvcgenError):
             folder = Path(temporary, str(stored.get("name", "service")))
-            rendered = read_tree(render_version(source.obtain(name), folder, stored, trusted=False))
+            made = render_version(source.obtain(name), folder, stored, trusted=False)
+            rendered = moves.tree(read_tree(made))
             unedited |= {path for path in paths if user_tree.get(path) == rendered.get(path)}
     return unedited
 

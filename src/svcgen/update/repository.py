@@ -15,7 +15,7 @@ from svcgen.template_check.source_tree import read_template
 
 # What git prints where there is no repository; any other error is about a repository it found.
 _NO_REPOSITORY = ("not a git repository (or any", "must be run in a work tree")
-_SHOWN = 5  # of the paths that are not committed
+_SHOWN, _FEW = 5, 3  # of the paths that are not committed, in a template and in a service
 
 
 def repository_of(folder: Path) -> Path | None:
@@ -46,6 +46,16 @@ def uncommitted(folder: Path) -> tuple[str, ...]:
     prefix = git("rev-parse", "--show-prefix", within=folder)
     entries = listed.split("\0")
     return tuple(entry[3:].removeprefix(prefix) for entry in entries if entry[2:3] == " ")
+
+
+def require_committed(name: str, folder: Path) -> None:
+    """Raise SvcgenError for changes in a service that git could not restore."""
+    if changed := uncommitted(folder):
+        more = f" and {len(changed) - _FEW} more" if len(changed) > _FEW else ""
+        raise SvcgenError(
+            f"{name} has changes that are not committed: {', '.join(changed[:_FEW])}{more}.",
+            f"Commit or stash them first: git -C {folder} status",
+        )
 
 
 def unstage(folder: Path) -> None:

@@ -63,6 +63,7 @@ def _update(job: UpdateJob) -> UpdateResult:
         options.data.values,
         trusted=options.trusted,
         name=job.service.name,
+        rename=options.rename,
     )
     if options.dry_run:
         return _result(job, plan, unified_diff(plan, job.prefix))

@@ -1,7 +1,8 @@
 {{/* Reads registration.yaml, merges .Values.gateway over it by key, and returns it with all defaults,
 and with `callers`: those of callers.yaml and of .Values.networkPolicy.
 It rejects what an HTTPRoute cannot enforce, so that a route protected on another gateway is not open
-here. It ignores only `retry` and `health`, which are settings of the gateway. */}}
+here. It ignores only `retry` and `health`, which are settings of the gateway, and `uses`, which declares
+no access. */}}
 {{- define "registration" -}}
 {{- $document := .Files.Get "registration.yaml" | fromYaml }}
 {{- with $document.Error }}{{ include "registration.refuse" (list "" .) }}{{ end }}
@@ -10,7 +11,7 @@ here. It ignores only `retry` and `health`, which are settings of the gateway. *
 {{- end }}
 {{- $all := mustMergeOverwrite $document (pick .Values.gateway "routes" "upstream" | deepCopy) }}
 {{- $all = mustMerge $all (dict "calls" list "routes" dict "upstream" (dict "port" 8080 "protocol" "http")) }}
-{{- include "registration.keys" (list "" $all "apiVersion calls routes service upstream") }}
+{{- include "registration.keys" (list "" $all "apiVersion calls routes service upstream uses") }}
 {{- include "registration.keys" (list "upstream" $all.upstream "health port protocol") }}
 {{- include "registration.values" (list ""
   (list "apiVersion" $all.apiVersion "svcgen.dev/v1" "svcgen.dev/v1")

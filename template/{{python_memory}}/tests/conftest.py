@@ -1,4 +1,4 @@
-"""One service for all tests."""
+"""One service for all tests. Add your own fixtures."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from running import Service, started
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
+    """The variables of the service, apart from the addresses of called services."""
     return {}
 
 

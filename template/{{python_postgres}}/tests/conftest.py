@@ -1,62 +1,19 @@
-"""One service for all tests, on its own schema: existing data is not touched."""
+"""One service for all tests, on its own schema. Add your own fixtures."""
 
-import os
-import shutil
-import subprocess
 import tempfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
+from database import created_schema
 from running import Service, start, started
 
-from app import SERVICE
-
-# A checkout has its own project: other checkouts' tests do not stop its database.
-PROJECT = f"{SERVICE}-test-{zlib.crc32(bytes(Path.cwd())):08x}"
-COMPOSE = ["docker", "compose", "--project-name", PROJECT]
-
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[str]:
-    """The URL of an empty schema, in the database of DATABASE_URL or of compose.yaml."""
-    with _server() as url, psycopg.connect(url, autocommit=True) as connection:
-        schema = f"test_{uuid4().hex}"
-        connection.execute(f"create schema {schema}")
-        yield f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}"
-        connection.execute(f"drop schema {schema} cascade")
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    if url := os.environ.get("DATABASE_URL"):
-        yield url
-        return
-    if not _docker_is_running():
-        pytest.skip("no database: DATABASE_URL is not set, and Docker is not running")
-    try:
-        subprocess.run([*COMPOSE, "up", "--quiet-pull", "--wait", f"{SERVICE}-db"], check=True)
-        port = subprocess.check_output([*COMPOSE, "port", f"{SERVICE}-db", "5432"], text=True)
-        yield f"postgresql://{SERVICE}:dev@{port.strip()}/{SERVICE}"
-    finally:
-        subprocess.run([*COMPOSE, "down", "--volumes"], check=True)
-
-
-def _docker_is_running() -> bool:
-    if not shutil.which("docker"):
-        return False
-    return subprocess.run(["docker", "info"], capture_output=True).returncode == 0
-
-
-@pytest.fixture(scope="session")
-def environment(database: str) -> dict[str, str]:
-    with tempfile.TemporaryFile() as log:
-        assert start({"DATABASE_URL": database}, log, "migrate").wait(60) == 0
-    return {"DATABASE_URL": database}
+def environment() -> Iterator[dict[str, str]]:
+    """The variables of the service, apart from the addresses of called services."""
+    with created_schema() as url, tempfile.TemporaryFile() as log:
+        assert start({"DATABASE_URL": url}, log, "migrate").wait(60) == 0
+        yield {"DATABASE_URL": url}
 
 
 @pytest.fixture(scope="session")

@@ -12,16 +12,17 @@ from typing import IO
 
 import httpx2
 
-from app.config import Callees
+from app.config import Settings
 
 # Ends the service when the process of the tests ends: only that has the other end of the pipe.
 PIPE, _ = os.pipe()
-AS_SERVICE = """
-import os, runpy, threading
+END_WITH_TESTS = """
+import os, threading
 threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
-runpy.run_module("app", run_name="__main__")
 """
-UNREACHABLE = {field.upper(): "http://127.0.0.1:1" for field in Callees.model_fields}
+RUN = 'import runpy; runpy.run_module("app", run_name="__main__")'
+URLS = [field.upper() for field in Settings.model_fields if field.endswith("_url")]
+UNREACHABLE = dict.fromkeys(URLS, "http://127.0.0.1:1")
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class Service:
 
 
 @contextmanager
-def started(environment: Mapping[str, str], log: IO[bytes]) -> Iterator[Service]:
+def started(environment: Mapping[str, str], log: IO[bytes], setup: str = "") -> Iterator[Service]:
     port = free_port()
-    process = start({"PORT": str(port), **environment}, log)
+    process = start({"PORT": str(port), **environment}, log, setup=setup)
     try:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
             wait_ready(http, process)
@@ -46,8 +47,11 @@ def started(environment: Mapping[str, str], log: IO[bytes]) -> Iterator[Service]
         process.wait()
 
 
-def start(environment: Mapping[str, str], log: IO[bytes], *args: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", AS_SERVICE, *args]
+def start(
+    environment: Mapping[str, str], log: IO[bytes], *args: str, setup: str = ""
+) -> subprocess.Popen[bytes]:
+    """Start the service; `setup` is code that runs before it."""
+    command = [sys.executable, "-c", "\n".join([END_WITH_TESTS, setup, RUN]), *args]
     variables = {**os.environ, **UNREACHABLE, **environment}
     return subprocess.Popen(command, env=variables, stdin=PIPE, stdout=log)
 

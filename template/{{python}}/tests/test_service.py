@@ -1,15 +1,44 @@
 """Errors, OpenAPI, logs, metrics, configuration and shutdown."""
 
+import asyncio
 import json
 import signal
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import IO
 
+import httpx2
 import pytest
-from running import Service, start, started
+from fastapi import Request
+from running import Service, free_port, start, started
 
-from app.items import PATH
+from app.requests import MIB, max_body
+from app.server import compose
+from app.service import Settings
+
+PATH = "/openapi.json"
+# Additions to the service, as its owner makes them in app.service.
+SETUP = """
+import asyncio, logging
+from app import service
+
+class Settings(service.Settings):
+    page_size: int = 20
+
+service.Settings = Settings
+log = logging.getLogger("app")
+
+async def fail(_):
+    raise RuntimeError("no more")
+
+async def wait(_):
+    try:
+        await asyncio.Event().wait()
+    finally:
+        log.info("cancelled")
+"""
 
 
 @pytest.mark.parametrize(
@@ -18,6 +47,7 @@ from app.items import PATH
         ("HEAD", PATH, 200),
         ("OPTIONS", PATH, 204),
         ("PUT", PATH, 405),
+        ("POST", "/livez", 405),
         ("GET", "/unknown", 404),
         ("GET", f"{PATH}/", 404),
         ("GET", "/livez", 200),
@@ -29,7 +59,7 @@ def test_methods_and_paths(service: Service, method: str, path: str, status: int
     assert response.status_code == status
     assert (status >= 400) == (response.headers.get("Content-Type") == "application/problem+json")
     if status in {204, 405}:
-        assert response.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_openapi_json_is_up_to_date(service: Service) -> None:
@@ -43,7 +73,7 @@ def test_a_request_is_logged_once_with_its_trace(service: Service) -> None:
     service.http.get("/livez")
     lines = [json.loads(line) for line in Path(service.log.name).read_text().splitlines()]
     (line,) = [line for line in lines if line["trace_id"] == trace]
-    assert (line["msg"], line["http_route"], line["level"]) == ("request", PATH, "info")
+    assert (line["msg"], line["url_path"], line["level"]) == ("request", PATH, "info")
     assert not [line for line in lines if line.get("url_path") == "/livez"]
 
 
@@ -55,23 +85,68 @@ def test_unknown_paths_share_one_time_series(service: Service) -> None:
     assert "/one" not in series
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("LOG_LEVEL", "loud")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "70000"), ("LOG_LEVEL", "loud"), ("PAGE_SIZE", "many")]
+)
 def test_startup_fails_on_an_invalid_variable(
     environment: dict[str, str], name: str, value: str
 ) -> None:
     with tempfile.NamedTemporaryFile() as log:
-        assert start({**environment, name: value}, log).wait(60) == 1
+        assert start({**environment, name: value}, log, setup=SETUP).wait(60) == 1
         (line,) = Path(log.name).read_text().splitlines()
     assert json.loads(line)["msg"].startswith(name)
 
 
 def test_a_stopping_service_drains_and_exits_with_0(environment: dict[str, str]) -> None:
+    setup = f"{SETUP}service.TASKS.append(wait)"
     with (
         tempfile.NamedTemporaryFile() as log,
-        started({**environment, "DRAIN_SECONDS": "1"}, log) as stopping,
+        started({**environment, "DRAIN_SECONDS": "1"}, log, setup) as stopping,
     ):
         stopping.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert stopping.http.get("/readyz").status_code == 503
         assert stopping.http.get(PATH).status_code == 200
         assert stopping.process.wait(30) == 0
+        assert "cancelled" in messages(log)
+
+
+def test_a_failed_background_task_ends_the_service(environment: dict[str, str]) -> None:
+    setup = f"{SETUP}service.TASKS.append(fail)"
+    variables = {**environment, "PORT": str(free_port()), "DRAIN_SECONDS": "0"}
+    with tempfile.NamedTemporaryFile() as log:
+        assert start(variables, log, setup=setup).wait(60) == 1
+        assert "background task fail failed" in messages(log)
+
+
+def messages(log: IO[bytes]) -> list[str]:
+    return [json.loads(line)["msg"] for line in Path(log.name).read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(MIB, 200), (MIB + 1, 413), (2 * MIB, 200), (2 * MIB + 1, 413)]
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_route_has_a_limit_for_bodies(size: int, status: int, chunked: bool) -> None:
+    app = compose(Settings.model_construct())
+
+    @app.post("/default")
+    async def count_default(request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/large")
+    @max_body(2 * MIB)
+    async def count_large(request: Request) -> int:
+        return len(await request.body())
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield bytes(size)
+
+    async def post() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            path = "/large" if size > MIB + 1 else "/default"
+            return await client.post(path, content=chunks() if chunked else bytes(size))
+
+    response = asyncio.run(post())
+    assert response.status_code == status

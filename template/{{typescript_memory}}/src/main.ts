@@ -1,11 +1,17 @@
-/** `node src/main.ts` serves; `node src/main.ts migrate` does nothing without a database. */
+/** `node src/main.ts` serves. The argument `openapi` prints the OpenAPI document. */
 
 import { ConfigurationError } from "./config.ts";
-import { serve } from "./server.ts";
+import { describe, serve } from "./server.ts";
+import { openService } from "./service.ts";
 
 const command = process.argv.slice(2).join(" ");
 if (command === "") {
-  await serve();
+  await serve(openService);
+} else if (command === "openapi") {
+  console.log(JSON.stringify(await describe(openService), undefined, 2));
 } else if (command !== "migrate") {
-  throw new ConfigurationError(`unknown command ${command}: use migrate, or no argument to serve`);
+  // Without a database, there is nothing to migrate.
+  throw new ConfigurationError(
+    `unknown command ${command}: use migrate, openapi, or no argument to serve`,
+  );
 }

@@ -1,10 +1,11 @@
 /** Applies the database migrations, as a separate step before a new version starts. */
 
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import pg from "pg";
 import { ConfigurationError, Environment } from "./config.ts";
-import { readDatabase } from "./store.ts";
+import { readDatabase } from "./database.ts";
 import { log } from "./telemetry.ts";
 
 const MIGRATIONS = new URL("migrations/", import.meta.url);
@@ -36,9 +37,14 @@ async function apply(client: pg.Client): Promise<void> {
   await client.query("create table if not exists migrations (name text primary key)");
   const { rows } = await client.query<{ name: string }>("select name from migrations");
   const applied = new Set(rows.map((row) => row.name));
-  for (const name of (await readdir(MIGRATIONS)).sort().filter((name) => !applied.has(name))) {
+  for (const name of (await readMigrations()).filter((name) => !applied.has(name))) {
     await run(client, name);
   }
+}
+
+/** Return the names of all migrations in order. The folder exists from the first migration on. */
+async function readMigrations(): Promise<string[]> {
+  return existsSync(MIGRATIONS) ? (await readdir(MIGRATIONS)).sort() : [];
 }
 
 /** Apply one migration in a transaction. */

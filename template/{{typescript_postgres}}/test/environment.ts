@@ -31,7 +31,7 @@ if (!skip) {
   });
   url.searchParams.set("options", `-csearch_path=${schema}`);
   environment.DATABASE_URL = url.href;
-  const migration = new Running(environment, "migrate");
+  const migration = new Running(environment, ["migrate"]);
   if ((await migration.exited()) !== 0) {
     throw new Error(migration.log);
   }

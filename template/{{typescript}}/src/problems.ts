@@ -4,7 +4,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { ErrorObject } from "ajv";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import type { Fault, Problem } from "./models.ts";
+import type { Fault, Problem } from "./schemas.ts";
 import { log, record } from "./telemetry.ts";
 
 export const KIND = "application/problem+json";
@@ -81,6 +81,7 @@ function send(reply: FastifyReply, { status, message, errors, headers }: Refusal
     .code(status)
     .headers(headers)
     .type(KIND)
+    .serializer(JSON.stringify) // as it is: a schema's serializer adds default members
     .send(problem(status, message, errors));
 }
 

@@ -11,11 +11,8 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from "fastify";
-import { Callee } from "./calls.ts";
 import { ConfigurationError, Environment, readSettings, SERVICE, type Settings } from "./config.ts";
 import { addHealth, Readiness } from "./health.ts";
-import { items, PATH } from "./items.ts";
-import { Fault, Item, ItemPage, NewItem, Problem, Summary } from "./models.ts";
 import {
   handleClientError,
   handleError,
@@ -25,21 +22,34 @@ import {
   requireEncoded,
   UNENCODED,
 } from "./problems.ts";
-import { openStore, type Store } from "./store.ts";
-import { log, observe, setLogLevel, setRoute, startTracing } from "./telemetry.ts";
-import { compileSchema } from "./validation.ts";
+import { Fault, type Model, Problem, schemaCompiler } from "./schemas.ts";
+import { endLog, log, observe, setLogLevel, setRoute, startTracing } from "./telemetry.ts";
 
 const MIB = 1024 * 1024;
 const HEADERS = 48 * 1024; // bytes
 const GRACE = 20_000; // milliseconds for requests in flight
-const FLUSH = 3000; // milliseconds to export the last spans
+const FLUSH = 3000; // milliseconds to export the last spans, and to write the last lines of the log
 
-/** Build the application, without connecting to anything. */
-export async function compose(
-  store: Store,
-  callees: Callee[],
-  readiness: Readiness,
-): Promise<FastifyInstance> {
+/** What a service has besides the server; src/service.ts returns it. */
+export interface Service {
+  /** Adds the routes. */
+  routes: (app: FastifyInstance) => Promise<void>;
+  /** The schemas that others refer to. */
+  schemas?: Model[];
+  /** Readiness checks by name. The service is not ready while one fails. */
+  checks?: Record<string, () => Promise<unknown>>;
+  /** Work beside the server, by name. The signal aborts when the service stops. */
+  tasks?: Record<string, (signal: AbortSignal) => Promise<void>>;
+  /** Closes what was opened, after the last request and task. */
+  close?: () => Promise<void>;
+}
+
+/** Reads the service's own settings and returns the service, without connecting to anything. */
+export type OpenService = (environment: Environment, settings: Settings) => Service;
+
+/** Build the application. */
+export async function compose(service: Service, readiness: Readiness): Promise<FastifyInstance> {
+  const schemas = [Fault, Problem, ...(service.schemas ?? [])].sort(byName);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     childLoggerFactory: (logger) => logger, // the trace ID identifies requests
@@ -54,9 +64,8 @@ export async function compose(
     frameworkErrors: (_, request, reply) => handleError(UNENCODED, request, reply),
   });
   app.setErrorHandler(handleError);
-  app.setValidatorCompiler(compileSchema);
-  app.setSerializerCompiler(() => JSON.stringify); // TypeScript checks the responses
-  app.removeAllContentTypeParsers();
+  app.setValidatorCompiler(schemaCompiler(schemas));
+  app.removeAllContentTypeParsers(); // a route with another media type adds its parser
   app.addContentTypeParser(/^application\/(\S+\+)?json\b/i, { parseAs: "buffer" }, parseJson);
   app.addHook("onRequest", async (request) => {
     requireEncoded(request.url);
@@ -71,7 +80,7 @@ export async function compose(
       reply.header("connection", "close"); // otherwise it stays open until GRACE is over
     }
   });
-  for (const schema of [Fault, Item, ItemPage, NewItem, Problem, Summary]) {
+  for (const schema of schemas) {
     app.addSchema(schema);
   }
   const paths = allowed(app);
@@ -80,10 +89,14 @@ export async function compose(
     refResolver: { buildLocalReference: (schema) => String(schema.$id) },
   });
   addHealth(app, readiness);
-  await app.register(items(store, callees), { prefix: PATH });
+  await app.register(service.routes);
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   addOtherMethods(app, paths);
   return app;
+}
+
+function byName(one: Model, other: Model): number {
+  return String(one.$id) < String(other.$id) ? -1 : 1;
 }
 
 /** Collect the methods of each path. */
@@ -116,31 +129,62 @@ function addOtherMethods(app: FastifyInstance, paths: Map<string, Set<string>>):
   }
 }
 
+/** Return the OpenAPI document, without any setting. */
+export async function describe(openService: OpenService): Promise<object> {
+  const environment = new Environment({});
+  const service = openService(environment, readSettings(environment));
+  const app = await compose(service, new Readiness());
+  await app.ready();
+  return app.swagger();
+}
+
 /** Serve until SIGTERM or SIGINT. */
-export async function serve(): Promise<void> {
+export async function serve(openService: OpenService): Promise<void> {
   const stop = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   const environment = new Environment();
   const settings = readSettings(environment);
-  const store = openStore(environment);
+  const service = openService(environment, settings);
   environment.check();
   setLogLevel(settings.logLevel);
   const tracing = await startTracing(settings.exported);
   const readiness = new Readiness();
-  const callees = Object.entries(settings.callees).map(([name, url]) => new Callee(name, url));
-  const app = await compose(store, callees, readiness);
+  const app = await compose(service, readiness);
   await app.ready();
-  for (const [name, check] of Object.entries(store.checks)) {
+  for (const [name, check] of Object.entries(service.checks ?? {})) {
     readiness.watch(name, check);
   }
   await listen(app.server, settings);
+  const stopped = new AbortController();
+  const tasks = Object.entries(service.tasks ?? {}).map(([name, task]) =>
+    run(name, task, stopped.signal),
+  );
   const [signal] = await stop;
   readiness.stopping = true;
   // Gateways notice with a delay that a replica stops. Closing at once would lose requests.
   // No drain after Ctrl-C.
   await setTimeout(signal === "SIGTERM" ? settings.drainSeconds * 1000 : 0);
-  await close(app.server);
+  stopped.abort();
+  await Promise.all([close(app.server), Promise.race([Promise.all(tasks), setTimeout(GRACE)])]);
+  await service.close?.();
   await Promise.race([tracing.shutdown(), setTimeout(FLUSH)]);
+  await Promise.race([endLog(), setTimeout(FLUSH)]);
   process.exit();
+}
+
+/** Run a task until it ends. One that fails ends the process: nothing would start it again. */
+async function run(
+  name: string,
+  task: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await task(signal);
+  } catch (error) {
+    if (!signal.aborted) {
+      log.error({ err: error }, `the task ${name} failed`);
+      process.exit(1);
+    }
+  }
 }
 
 /** Listen on HOST; without it on all interfaces, over IPv4 and, if available, IPv6. */
@@ -159,10 +203,4 @@ async function close(server: Server): Promise<void> {
   const limit = globalThis.setTimeout(() => server.closeAllConnections(), GRACE);
   await once(server, "close");
   clearTimeout(limit);
-}
-
-if (import.meta.main) {
-  const app = await compose(openStore(new Environment({})), [], new Readiness());
-  await app.ready();
-  console.log(JSON.stringify(app.swagger(), undefined, 2));
 }

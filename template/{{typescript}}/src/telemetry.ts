@@ -1,18 +1,30 @@
 /** Logs, metrics and traces, named by OpenTelemetry's semantic conventions. */
 
+import { once } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
+import {
+  context,
+  createContextKey,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  trace,
+} from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import { pino } from "pino";
+import { type LoggerOptions, pino } from "pino";
 import { collectDefaultMetrics, Histogram } from "prom-client";
 import { ConfigurationError, SERVICE, VERSION } from "./config.ts";
 
 const PROBES = ["/livez", "/readyz", "/metrics"];
 const METHODS = "CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE".split(" ");
 const LEVELS: Record<string, string> = { trace: "debug", warn: "warning", fatal: "error" };
+/** The milliseconds that the caller, for example the gateway, waits for the response. */
+export const TIMEOUT_HEADER = "x-envoy-expected-rq-timeout-ms";
+const DEADLINE = createContextKey("deadline");
 const DURATION = new Histogram({
   name: "http_server_request_duration_seconds",
   help: "Duration of HTTP server requests.",
@@ -24,8 +36,9 @@ collectDefaultMetrics();
 const tracer = trace.getTracer(SERVICE);
 const routes = new WeakMap<IncomingMessage, string>();
 
-/** Writes each log record as one line of JSON, with its trace ID. */
-export const log = pino({
+const output = pino.destination();
+
+const options: LoggerOptions = {
   base: { service: SERVICE, version: VERSION },
   timestamp: () => `,"time":"${new Date().toISOString()}"`,
   formatters: { level: (label) => ({ level: LEVELS[label] ?? label }) },
@@ -33,7 +46,9 @@ export const log = pino({
     const span = trace.getActiveSpan()?.spanContext();
     return { trace_id: span?.traceId ?? "", span_id: span?.spanId ?? "" };
   },
-});
+};
+/** Writes each log record as one line of JSON, with its trace ID. */
+export const log = pino(options, output);
 // Node would write these to stderr, not as JSON.
 process.removeAllListeners("warning");
 process.on("warning", (warning) => log.warn(`${warning.name}: ${warning.message}`));
@@ -42,6 +57,12 @@ process.on("uncaughtException", (error) => {
   log.error(expected ? error.message : error);
   process.exit(expected ? error.exitCode : 1);
 });
+
+/** Write the last lines. An exit without it can write a line before an earlier one. */
+export async function endLog(): Promise<void> {
+  output.end();
+  await once(output, "close");
+}
 
 export function setLogLevel(level: string): void {
   log.level = level === "warning" ? "warn" : level;
@@ -64,11 +85,19 @@ export async function startTracing(exported: boolean): Promise<TracerProvider> {
   return provider;
 }
 
+/** Return when the caller of the current request stops waiting, on the clock of `performance`. */
+export function readDeadline(): number {
+  return Number(context.active().getValue(DEADLINE) ?? Number.POSITIVE_INFINITY);
+}
+
 /** Record a span, a metric and a log line per request, including those that match no route. */
 export function observe(listener: RequestListener): RequestListener {
   return (request, response) => {
     const start = performance.now();
-    const parent = propagation.extract(ROOT_CONTEXT, request.headers);
+    const timeout = String(request.headers[TIMEOUT_HEADER]);
+    const deadline = /^\d{1,9}$/.test(timeout) ? start + Number(timeout) : undefined;
+    const root = ROOT_CONTEXT.setValue(DEADLINE, deadline);
+    const parent = propagation.extract(root, request.headers);
     const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, parent);
     context.with(trace.setSpan(parent, span), () => {
       const current = context.active();

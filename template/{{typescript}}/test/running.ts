@@ -8,7 +8,9 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CALLEES } from "../src/config.ts";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const MAIN = new URL("../src/main.ts", import.meta.url);
+/** A service with the server of this one, and with routes and tasks for its tests. */
+export const TEST_SERVICE = new URL("test-service.ts", import.meta.url);
 /** Ends the service when the process of the tests ends: only that has the other end of stdin. */
 const WATCH =
   "data:text/javascript,process.stdin.on('end', () => process.exit(1)).resume().unref()";
@@ -30,9 +32,9 @@ export class Running {
   readonly process: ChildProcess;
   log = "";
 
-  constructor(environment: Variables, ...args: string[]) {
+  constructor(environment: Variables, args: string[] = [], main = MAIN) {
     const env = { ...process.env, ...UNREACHABLE, ...environment };
-    this.process = spawn(process.execPath, ["--import", WATCH, MAIN, ...args], {
+    this.process = spawn(process.execPath, ["--import", WATCH, fileURLToPath(main), ...args], {
       env,
       stdio: ["pipe", "pipe", "inherit"],
     });
@@ -59,13 +61,13 @@ export class Running {
 export class Service extends Running {
   readonly url: string;
 
-  private constructor(environment: Variables, port: number) {
-    super({ ...environment, PORT: String(port) });
+  private constructor(environment: Variables, port: number, main: URL) {
+    super({ ...environment, PORT: String(port) }, [], main);
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  static async started(environment: Variables): Promise<Service> {
-    const service = new Service(environment, await freePort());
+  static async started(environment: Variables, main = MAIN): Promise<Service> {
+    const service = new Service(environment, await freePort(), main);
     for (let tries = 0; tries < 200 && service.process.exitCode === null; tries++) {
       const response = await service.ask("GET", "/readyz").catch(() => undefined);
       if (response?.ok) {
@@ -80,12 +82,12 @@ export class Service extends Running {
     return fetch(this.url + path, { method, ...init });
   }
 
-  send(path: string, body: string): Promise<Response> {
-    return this.ask("POST", path, { body, headers: { "Content-Type": "application/json" } });
+  send(path: string, body: string, type = "application/json"): Promise<Response> {
+    return this.ask("POST", path, { body, headers: { "Content-Type": type } });
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import yaml
 
 from svcgen.ports import free_port
 from tests.support.images import Images
-from tests.support.repository import STACKS
+from tests.support.repository import REPOSITORY, STACKS
 from tests.support.services import Rendered, copied
 
 WORKFLOW = ".github/workflows/ci.yml"
@@ -55,14 +56,32 @@ def test_it_is_pinned_and_may_only_read(rendered: Rendered, stack: str) -> None:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)
 
 
+def test_the_contract_is_checked_by_the_svcgen_of_this_release(rendered: Rendered) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    workflow = (rendered(name="orders") / WORKFLOW).read_text(encoding="utf-8")
+    assert f"svcgen=={project['project']['version']} svcgen verify" in workflow
+
+
+# Stands for pipx, which would install svcgen from an index: the rules that an image alone shows.
+PIPX = """#!/bin/sh
+shift 3
+exec "$@" --only image-user --only migrate --only call-retried --only drain-exits
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.needs("docker", "helm", "jq")
 @pytest.mark.parametrize("stack", STACKS)
 def test_its_steps_pass_on_what_was_made(images: Images, tmp_path: Path, stack: str) -> None:
     rendered = images.folder(stack, "postgres")  # so BuildKit has its layers
     service = copied(rendered, tmp_path / rendered.name)
+    pipx = tmp_path / "bin/pipx"
+    pipx.parent.mkdir()
+    pipx.write_text(PIPX)
+    pipx.chmod(0o755)
     environment = {
         **os.environ,
+        "PATH": f"{pipx.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PORT": str(free_port()),
         "VERSION": f"ci-{os.getpid()}",
         "COMPOSE_PROJECT_NAME": f"ci-of-{stack}",

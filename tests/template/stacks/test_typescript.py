@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -25,7 +27,12 @@ from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "typescript")]
 LONGEST = {"name": "a" * 40, "stack": "typescript", "calls": ["class", "b" * 40, "a-10", "a-2"]}
 TIMEOUT = 300  # seconds for one target
-SHORTEST = {"name": "o", "stack": "typescript", "database": "postgres", "calls": ["catalog"]}
+SHORTEST = {"name": "o", "stack": "typescript", "database": "postgres"}
+WITHOUT_EXAMPLE = [
+    {"name": "bare", "stack": "typescript", "example": "none"},
+    {**SHORTEST, "name": "b", "example": "none", "calls": ["catalog"]},
+]
+NEED_NODE = ["run", "dev", "test", "lint", "format", "generate", "migrate", "add", "lock"]
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +82,51 @@ def test_what_cannot_be_generated_stays_as_it_was(in_memory: Checkout) -> None:
 
 def test_its_own_tests_pass(checkout: Checkout) -> None:
     said = checkout.succeed("test")
-    assert "pass 4" in said
+    assert re.search(r"pass [4-9]\d\b", said)
     assert "fail 0" in said
     assert "skipped 0" in said
+
+
+@pytest.mark.parametrize("answers", WITHOUT_EXAMPLE, ids=lambda answers: str(answers["name"]))
+def test_a_service_without_the_example_is_complete(
+    answers: Mapping[str, object], tmp_path: Path, postgres: Callable[[str], str]
+) -> None:
+    url = postgres(f"stack-typescript-{answers['name']}")
+    environment = environment_of("typescript", DATABASE_URL=url)
+    made = check_out(tmp_path, answers, environment, TIMEOUT)
+    made.succeed("migrate")
+    assert made.succeed("lint") == ""
+    assert "fail 0" in made.succeed("test")
+    made.succeed("generate")
+    assert made.changed() == []
+    assert json.loads((made.folder / "openapi.json").read_text())["paths"] == {}
+
+
+@pytest.mark.parametrize("target", NEED_NODE)
+def test_an_old_node_is_one_line(with_database: Checkout, tmp_path: Path, target: str) -> None:
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\necho v20.1.0\n")
+    node.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{with_database.environment['PATH']}"
+    done = with_database.make(target, PATH=path, NAME="nanoid")
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("make")]
+    assert len(lines) == 1
+    assert "Node 24 or newer" in lines[0]
+    assert "v20.1.0" in lines[0]
+    assert done.returncode == 2
+    assert with_database.changed() == []
+
+
+def test_add_upgrades_nothing_else(with_database: Checkout, tmp_path: Path) -> None:
+    for name in ("package.json", "package-lock.json", ".npmrc", "Makefile"):
+        shutil.copy(with_database.folder / name, tmp_path)
+    adding = replace(with_database, folder=tmp_path, rendered={})
+    before = packages_of(tmp_path)
+    adding.succeed("add", NAME="nanoid")
+    after = packages_of(tmp_path)
+    assert set(after) - set(before) == {"node_modules/nanoid"}
+    assert {name: after[name] for name in before} == before
+    assert "nanoid" in json.loads((tmp_path / "package.json").read_text())["dependencies"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -117,13 +166,18 @@ def test_lock_names_no_registry(checkout: Checkout, tmp_path: Path) -> None:
     (tmp_path / "package-lock.json").unlink()
     locking = replace(checkout, folder=tmp_path, rendered={})
     locking.succeed("lock")
-    lock = json.loads((tmp_path / "package-lock.json").read_text())
-    packages = [package for name, package in lock["packages"].items() if name]
+    packages = packages_of(tmp_path).values()
     assert packages
     assert all("resolved" not in package and package["integrity"] for package in packages)
     assert (tmp_path / "package.json").read_bytes() == (
         checkout.folder / "package.json"
     ).read_bytes()
+
+
+def packages_of(folder: Path) -> dict[str, dict[str, object]]:
+    """Return the packages of a lock by their paths, without the service itself."""
+    lock = json.loads((folder / "package-lock.json").read_text())
+    return {name: package for name, package in lock["packages"].items() if name}
 
 
 def test_both_variants_have_the_same_tools(in_memory: Checkout, with_database: Checkout) -> None:

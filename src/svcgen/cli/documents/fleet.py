@@ -181,7 +181,7 @@ def up_document(result: UpResult) -> UpDocument:
         reason=result.why,
         url=result.url,
         routes=_routes(result.routes),
-        replicas=_replicas(result.replicas),
+        replicas=replica_rows(result.replicas),
         broken=_faults(result.broken),
         absent=_faults(result.absent),
     )
@@ -197,7 +197,7 @@ class DownDocument:
 
 def down_document(result: DownResult) -> DownDocument:
     """Build the document of `svcgen down`."""
-    return DownDocument(result.engine, _replicas(result.ended))
+    return DownDocument(result.engine, replica_rows(result.ended))
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class PsDocument:
 
 def ps_document(result: PsResult) -> PsDocument:
     """Build the document of `svcgen ps`."""
-    replicas = _replicas(result.replicas)
+    replicas = replica_rows(result.replicas)
     return PsDocument(result.engine, result.url, replicas, dict(result.notes))
 
 
@@ -225,10 +225,11 @@ class RestartDocument:
 
 def restart_document(result: RestartResult) -> RestartDocument:
     """Build the document of `svcgen restart`."""
-    return RestartDocument(_replicas(result.replicas))
+    return RestartDocument(replica_rows(result.replicas))
 
 
-def _replicas(replicas: Iterable[Replica]) -> tuple[RunningReplica, ...]:
+def replica_rows(replicas: Iterable[Replica]) -> tuple[RunningReplica, ...]:
+    """Build the entries of replicas in a document."""
     return tuple(
         RunningReplica(
             service=replica.service,

@@ -57,27 +57,30 @@ class UpdateDocument:
 
 def update_document(outcomes: Iterable[UpdateResult]) -> UpdateDocument:
     """Build the document of `svcgen update` and `svcgen reconfigure`."""
-    return UpdateDocument(
-        tuple(
-            UpdatedService(
-                service=outcome.service,
-                folder=str(outcome.folder),
-                old=outcome.old,
-                new=outcome.new,
-                state=outcome.state,
-                files=outcome.files,
-                conflicts=tuple(
-                    FileConflict(conflict.path, conflict.why) for conflict in outcome.conflicts
-                ),
-                kept_deleted=outcome.kept_deleted,
-                lock_needed=outcome.lock_needed,
-                ignored=outcome.ignored,
-                problem=outcome.problem,
-                advice=outcome.advice,
-                diff=outcome.diff,
-            )
-            for outcome in outcomes
+    return UpdateDocument(updated_services(outcomes))
+
+
+def updated_services(outcomes: Iterable[UpdateResult]) -> tuple[UpdatedService, ...]:
+    """Build the entries of updated services in a document."""
+    return tuple(
+        UpdatedService(
+            service=outcome.service,
+            folder=str(outcome.folder),
+            old=outcome.old,
+            new=outcome.new,
+            state=outcome.state,
+            files=outcome.files,
+            conflicts=tuple(
+                FileConflict(conflict.path, conflict.why) for conflict in outcome.conflicts
+            ),
+            kept_deleted=outcome.kept_deleted,
+            lock_needed=outcome.lock_needed,
+            ignored=outcome.ignored,
+            problem=outcome.problem,
+            advice=outcome.advice,
+            diff=outcome.diff,
         )
+        for outcome in outcomes
     )
 
 

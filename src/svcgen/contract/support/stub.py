@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from svcgen.openapi.document import operations
+from svcgen.openapi.examples import answer_of
 
 # How a stub can answer a request.
 ANSWER, HANG, RESET, UNAVAILABLE, FAIL, NONSENSE = (
     *("answer", "hang", "reset", "unavailable", "fail", "nonsense"),
 )
-STATUS = {ANSWER: 200, NONSENSE: 200, UNAVAILABLE: 503, FAIL: 500}
+STATUS = {NONSENSE: 200, UNAVAILABLE: 503, FAIL: 500}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Stub:
 
     name: str
     port: int = 0
+    document: dict[str, Any] | None = None  # OpenAPI: it answers each operation by its schema
     received: list[Received] = field(default_factory=list)
     behaviours: list[str] = field(default_factory=lambda: [ANSWER])
     released: threading.Event = field(default_factory=threading.Event)
@@ -93,6 +98,19 @@ class Stub:
         """Return the behaviour for the next request."""
         return self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
 
+    def answer(self, method: str, path: str) -> tuple[int, bytes]:
+        """Return the status and the body of a normal answer."""
+        wanted = path.partition("?")[0].split("/")
+        offered = operations(self.document) if self.document else {}
+        for (offered_method, template), operation in offered.items():
+            parts = template.split("/")
+            fits = len(parts) == len(wanted) and all(
+                "{}" in part or part == text for part, text in zip(parts, wanted, strict=True)
+            )
+            if fits and offered_method == method.lower() and wanted[-1] != "summary":
+                return answer_of(operation)
+        return 200, _text(self.summary)
+
     def about(self, trace: str) -> list[Received]:
         """Return the requests that carry this trace id."""
         return [one for one in self.received if trace in one.headers.get("traceparent", "")]
@@ -113,6 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._handle(_body(self))
 
+    do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 (the names of the base class)
+
     def _handle(self, body: bytes) -> None:
         self.stub.received.append(Received(self.command, self.path, self.headers, body))
         behaviour = self.stub.behaviour()
@@ -120,10 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.stub.released.wait(30)
         elif behaviour == RESET:
             _reset(self.connection)
+        elif behaviour == ANSWER:
+            self._reply(*self.stub.answer(self.command, self.path))
         else:
-            self._reply(
-                STATUS[behaviour], b"[]" if behaviour == NONSENSE else _text(self.stub.summary)
-            )
+            self._reply(STATUS[behaviour], b'"nonsense"')
         self.close_connection = True
 
     def _reply(self, status: int, body: bytes) -> None:
@@ -131,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            # Without it a client keeps the connection, and its next request may fail on it.
+            self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
 

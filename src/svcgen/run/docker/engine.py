@@ -15,15 +15,17 @@ from svcgen.compose.stitch import stitched_files
 from svcgen.compose.write import write_stitched
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import Observed, observe
-from svcgen.run.docker.docker import Compose
+from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.environment import host_variables
 from svcgen.run.docker.foreground import DockerRun, relays, require_not_served
 from svcgen.run.docker.gateway import wait_applied
 from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.reconcile import reconcile, remove_volumes, require_free_port, take_down
-from svcgen.run.docker.rolling import scale_and_replace
+from svcgen.run.docker.rolling import drain, scale_and_replace, stop
 from svcgen.run.docker.state import (
+    PASSWORDS_FILE,
     clear_state,
+    forget_replicas,
     password_variables,
     project_name,
     remove_images,
@@ -37,14 +39,16 @@ from svcgen.run.engine import (
     FleetRequest,
     FleetState,
     GivenVariables,
+    Leaving,
     LogLine,
     Report,
 )
 from svcgen.run.memory import remember
+from svcgen.run.passwords import forget_password
 from svcgen.run.validation import find_validator
 from svcgen.run.watching import end_watching, watching
 from svcgen.service import Service
-from svcgen.workspace import Workspace
+from svcgen.workspace import STATE_FOLDER, Workspace
 
 PREFIX = re.compile(r"^(?P<service>\S+)-(?P<number>\d+) +\| ?(?P<text>.*)$")
 
@@ -107,6 +111,36 @@ class DockerEngine:
             remove_volumes(project, report)
             remove_images(self.root)
         clear_state(self.root)
+
+    def remove(self, leaving: Leaving, request: FleetRequest, report: Report) -> FleetState:
+        """Remove the containers of a service and of what its compose.yaml starts beside it."""
+        with self._changing() as (seen, _holding):
+            files = [each.compose_file for each in request.fleet.members if each.compose_file]
+            write_image_names(self.root, files)
+            own = seen.of(leaving.name)
+            drain(own, report)
+            beside = [each for each in seen.of(*leaving.containers) if each not in own]
+            stop([container.id for container in beside])
+            project = project_name(self.root, seen)
+            for network in leaving.networks:
+                docker("network", "rm", f"{project}_{network}", tolerate=True)
+            forget_replicas(self.root, leaving.name)
+        return self.observe()
+
+    def data_of(self, leaving: Leaving) -> tuple[str, ...]:
+        """Return the volumes of the service that exist."""
+        project = project_name(self.root, observe(self.root))
+        existing = docker("volume", "ls", "--format", "{{.Name}}").split()
+        volumes = (f"{project}_{volume}" for volume in leaving.volumes)
+        return tuple(volume for volume in volumes if volume in existing)
+
+    def delete_data(self, leaving: Leaving, report: Report) -> None:
+        """Remove the volumes of a service, its image and its password."""
+        for volume in self.data_of(leaving):
+            docker("volume", "rm", volume)
+            report(volume, "removed with its data")
+        remove_images(self.root, leaving.containers)
+        forget_password(self.root / STATE_FOLDER / PASSWORDS_FILE, leaving.name)
 
     def logs(self, names: Sequence[str], follow: bool, tail: int) -> Iterator[LogLine]:
         """Yield what the containers wrote, oldest first within each."""

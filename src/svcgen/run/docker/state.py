@@ -63,11 +63,12 @@ def write_image_names(root: Path, files: Iterable[ComposeFile]) -> None:
     write_atomic(root / IMAGES_FILE, json.dumps({"services": images}, indent=2))
 
 
-def remove_images(root: Path) -> None:
-    """Remove the images that were built for this root."""
-    reference = f"reference={LOCAL_REGISTRY}/{short_id(root)}/*"
-    form = "{{.Repository}}:{{.Tag}}"
-    if names := docker("image", "ls", "--filter", reference, "--format", form).split():
+def remove_images(root: Path, services: Iterable[str] = ("*",)) -> None:
+    """Remove the images that were built for this root, or for these services of it."""
+    form, options = "{{.Repository}}:{{.Tag}}", []
+    for service in services:
+        options += ["--filter", f"reference={LOCAL_REGISTRY}/{short_id(root)}/{service}"]
+    if options and (names := docker("image", "ls", *options, "--format", form).split()):
         docker("image", "rm", *names, tolerate=True)
 
 
@@ -129,6 +130,14 @@ def replica_counts(root: Path, names: Sequence[str], scale: Mapping[str, int]) -
 def clear_state(root: Path) -> None:
     """Remove the numbers of replicas: the fleet has ended."""
     (root / STATE_FOLDER / FILE).unlink(missing_ok=True)
+
+
+def forget_replicas(root: Path, name: str) -> None:
+    """Remove the number of replicas of one service."""
+    counts = _stored_counts(root)
+    if counts.pop(name, None):
+        text = json.dumps({"scale": counts}, indent=2, sort_keys=True)
+        write_atomic(root / STATE_FOLDER / FILE, text)
 
 
 def _stored_counts(root: Path) -> dict[str, int]:

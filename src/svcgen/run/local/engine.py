@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from svcgen.errors import SvcgenError
+from svcgen.errors import SvcgenError, raise_all
 from svcgen.ports import next_free_port
 from svcgen.run.engine import (
     GATEWAY,
@@ -22,6 +22,7 @@ from svcgen.run.engine import (
     FleetRequest,
     FleetState,
     GivenVariables,
+    Leaving,
     LogLine,
     Report,
     silent,
@@ -30,9 +31,10 @@ from svcgen.run.local.logs import last_lines, read_logs
 from svcgen.run.local.paths import Paths, clear_state
 from svcgen.run.local.protocol import AbsentError, LostError, RefusedError, ask, read_state
 from svcgen.run.local.saved import stored_address
+from svcgen.run.passwords import has_password
 from svcgen.run.watching import end_watching
 from svcgen.service import url_variable
-from svcgen.workspace import Workspace, state_folder
+from svcgen.workspace import STATE_FOLDER, Workspace, state_folder
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fleet
@@ -96,6 +98,36 @@ class LocalEngine:
         if volumes:
             shutil.rmtree(self._paths.data, ignore_errors=True)
             self._paths.passwords.unlink(missing_ok=True)
+
+    def remove(self, leaving: Leaving, request: FleetRequest, report: Report) -> FleetState:  # noqa: ARG002 (what the request does not have is removed)
+        """Bring up the fleet that stays: the supervisor removes what it does not have."""
+        return self.up(request, report)
+
+    def data_of(self, leaving: Leaving) -> tuple[str, ...]:
+        """Return the database of the service, when one was made for it."""
+        made = (self._paths.data / "PG_VERSION").is_file()
+        if not (made and has_password(self._paths.passwords, leaving.name)):
+            return ()
+        return (f"database {leaving.name} in {STATE_FOLDER}/{self._paths.data.name}",)
+
+    def delete_data(self, leaving: Leaving, report: Report) -> None:
+        """Drop the database and the role of a service, and forget its password."""
+        self._change_data(report, name=leaving.name, to="")
+
+    def rename_data(self, old: str, new: str, report: Report) -> None:
+        """Give the database, the role and the password of a service another name."""
+        self._change_data(report, name=old, to=new)
+
+    def _change_data(self, report: Report, **request: str) -> None:
+        if self.data_of(Leaving(request["name"])):
+            from svcgen.run.local.request import own_programs
+
+            programs, faults = own_programs(database=True)
+            raise_all(faults)
+            postgres = programs["postgres"]
+            document = {"do": "change-data", "postgres": postgres, **request}
+            if not self._supervised(document, report).replicas:
+                self._wait_ended()  # it was started for this alone
 
     def _drain_gateway(self, report: Report) -> None:
         """Finish the requests at the gateway of a killed supervisor, if it runs."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import telemetry
 from app.config import fail, read_settings
-from app.store import StoreSettings
+from app.database import DatabaseSettings
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 CONNECT_TIMEOUT = 30  # seconds, for a database that starts at the same time
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def migrate() -> None:
     """Apply all pending migrations. Concurrent runs wait for each other."""
     telemetry.log_as_json("info")
-    settings = read_settings(StoreSettings)
+    settings = read_settings(DatabaseSettings)
     with connect(settings.database) as connection:
         connection.execute(text("select pg_advisory_lock(hashtext('migrations'))"))
         connection.commit()

@@ -9,6 +9,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+Check = Callable[[], Awaitable[None]]
+
 log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
 
@@ -17,6 +19,7 @@ class Readiness:
     """Whether the service accepts requests: it is not stopping and every check passes."""
 
     def __init__(self) -> None:
+        self.checks: dict[str, Check] = {}  # filled by the resources that are opened at startup
         self.failing: set[str] = set()
         self.stopping = False
 
@@ -27,7 +30,7 @@ class Readiness:
             return "The service is stopping."
         return f"Unreachable: {', '.join(sorted(self.failing))}." if self.failing else ""
 
-    async def watch(self, name: str, check: Callable[[], Awaitable[None]]) -> None:
+    async def watch(self, name: str, check: Check) -> None:
         """Run a check every second. Log a warning every 5 s while it fails."""
         self.failing.add(name)
         warned = float("-inf")

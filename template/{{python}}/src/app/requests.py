@@ -2,7 +2,8 @@
 
 import json
 import re
-from typing import Any, get_args, get_origin
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 from fastapi import HTTPException, Request
@@ -15,6 +16,8 @@ HEADERS = 48 * 1024  # bytes
 UNENCODED = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 INTEGER = re.compile(r"-?[0-9]+")
 JSON = re.compile(r"application/(\S+\+)?json\s*(;|$)", re.IGNORECASE)
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def check_head(scope: Scope) -> None:
@@ -52,8 +55,18 @@ def _query_error(name: str, reason: str) -> dict[str, Any]:
     return {"type": "value_error", "loc": ("query", name), "msg": reason}
 
 
+def max_body(size: int) -> Callable[[Endpoint], Endpoint]:
+    """Accept bodies of up to this number of bytes: `@max_body(10 * MIB)` below the route."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.__dict__["max_body"] = size
+        return endpoint
+
+    return mark
+
+
 def check_body(scope: Scope, receive: Receive) -> Receive:
-    """Reject a body over 1 MiB, before reading it if its Content-Length says so.
+    """Reject a body over the limit, before reading it if its Content-Length says so.
 
     Also reject JSON that Python reads and RFC 8259 forbids: UTF-16, UTF-32 and NaN.
     """
@@ -64,15 +77,20 @@ def check_body(scope: Scope, receive: Receive) -> Receive:
 
     async def checked() -> Message:
         nonlocal body
-        message = await receive() if declared <= MIB else {}
+        limit: int = getattr(scope.get("endpoint"), "max_body", MIB)  # the route is found by now
+        message = await receive() if declared <= limit else {}
         body += message.get("body", b"")
-        if max(declared, len(body)) > MIB:
-            raise HTTPException(413, "The body is larger than 1 MiB.")
+        if max(declared, len(body)) > limit:
+            raise HTTPException(413, f"The body is larger than {_size(limit)}.")
         if is_json and body and not message.get("more_body"):
             _check_json(body)
         return message
 
     return checked
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count % MIB else f"{count // MIB} MiB"
 
 
 def _check_json(body: bytes) -> None:

@@ -141,6 +141,23 @@ class Supervisor:
         )
         await roll(rollout, service.replicas, count, surge=1)
 
+    async def change_data(self, postgres: str, name: str, to: str, report: Report) -> None:
+        """Rename the database of a service that does not run; drop it when `to` is empty.
+
+        PostgreSQL runs for this alone when no service needs it.
+        """
+        if name in self._services:
+            raise SvcgenError(f"'{name}' uses its database.", "Stop the fleet: svcgen down")
+        database = self._database or Database(postgres, self._paths, self._save)
+        try:
+            if database is not self._database:
+                await database.begin()
+            await (database.rename(name, to) if to else database.drop(name))
+        finally:
+            if database is not self._database:
+                await database.end()
+        report(f"database {name}", f"renamed to {to}" if to else "removed with its data")
+
     async def foreground(self, request: UpRequest, report: Report) -> ForegroundRun:
         """Prepare the replacement of the one service in `replaced` by a process of `svcgen run`."""
         (name,) = request.replaced

@@ -22,7 +22,7 @@ from svcgen.run.local.paths import Paths
 from svcgen.run.local.saved import SavedProgram, database_address
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
-from svcgen.run.passwords import stored_passwords
+from svcgen.run.passwords import forget_password, rename_password, stored_passwords
 
 NAME = "database-1"
 OWNER = "postgres"
@@ -36,6 +36,13 @@ ALTER ROLE "{name}" PASSWORD '{password}';
 SELECT 'CREATE DATABASE "{name}" OWNER "{name}"'
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
 REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC;
+"""
+DROP = 'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);\nDROP ROLE IF EXISTS "{name}";\n'
+RENAME = """\
+SELECT 'ALTER DATABASE "{name}" RENAME TO "{to}"'
+ WHERE EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
+SELECT 'ALTER ROLE "{name}" RENAME TO "{to}"'
+ WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') \\gexec
 """
 """A service's name is an RFC 1035 label and its password hexadecimal: they need no escaping."""
 
@@ -91,6 +98,16 @@ class Database:
         password = self._password(name)
         await self._psql(STATEMENTS.format(name=name, password=password))
         return database_address(name, password, self.port)
+
+    async def drop(self, name: str) -> None:
+        """Drop the database and the role of a service, and forget its password."""
+        await self._psql(DROP.format(name=name))
+        forget_password(self._paths.passwords, name)
+
+    async def rename(self, name: str, to: str) -> None:
+        """Rename the database and the role of a service, and move its password."""
+        await self._psql(RENAME.format(name=name, to=to))
+        rename_password(self._paths.passwords, name, to)
 
     async def end(self) -> None:
         """Close the connections, write everything to disk and end ("fast" shutdown)."""

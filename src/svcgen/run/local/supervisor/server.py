@@ -116,8 +116,9 @@ class Server:
         finally:
             self._requests -= 1
             writer.close()
-        # A first `up` that failed leaves nothing to supervise.
-        failed = request["do"] == "up" and self._supervisor.idle and not self._going_down
+        # A first `up` that failed leaves nothing to supervise, as a change of data alone.
+        starts = request["do"] in {"up", "change-data"}
+        failed = starts and self._supervisor.idle and not self._going_down
         if request["do"] == "down" or (failed and not self._requests):
             self._ended.set()
 
@@ -150,6 +151,9 @@ class Server:
                 return await self._changed(lambda: self._supervisor.restart(name, report))
             case "run":
                 return await self._run(read_request(request["request"]), report, client)
+            case "change-data":
+                words = (request["postgres"], request["name"], request["to"])
+                return await self._changed(lambda: self._supervisor.change_data(*words, report))
         raise SvcgenError(
             f"The supervisor does not know the request '{request['do']}'.",
             "It is of another svcgen version. Stop it: svcgen down",
