@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel
 
-from app.calls import REMAINING, Callee, CalleeError, Deadlines
+from app.calls import REMAINING, Callee, CalleeError, Deadlines, callee
 
 IDENTITY = {"x-auth-subject": "ann"}
 PROBLEM = {"title": "Not Found", "status": 404, "detail": "No product has this id."}
@@ -129,11 +129,12 @@ def test_a_call_ends_in_time_and_passes_on_what_remains(
     app.add_middleware(Deadlines)
 
     @app.get("/")
-    async def relay() -> None:
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(hang)) as client:
-            await Callee("other", "http://other", client).send("GET", "/", seconds=seconds)
+    async def relay(other: Annotated[Callee, Depends(callee("other"))]) -> None:
+        await other.send("GET", "/", seconds=seconds)
 
     async def get() -> httpx2.Response:
+        other = httpx2.AsyncClient(transport=httpx2.MockTransport(hang))
+        app.state.callees = [Callee("other", "http://other", other)]
         headers = {REMAINING: header} if header else {}
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:

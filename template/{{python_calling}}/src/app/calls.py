@@ -1,7 +1,7 @@
 """Calls to other services: deadline, one retry, trace context and the caller's identity."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -174,6 +174,16 @@ class Callee:
             if name not in {"content-encoding", "content-length"}  # the content is decoded
         ]
         return httpx2.Response(response.status_code, headers=headers, content=bytes(content))
+
+
+def callee(name: str) -> Callable[[Request], Awaitable[Callee]]:
+    """Return a dependency: `products: Annotated[Callee, Depends(callee("products"))]`."""
+
+    async def find(request: Request) -> Callee:
+        callees: list[Callee] = request.app.state.callees
+        return {each.name: each for each in callees}[name]
+
+    return find
 
 
 @asynccontextmanager
