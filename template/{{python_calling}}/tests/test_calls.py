@@ -1,7 +1,7 @@
 """Calls to other services: headers, encoding, retries, limits, and the errors of failures."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any
 
 import httpx2
@@ -92,16 +92,23 @@ def test_an_error_has_the_problem_of_the_callee() -> None:
 
 
 @pytest.mark.parametrize("content", [b"null", b"x" * 1001])
-def test_an_unexpected_or_large_body_is_a_502(content: bytes) -> None:
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_unexpected_or_large_body_is_a_502(status: int, content: bytes) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    headers = {"content-type": "application/problem+json"}
     with pytest.raises(CalleeError) as raised:
-        call(respond(httpx2.Response(200, content=content)))
-    assert raised.value.status_code == 502
+        call(respond(httpx2.Response(status, content=chunks(), headers=headers)))
+    assert (raised.value.status_code, raised.value.status) == (502, status)
+    assert raised.value.problem is None
 
 
-def test_parameters_and_query_are_encoded() -> None:
+@pytest.mark.parametrize(("id", "encoded"), [("a/b?", b"a%2Fb%3F"), ("..", b"%2E%2E")])
+def test_parameters_and_query_are_encoded(id: str, encoded: bytes) -> None:
     handler, requests = sequence(200)
-    call(handler, path="/v1/products/{id}", parameters={"id": "a/b?"}, query={"q": "x&y", "n": 1})
-    assert requests[0].url.raw_path == b"/v1/products/a%2Fb%3F?q=x%26y&n=1"
+    call(handler, path="/v1/products/{id}", parameters={"id": id}, query={"q": "x&y", "n": 1})
+    assert requests[0].url.raw_path == b"/v1/products/%s?q=x%%26y&n=1" % encoded
 
 
 @pytest.mark.parametrize("caller", [None, IDENTITY])
