@@ -17,6 +17,7 @@ from svcgen.cli.documents import VERSION, fleet, membership, services, template,
 SNAPSHOTS = Path(__file__).parents[1] / "tests" / "cli" / "snapshots"
 COMMANDS: Mapping[str, type] = {
     "new": services.NewDocument,
+    "adopt": membership.AdoptDocument,
     "questions": services.QuestionsDocument,
     "demo": services.DemoDocument,
     "compose": fleet.ComposeDocument,
@@ -36,6 +37,7 @@ COMMANDS: Mapping[str, type] = {
     "doctor": services.DoctorDocument,
     "update": updates.UpdateDocument,
     "reconfigure": updates.UpdateDocument,
+    "rename": membership.RenameDocument,
     "remove": membership.RemoveDocument,
     "template versions": template.VersionsDocument,
     "template check": template.CheckDocument,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -29,6 +30,7 @@ type schema struct {
 	Items      *schema           `json:"items"`
 	AnyOf      []schema          `json:"anyOf"`
 	OneOf      []schema          `json:"oneOf"`
+	AllOf      []schema          `json:"allOf"`
 	Properties map[string]schema `json:"properties"`
 	Required   []string          `json:"required"`
 }
@@ -71,26 +73,19 @@ func TestOpenAPIHasTheMembersOfEveryType(t *testing.T) {
 
 // differences compares the members of a schema with those of a type.
 func differences(name string, schema schema, kind reflect.Type) (found []string) {
-	names := []string{}
-	for field := range kind.Fields() {
-		member, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if member == "" || member == "-" {
-			continue
-		}
-		names = append(names, member)
-		property, optional := schema.Properties[member], strings.Contains(options, "omit")
-		required := slices.Contains(schema.Required, member)
-		if required == optional && property.Default == nil {
+	members := membersOf(kind)
+	documented, names := slices.Sorted(maps.Keys(schema.Properties)), slices.Sorted(maps.Keys(members))
+	if !slices.Equal(documented, names) {
+		found = append(found, fmt.Sprintf("%s has %q in openapi.json, but %q in the code", name, documented, names))
+	}
+	for member, of := range members {
+		property := schema.Properties[member]
+		if required := slices.Contains(schema.Required, member); required == of.optional && property.Default == nil {
 			found = append(found, name+"."+member+" is required only in openapi.json, or only in the code")
 		}
-		if !property.describes(field.Type, optional) {
-			found = append(found, name+"."+member+" has the type "+field.Type.String()+", unlike in openapi.json")
+		if !property.describes(of.kind, of.optional) {
+			found = append(found, name+"."+member+" has the type "+of.kind.String()+", unlike in openapi.json")
 		}
-	}
-	slices.Sort(names)
-	if documented := slices.Sorted(maps.Keys(schema.Properties)); !slices.Equal(documented, names) {
-		found = append(found, name+" has the members "+strings.Join(documented, ", ")+
-			" in openapi.json, but "+strings.Join(names, ", ")+" in the code")
 	}
 	return found
 }
@@ -110,6 +105,9 @@ func (s schema) describes(kind reflect.Type, optional bool) bool {
 
 // withoutNull returns the alternatives of a schema.
 func (s schema) withoutNull() (types []schema, nullable bool) {
+	if len(s.AllOf) == 1 { // a reference with a description
+		return s.AllOf[0].withoutNull()
+	}
 	alternatives := slices.Concat(s.AnyOf, s.OneOf)
 	if names, several := s.Type.([]any); several {
 		for _, name := range names {
@@ -146,7 +144,8 @@ func (s schema) isType(kind reflect.Type) bool {
 	case reflect.Map:
 		return s.Type == "object"
 	case reflect.Struct:
-		return s.Ref == "#/components/schemas/"+kind.Name()
+		inline := s.Type == "object" && len(differences("", s, kind)) == 0
+		return inline || s.Ref == "#/components/schemas/"+kind.Name()
 	default:
 		return false
 	}

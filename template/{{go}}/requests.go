@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -210,20 +212,40 @@ func acceptsNull(kind reflect.Type) bool {
 }
 
 func checkObject(kind reflect.Type, text jsontext.Value, at jsontext.Pointer) (found []Fault) {
-	members := parse[map[string]jsontext.Value](text)
-	for field := range kind.Fields() {
-		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		value, present := members[name]
-		optional := strings.Contains(options, "omit")
+	values, members := parse[map[string]jsontext.Value](text), membersOf(kind)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		value, present := values[name]
+		member, at := members[name], at.AppendToken(name)
 		switch {
-		case name == "" || name == "-" || (optional && value.Kind() == jsontext.KindNull):
+		case member.optional && (!present || value.Kind() == jsontext.KindNull):
 		case present:
-			found = append(found, checkMembers(field.Type, value, at.AppendToken(name))...)
-		case !optional:
-			found = append(found, Fault{Detail: "is required", Pointer: fragment(at.AppendToken(name))})
+			found = append(found, checkMembers(member.kind, value, at)...)
+		default:
+			found = append(found, Fault{Detail: "is required", Pointer: fragment(at)})
 		}
 	}
 	return found
+}
+
+// member is what a type says of a member of its JSON.
+type member struct {
+	kind     reflect.Type
+	optional bool
+}
+
+// membersOf returns the members of a type by name, with those of embedded structs.
+func membersOf(kind reflect.Type) map[string]member {
+	members := map[string]member{}
+	for field := range kind.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case name == "" && field.Anonymous && field.Type.Kind() == reflect.Struct:
+			maps.Copy(members, membersOf(field.Type))
+		case name != "" && name != "-":
+			members[name] = member{kind: field.Type, optional: strings.Contains(options, "omit")}
+		}
+	}
+	return members
 }
 
 // parse returns the members or items of JSON that is known to be valid.

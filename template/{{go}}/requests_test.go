@@ -11,9 +11,13 @@ import (
 // Bodies of requests: their limits, and the members that they need.
 
 type testBody struct {
-	Name  string     `json:"name"`
+	testName
 	Note  string     `json:"note,omitempty"`
 	Lines []testLine `json:"lines"`
+}
+
+type testName struct {
+	Name string `json:"name"`
 }
 
 type testLine struct {

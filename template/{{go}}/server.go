@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,7 +128,9 @@ func serve() error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	handler := observe(newRouter(a.routes(), commonRoutes(ready)))
-	running := replica{newServer(handler), ready, a.tasks(), config.drain, signals}
+	running := replica{
+		server: newServer(handler), ready: ready, tasks: a.tasks(), drain: config.drain, signals: signals,
+	}
 	return running.serve(listener)
 }
 
@@ -210,6 +213,7 @@ func startTasks(tasks map[string]task) *taskGroup {
 func runTask(ctx context.Context, run task) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
+			slog.Error("panic", "error", fmt.Sprint(value), "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", value)
 		}
 	}()

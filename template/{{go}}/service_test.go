@@ -160,7 +160,9 @@ func serveInTest(t *testing.T, tasks map[string]task) (result <-chan error, stop
 	}
 	signals, ended := make(chan os.Signal, 1), make(chan error, 1)
 	ready := watch(t.Context(), nil)
-	running := replica{newServer(newRouter(commonRoutes(ready))), ready, tasks, 0, signals}
+	running := replica{
+		server: newServer(newRouter(commonRoutes(ready))), ready: ready, tasks: tasks, signals: signals,
+	}
 	go func() { ended <- running.serve(listener) }()
 	return ended, func() { signals <- syscall.SIGTERM }
 }

@@ -18,7 +18,8 @@ BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
     *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env", "run"),
-    *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure", "remove"),
+    *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure"),
+    *("rename", "remove"),
     *("template",),
 )
 
@@ -52,7 +53,7 @@ def test_bash_can_source_the_completion(tmp_path: Path) -> None:
 
 
 def test_bash_completes_commands_choices_and_services(tmp_path: Path) -> None:
-    assert set(completed("svcgen re", tmp_path)) == {"restart", "reconfigure", "remove"}
+    assert set(completed("svcgen re", tmp_path)) == {"restart", "reconfigure", "rename", "remove"}
     assert completed("svcgen new orders --stack py", tmp_path) == ["python"]
     assert svcgen("new", "orders", within=tmp_path).returncode == 0
     assert completed("svcgen logs or", tmp_path) == ["orders"]

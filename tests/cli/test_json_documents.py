@@ -210,6 +210,8 @@ def test_a_document_about_a_fleet(words: tuple[str, ...], fleet: Path, cache: st
         ("list --outdated", ("list", "--outdated"), 3),
         ("update", ("update", "orders", "--force"), 3),
         ("reconfigure", ("reconfigure", "orders", "-d", "database=postgres", "--force"), 0),
+        ("adopt", ("adopt", "legacy"), 0),
+        ("rename", ("rename", "orders", "sales", "--force"), 0),
         ("remove", ("remove", "orders", "--force"), 0),
         ("drift", ("drift", "--diff"), 3),
         ("template versions", ("template", "versions", "--template", "TEMPLATE"), 0),
@@ -220,6 +222,7 @@ def test_a_document_about_a_template(
     command: str, words: tuple[str, ...], code: int, shop: Path, template: Path, cache: str
 ) -> None:
     write(shop / "orders", {"Dockerfile": "FROM scratch\n\nUSER 65532\n\nCOPY . /\n\nCMD mine\n"})
+    write(shop / "legacy", {"Dockerfile": "FROM scratch\n"})
     typed = [str(template) if word == "TEMPLATE" else word for word in words]
     done = svcgen(*typed, "--json", within=shop, SVCGEN_CACHE_DIR=cache)
     assert done.returncode == code, done.stderr

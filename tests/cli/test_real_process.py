@@ -30,6 +30,8 @@ COMMANDS = {
     "verify ./nowhere": 1,
     "doctor nobody": 2,
     "reconfigure orders": 2,
+    "adopt nowhere": 1,
+    "rename orders sales": 1,
     "remove orders": 1,
     "demo --port 0": 2,
     "template init acme --ref v0.0.1": 1,

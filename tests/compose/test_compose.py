@@ -20,6 +20,7 @@ import yaml
 from svcgen.commands.routes import explain_route, list_routes
 from svcgen.errors import SvcgenError
 from svcgen.workspace import open_workspace
+from tests.support.run import svcgen
 from tests.support.workspaces import inspect, make, registration, route, stack, stitch
 
 
@@ -329,3 +330,14 @@ def test_stitching_grows_with_the_number_of_services(tmp_path: Path) -> None:
 
     few = min(seconds(10), seconds(11))
     assert seconds(200) < 30 * few + 0.2
+
+
+def test_agents_md_is_written_unless_the_owner_has_one(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    agents = tmp_path / "AGENTS.md"
+    assert "AGENTS.md" in svcgen("compose", within=tmp_path).stdout
+    assert "svcgen compose --check" in agents.read_text()
+    agents.write_text(agents.read_text().partition("\n")[2] + "- Our rule.\n")
+    done = svcgen("compose", within=tmp_path)
+    assert (done.returncode, agents.read_text().endswith("- Our rule.\n")) == (0, True)
+    assert svcgen("compose", "--check", within=tmp_path).returncode == 0

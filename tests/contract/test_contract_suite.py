@@ -113,6 +113,7 @@ OF_CALLS = [
     "call-refused",
     "call-failed",
     "call-slow",
+    "call-deadline",
     "call-retried",
     "call-direct",
     "identity",

@@ -76,6 +76,7 @@ app = typer.Typer(
 PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Create": {
         "new": services.new,
+        "adopt": membership.adopt,
         "questions": services.questions,
         "demo": services.demo,
     },

@@ -50,7 +50,7 @@ def run(
 
     It runs in the service's folder with the fleet's variables. The gateway and the other services
     send it their requests as soon as it is ready on PORT. The replica of the fleet returns when the
-    command ends, also after Ctrl-C. Only with the local engine.
+    command ends, also after Ctrl-C.
     """
     from svcgen.commands.run import run as serve
 

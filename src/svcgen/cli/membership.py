@@ -1,21 +1,108 @@
-"""The commands about a service's membership in the workspace: rename and remove."""
+"""The commands about a service's membership in the workspace: adopt, rename and remove."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from svcgen.cli import output_updates
-from svcgen.cli.options import FOUND_SOMETHING, Force, Json, Name, Trust, allows, current_workspace
+from svcgen.cli.options import (
+    FOUND_SOMETHING,
+    CallsAnswer,
+    Force,
+    Json,
+    Name,
+    Trust,
+    allows,
+    current_workspace,
+    terminal,
+)
 from svcgen.cli.output import emit, report_progress
 from svcgen.errors import counted, one_line
 
 if TYPE_CHECKING:
+    from svcgen.commands.adopt import AdoptResult, Wishes
     from svcgen.commands.remove import RemoveResult
     from svcgen.commands.rename import RenameResult
+
+
+def adopt(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder with a service and its Dockerfile.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Its name; default: the folder's.")
+    ] = "",
+    port: Annotated[
+        int,
+        typer.Option(
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="Port in its container; default: that of EXPOSE in the Dockerfile, else 8080.",
+            show_default=False,
+        ),
+    ] = 0,
+    route: Annotated[
+        str, typer.Option(metavar="PATH", help="Its path at the gateway; default: /v1/NAME.")
+    ] = "",
+    health: Annotated[
+        str, typer.Option(metavar="PATH", help="Path that answers 200 when it is ready.")
+    ] = "/readyz",
+    calls: CallsAnswer = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check it against the contract afterwards.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask no questions; use the defaults.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make an existing service a member of the workspace, without a template.
+
+    Files that exist are never changed.
+    """
+    from svcgen.cli.documents import membership as documents
+    from svcgen.commands.adopt import Wishes, suggest
+    from svcgen.commands.adopt import adopt as command
+
+    if verify and json:
+        raise typer.BadParameter("--verify and --json exclude each other: use svcgen verify.")
+    wishes = suggest(folder, Wishes(name, port, route, health, tuple(calls or ())))
+    if terminal() and not (yes or json):
+        wishes = _asked(wishes, Wishes(name, port, route, "", tuple(calls or ())), folder)
+    adopted = command(folder, wishes)
+    emit(documents.adopt_document(adopted), adoption(adopted), adopt_steps(adopted), json=json)
+    if verify:
+        _verify(adopted)
+
+
+def _asked(suggested: Wishes, given: Wishes, folder: Path) -> Wishes:
+    """Ask for what was not given, with the suggestions as defaults."""
+    from svcgen.commands.adopt import Wishes, suggest
+
+    name = given.name or typer.prompt("Name", default=suggested.name, err=True)
+    health = suggested.health
+    suggested = suggest(folder, Wishes(name, given.port, given.route, health, given.calls))
+    port = given.port or typer.prompt("Port", default=suggested.port, type=int, err=True)
+    route = given.route or typer.prompt("Path at the gateway", default=suggested.route, err=True)
+    return Wishes(name, port, route, health, suggested.calls)
+
+
+def _verify(adopted: AdoptResult) -> None:
+    """Check the folder, or its image, which is built first."""
+    from svcgen.cli.verify import verify
+    from svcgen.run.docker.docker import docker
+
+    target = adopted.verify[2]
+    if not adopted.runs_locally:
+        report_progress(adopted.name, "building")
+        docker("build", "--quiet", "--tag", target, str(adopted.folder))
+    verify(target, adopted.folder)
 
 
 def rename(
@@ -63,6 +150,28 @@ def remove(
         current_workspace(), name, force=force, volumes=volumes, report=report_progress
     )
     emit(documents.remove_document(removed), removal(removed), needs(removed), json=json)
+
+
+def adoption(adopted: AdoptResult) -> str:
+    """Show the files that were written, and those that existed."""
+    folder = one_line(str(adopted.folder))
+    lines = [f"Adopted {adopted.name}: {folder}"]
+    lines += [f"  wrote {one_line(path)}" for path in adopted.written]
+    lines += [f"  kept {one_line(path)}" for path in adopted.kept]
+    return "\n".join([*lines, *changed_files(adopted.changed)])
+
+
+def adopt_steps(adopted: AdoptResult) -> str:
+    """List what does not fit together, and the next commands."""
+    lines = [f"  {one_line(fault)}" for fault in adopted.faults]
+    if lines:
+        lines.insert(0, "Does not fit together yet:")
+    if not adopted.runs_locally:
+        lines.append("The local engine needs a Makefile with the goals `run` and `migrate`.")
+        target = adopted.verify[2]
+        lines.append(f"Next: docker build --tag {target} {quote(str(adopted.folder))}")
+    lines.append(f"Check the contract: {join(adopted.verify)}")
+    return "\n".join([*lines, "Then: svcgen up"])
 
 
 def removal(removed: RemoveResult) -> str:

@@ -45,6 +45,14 @@ def new(
             autocompletion=complete_from("python", "go", "java", "typescript"),
         ),
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="http, or worker for one without routes; default: http.",
+            autocompletion=complete_from("http", "worker"),
+        ),
+    ] = None,
     database: DatabaseAnswer = None,
     example: Annotated[
         str | None,
@@ -69,7 +77,13 @@ def new(
     from svcgen.cli.documents import services as documents
     from svcgen.commands.new import Template, new_service
 
-    options = {"stack": stack, "database": database, "example": example, "calls": calls}
+    options = {
+        "stack": stack,
+        "kind": kind,
+        "database": database,
+        "example": example,
+        "calls": calls,
+    }
     answers = read_given(data, data_file, options, name)
     ask = not (yes or json) and terminal()
     chosen = Template(template, ref, allows(trust, asked=ask))

@@ -93,7 +93,7 @@ def new_service(
         with sources_named(given.sources):  # before it becomes a path; the render checks the rest
             check_answers(answers, version)
     workspace = _open_for(folder, name)
-    defaults = _defaults(workspace, version)
+    defaults = default_answers(workspace, version)
     require_types(defaults, version)
     trusted = may_run(version, template.trusts)
     with staged(folder.parent) as staging, sources_named(given.over(defaults).sources):
@@ -144,7 +144,7 @@ def is_empty_folder(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def _workspace_of(folder: Path) -> Workspace:
+def workspace_of(folder: Path) -> Workspace:
     """Open the workspace of a new service, which `folders` in svcgen.yaml may list already.
 
     Raises SvcgenError when svcgen would not find the service in it. A workspace without a mark is
@@ -196,7 +196,7 @@ def _open_for(folder: Path, name: str) -> Workspace:
             f"{folder} already exists.",
             f"Choose another folder: svcgen new {name} OTHER-FOLDER",
         )
-    workspace = _workspace_of(folder)
+    workspace = workspace_of(folder)
     for service in workspace.services:
         if service.name == name:
             raise SvcgenError(
@@ -206,7 +206,7 @@ def _open_for(folder: Path, name: str) -> Workspace:
     return workspace
 
 
-def _defaults(workspace: Workspace, version: Version) -> Answers:
+def default_answers(workspace: Workspace, version: Version) -> Answers:
     """Return the `defaults` of svcgen.yaml for questions of this template.
 
     They may answer questions of other templates too, which this one may compute.

@@ -6,6 +6,7 @@ whether it is done, so the same command continues after a conflict, and after a 
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,29 +22,35 @@ from svcgen.commands.membership import (
     restitch,
 )
 from svcgen.commands.mentions import Mention, find_mentions
+from svcgen.commands.renamed_data import has_local_data, rename_data
 from svcgen.compose.fleet import FaultsError
 from svcgen.errors import SvcgenError, raise_all
-from svcgen.files import move_into_place, write_atomic
+from svcgen.files import move_into_place, read_text, write_atomic
 from svcgen.render.answers import answers_from
 from svcgen.render.render import check_answers, derived_answers, questions
 from svcgen.render.trust import Allows, never
 from svcgen.run.choose import choose_engine
-from svcgen.run.docker.docker import docker_status
-from svcgen.run.docker.engine import DockerEngine
-from svcgen.run.engine import Leaving, Report, silent
-from svcgen.run.local.engine import LocalEngine
-from svcgen.service import OPENAPI_FILE, Service, client_copy, has_template, is_service
+from svcgen.run.engine import Report, silent
+from svcgen.service import (
+    CALLERS_FILE,
+    COMPOSE_FILE,
+    OPENAPI_FILE,
+    Service,
+    client_copy,
+    has_template,
+    is_service,
+)
 from svcgen.settings import SETTINGS_FILE
 from svcgen.templates.sources import open_source
 from svcgen.update.finish import mark_conflicts
 from svcgen.update.jobs import plan_updates
 from svcgen.update.model import UpdateJob, UpdateOptions, UpdateResult
 from svcgen.update.moves import Rename, forms
-from svcgen.update.selection import Selection
+from svcgen.update.selection import Selection, interrupted_services, recover_service
 from svcgen.update.stored_answers import stored_answers
 from svcgen.update.transaction import require_no_update_in_progress
 from svcgen.update.worker import update_service
-from svcgen.workspace import Workspace, open_alone, survey
+from svcgen.workspace import Workspace, find_root, is_stitched, open_alone, survey
 from svcgen.yaml_edits import Place, rename_entries
 
 VIRTUAL_ENVIRONMENT = ".venv"  # of Python: its programs have its absolute path in them
@@ -110,7 +117,7 @@ def rename(  # noqa: PLR0913 (what a command takes)
         work.updates.append(replace(result, service=new))
         if result.state == "conflicts":
             mark_conflicts([result])
-            return replace(_result(work), folder=work.service.folder, finished=False)
+            return _result(work, work.service.folder, finished=False)
     if settings is not None:
         write_atomic(work.workspace.root / SETTINGS_FILE, settings)
         work.changed.append(work.workspace.root / SETTINGS_FILE)
@@ -121,30 +128,23 @@ def rename(  # noqa: PLR0913 (what a command takes)
         mark_conflicts([result])
         _refresh_copy(work, result.folder)
     _change_workspace(work, report)
-    return _result(work)
+    return _result(work, work.folder)
 
 
 def _begin(start: Path, names: Rename, options: UpdateOptions) -> _Work:
     """Find the service, by its old name or, when a run has merged the new one, by that."""
-    root = survey(start, planned=start / names.new)[0].root
-    workspace, unreadable = survey(start, planned=root / names.new)
-    for _folder, error in unreadable:
-        raise error
-    for name in (names.old, names.new):  # a killed run may have taken it out of `folders`
-        folder = root / name
-        known = {service.folder for service in workspace.services}
-        if is_service(folder) and folder not in known:
-            alone = open_alone(folder).services
-            workspace = replace(workspace, services=(*workspace.services, *alone))
+    workspace = _open(start, names)
+    if interrupted := interrupted_services(workspace):
+        for folder in interrupted:
+            recover_service(folder)
+        workspace = _open(start, names)
     found = {service.name: service for service in workspace.services}
     if names.new in found and names.old in found:
         raise SvcgenError(
             f'The name "{names.new}" is used by {found[names.new].folder}.',
             "Each service of a workspace needs its own name: choose another one.",
         )
-    begun = names.new in found and (
-        callers_of(names.old, workspace) or found[names.new].folder.name == names.old
-    )
+    begun = names.new in found and _is_left(names, found[names.new], workspace)
     if begun:
         require_no_update_in_progress(found[names.new].folder)
     service = found[names.new] if begun else workspace.service(names.old)
@@ -152,6 +152,35 @@ def _begin(start: Path, names: Rename, options: UpdateOptions) -> _Work:
     if not begun:
         _require_new_name(work)
     return work
+
+
+def _open(start: Path, names: Rename) -> Workspace:
+    """Open the workspace, also when a killed run has changed `folders` and not the folder."""
+    root = find_root(start.resolve())
+    workspace, unreadable = survey(root, planned=root / names.new)
+    for _folder, error in unreadable:
+        raise error
+    for folder in (root / names.old, root / names.new):
+        known = {service.folder for service in workspace.services}
+        if is_service(folder) and folder not in known:
+            alone = open_alone(folder).services
+            workspace = replace(workspace, services=(*workspace.services, *alone))
+    return workspace
+
+
+def _is_left(names: Rename, service: Service, workspace: Workspace) -> bool:
+    """Report whether something of the workspace still has the old name of a renamed service."""
+    root, old = workspace.root, names.old
+    word = re.compile(rf"(?<![-\w]){re.escape(old)}(?![-\w])")
+    stitched = (COMPOSE_FILE, "gateway/cds.json", "gateway/rds.json")
+    files = [root / file for file in stitched] if is_stitched(root) else []
+    files += [each.folder / CALLERS_FILE for each in workspace.services]
+    return bool(
+        callers_of(old, workspace)
+        or service.folder.name == old
+        or any(word.search(read_text(file) or "") for file in files)
+        or (service.database != "none" and has_local_data(root, old))
+    )
 
 
 def _require_new_name(work: _Work) -> None:
@@ -198,12 +227,8 @@ def _plan(work: _Work, start: Path, allows: Allows) -> list[UpdateJob]:
     for service, answers in wanted:
         data = answers_from("svcgen rename", answers)
         selection = Selection(work.workspace, (service,), (), start.resolve(), everything=False)
-        options = replace(
-            work.options,
-            ref=service.version,
-            data=data,
-            rename=replace(names, called=service is not work.service),
-        )
+        what = replace(names, called=service is not work.service)
+        options = replace(work.options, ref=service.version, data=data, rename=what)
         pending, done = plan_updates(selection, options, allows)
         jobs += pending
         problems += [SvcgenError(each.problem, each.advice) for each in done if each.problem]
@@ -282,45 +307,18 @@ def _change_workspace(work: _Work, report: Report) -> None:
     if any(each.lock_needed for each in work.updates):
         work.steps.append("make lock, where its dependencies were edited")
     if work.service.database != "none":
-        _rename_data(work, report)
+        work.steps += rename_data(root, names, report)
 
 
-def _rename_data(work: _Work, report: Report) -> None:
-    """Rename the local engine's database; add how the data of Docker's comes to the new one."""
-    names, root = work.rename, work.workspace.root
-    local = LocalEngine(root)
-    local.rename_data(names.old, names.new, report)
-    if docker_status().problem:
-        return
-    old = Leaving(names.old, (), (), (f"{names.old}-db",))
-    for volume in DockerEngine(root).data_of(old):
-        work.steps += copy_commands(volume, names)
-
-
-def copy_commands(volume: str, names: Rename) -> tuple[str, ...]:
-    """Return the commands that copy a database of Docker, whose volume has the old name."""
-    project = volume.removesuffix(f"_{names.old}-db")
-    dump = f"pg_dump --username {names.old} --clean --if-exists --no-owner {names.old}"
-    load = f"psql --quiet --username {names.new} {names.new}"
-    return (
-        "svcgen up, then copy the data of the old database:",
-        f"docker run --detach --rm --name {project}-old --volume {volume}:/var/lib/postgresql "
-        "postgres:18",
-        f"docker exec {project}-old {dump} | "
-        f"docker exec --interactive {project}-{names.new}-db-1 {load}",
-        f"docker stop {project}-old",
-        f"docker volume rm {volume}, when you no longer need it",
-    )
-
-
-def _result(work: _Work) -> RenameResult:
-    folders = (work.folder, *(each.folder for each in work.updates[1:])) if work.updates else ()
+def _result(work: _Work, folder: Path, *, finished: bool = True) -> RenameResult:
+    folders = (folder, *(each.folder for each in work.updates[1:])) if finished else ()
     return RenameResult(
         old=work.rename.old,
         new=work.rename.new,
-        folder=work.folder,
+        folder=folder,
         updates=tuple(work.updates),
         changed=tuple(dict.fromkeys(work.changed)),
         steps=tuple(work.steps),
         mentions=tuple(find_mentions(work.rename.old, folders)),
+        finished=finished,
     )

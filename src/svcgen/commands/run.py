@@ -15,7 +15,7 @@ COMMAND = ("make", "dev")
 def run(
     workspace: Workspace, name: str, command: Sequence[str] = (), *, report: Report = silent
 ) -> int:
-    """Let a command serve a service in place of its replicas; return its exit code.
+    """Run a command that serves a service in place of its replicas; return its exit code.
 
     The replicas return when the command has ended. Raises SvcgenError when the service does not
     exist or does not run, and when the engine cannot send requests to this machine.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import svcgen.gateway
+from svcgen.compose.agents import agents_files
 from svcgen.compose.callees import ABSENT_PORT, address_files
 from svcgen.compose.environment import environment_files
 from svcgen.compose.fleet import Fleet
@@ -86,6 +87,7 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
         port=fleet.settings.gateway.port,
     )
     return {
+        **agents_files(fleet.root),
         COMPOSE_FILE: root,
         **{f"gateway/{file}": text for file, text in sorted(gateway.items())},
     }

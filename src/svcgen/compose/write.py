@@ -12,7 +12,6 @@ from svcgen.compose.manifest import begin_writing, end_writing, refuse_edited
 from svcgen.compose.validate import Validate, refuse_invalid
 from svcgen.files import read_text
 from svcgen.gateway.apply import WaitApplied, replace_text, steps_to, write_in_order
-from svcgen.service import COMPOSE_FILE
 from svcgen.workspace import Workspace
 
 
@@ -75,7 +74,7 @@ def write_stitched(
     wait_applied: WaitApplied,
     find_validator: Callable[[], Validate | None],
 ) -> tuple[str, ...]:
-    """Write the files that differ, gateway before compose.yaml; return their paths.
+    """Write the files that differ, gateway/ before those at the root; return their paths.
 
     `wait_applied` is that of write_in_order. An Envoy checks what changes before it is written.
     Raises SvcgenError when a file was edited by hand, and FaultsError when Envoy refuses one.
@@ -89,12 +88,13 @@ def write_stitched(
     steps = [(f"{prefix}{name}", text) for name, text in steps_to(root / GATEWAY, inside)]
     if steps:
         refuse_invalid(inside, fleet, find_validator())
-    if read_text(root / COMPOSE_FILE) != files[COMPOSE_FILE]:
-        steps.append((COMPOSE_FILE, files[COMPOSE_FILE]))
-    if steps:
-        begin_writing(root, steps)
+    at_root = {path: text for path, text in files.items() if not path.startswith(prefix)}
+    after = [step for step in at_root.items() if read_text(root / step[0]) != step[1]]
+    if steps or after:
+        begin_writing(root, [*steps, *after])
         write_in_order(root / GATEWAY, inside, wait_applied)
-        if steps[-1][0] == COMPOSE_FILE:
-            replace_text(root / COMPOSE_FILE, files[COMPOSE_FILE])
+        for path, text in after:
+            replace_text(root / path, text)
+    steps += after
     end_writing(root, files)
     return tuple(sorted({path for path, _text in steps}))

@@ -167,7 +167,7 @@ class Engine(Protocol):
         """
 
     def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
-        """Let a command of the terminal serve the one service in `replaced`; return its exit code.
+        """Run a command that serves the one service in `replaced`; return its exit code.
 
         The replicas of the service return when the command has ended. 0 is also the exit code of a
         command that Ctrl-C or SIGTERM has ended.

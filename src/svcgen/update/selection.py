@@ -122,22 +122,32 @@ def require_not_committing(folder: Path) -> None:
         )
 
 
+def interrupted_services(workspace: Workspace) -> list[Path]:
+    """Return the folders of services in which an update, or a killed run, has left files."""
+    folders = (service.folder for service in workspace.services)
+    return [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
+
+
+def recover_service(folder: Path) -> None:
+    """Undo what a killed update left half-done; raise SvcgenError when that cannot be done."""
+    with service_lock(folder):
+        require_not_committing(folder)
+        recover(folder)
+
+
 def _find_recovered(find: Callable[[], _Found], *, reading: bool) -> _Found:
     """Find services, undo what killed updates left half-done in them, and find them again.
 
     A service where that failed is among those with an error.
     """
     workspace, faults = find()
-    folders = [service.folder for service in workspace.services]
-    interrupted = [folder for folder in folders if any(folder.glob(_LEFT_BY_AN_UPDATE))]
+    interrupted = interrupted_services(workspace)
     if not interrupted:
         return workspace, faults
     failed: dict[Path, SvcgenError] = {}
     for folder in interrupted:
         try:
-            with service_lock(folder):
-                require_not_committing(folder)
-                recover(folder)
+            recover_service(folder)
         except SvcgenError as error:
             if not (reading and isinstance(error, BusyError)):
                 failed[folder] = error

@@ -12,7 +12,7 @@ from typing import IO
 import httpx2
 import pytest
 from fastapi import Request
-from running import Service, start, started
+from running import Service, free_port, start, started
 
 from app.requests import MIB, max_body
 from app.server import compose
@@ -113,8 +113,9 @@ def test_a_stopping_service_drains_and_exits_with_0(environment: dict[str, str])
 
 def test_a_failed_background_task_ends_the_service(environment: dict[str, str]) -> None:
     setup = f"{SETUP}service.TASKS.append(fail)"
+    variables = {**environment, "PORT": str(free_port()), "DRAIN_SECONDS": "0"}
     with tempfile.NamedTemporaryFile() as log:
-        assert start({**environment, "DRAIN_SECONDS": "0"}, log, setup=setup).wait(60) == 1
+        assert start(variables, log, setup=setup).wait(60) == 1
         assert "background task fail failed" in messages(log)
 
 

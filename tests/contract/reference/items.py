@@ -150,6 +150,9 @@ def number(query: Mapping[str, str], name: str, default: int, low: int, high: in
     return value
 
 
+DEADLINE = "x-envoy-expected-rq-timeout-ms"
+
+
 class Calls:
     """The reference service's client of the one service that it calls."""
 
@@ -172,8 +175,11 @@ class Calls:
     def _ask(self, path: str, headers: dict[str, str], left: int) -> Any:
         proxy = os.environ.get("HTTP_PROXY") if broken("call-direct") else None
         url = urlsplit(proxy) if proxy else self.url
-        connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=2)
+        left_of_request = 2000 if broken("call-deadline") else int(headers.get(DEADLINE, 2000))
+        most = min(2.0, left_of_request / 1000)
+        connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=most)
         try:
+            headers = {**headers, DEADLINE: str(int(most * 1000))}
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             status, body = response.status, response.read()

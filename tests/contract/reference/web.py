@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.contract.reference import items, telemetry
 from tests.contract.reference.document import document
-from tests.contract.reference.items import PASSED, Calls, Database, ProblemError
+from tests.contract.reference.items import DEADLINE, PASSED, Calls, Database, ProblemError
 from tests.contract.reference.settings import NAME, broken, log
 
 LIMIT = 1_048_576
@@ -209,7 +209,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.json(200, items.get(self.state.database, key))
 
     def summary(self) -> Reply:
-        passed = {name: self.headers[name] for name in PASSED if name in self.headers}
+        names = (*PASSED, DEADLINE)
+        passed = {name: self.headers[name] for name in names if name in self.headers}
         if broken("identity"):
             passed.pop("x-auth-scopes", None)
         if not broken("trace-passed-on"):

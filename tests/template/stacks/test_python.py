@@ -20,6 +20,7 @@ from tests.support.checkout import (
     migrate_twice_at_once,
 )
 from tests.support.killed_tests import assert_a_service_ends_with_its_tests
+from tests.support.services import Rendered, copied
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
 CALLS = ["catalog", "order-items", "import", "a10", "a2", "b" * 40]
@@ -84,6 +85,66 @@ def test_its_own_tests_pass(checkout: Checkout) -> None:
     said = checkout.succeed("test")
     assert " passed" in said
     assert "skipped" not in said
+
+
+@pytest.mark.parametrize("database", ["none", "postgres"])
+def test_a_service_without_the_example_is_whole(
+    with_database: Checkout, tmp_path: Path, database: str
+) -> None:
+    answers = {"name": "o", "stack": "python", "database": database, "example": "none"}
+    bare = check_out(tmp_path, answers, with_database.environment)
+    lend_environment(with_database, bare)
+    assert bare.succeed("lint") == ""
+    bare.succeed("generate")
+    assert bare.changed() == []
+    said = bare.succeed("migrate", "test")
+    assert " passed" in said
+    assert "skipped" not in said
+    if database == "postgres":
+        begun = bare.succeed("migration", NAME="add_price", DATABASE_URL="").strip()
+        assert begun == "src/migrations/versions/0001_add_price.py"
+
+
+def lend_environment(lender: Checkout, borrower: Checkout) -> None:
+    """Use one virtual environment, with the packages of a database, in another service."""
+    (borrower.folder / ".venv").symlink_to(lender.folder / ".venv")
+    (ready,) = (lender.folder / ".venv").glob("ready-*")
+    lock = borrower.folder / "requirements-dev.txt"
+    lock.write_bytes((lender.folder / lock.name).read_bytes())
+    assert ready.exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("echo Python 3.9.2", "Python 3.9.2"), ("exit 1", "missing")]
+)
+def test_make_names_the_python_that_it_needs(
+    rendered: Rendered, tmp_path: Path, version: str, found: str
+) -> None:
+    folder = copied(rendered(name="orders", stack="python"), tmp_path / "orders")
+    python = tmp_path / "python3"
+    python.write_text(f"#!/bin/sh\ntest $1 = --version && {version}\n")
+    python.chmod(0o755)
+    environment = {**surroundings(tmp_path, with_uv=False), "PYTHON": str(python)}
+    for target in ("run", "dev", "test", "lint", "generate"):
+        done = Checkout(folder, environment, {}).make(target)
+        assert done.returncode == 2
+        assert done.stdout.startswith("This service needs Python 3.11 or newer; ")
+        assert f" is {found}. Install it from " in done.stdout.splitlines()[0]
+
+
+def test_a_dependency_is_added_without_an_upgrade(with_database: Checkout) -> None:
+    paths = [with_database.folder / name for name in ("requirements.txt", "requirements-dev.txt")]
+    before = [set(path.read_text().splitlines()) for path in paths]
+    assert with_database.succeed("add", NAME="iniconfig") == ""
+    after = [set(path.read_text().splitlines()) for path in paths]
+    added = [new - old for old, new in zip(before, after, strict=True)]
+    assert [old - new for old, new in zip(before, after, strict=True)] == [set(), set()]
+    assert {line.partition("==")[0].strip() for line in added[0] if "==" in line} == {"iniconfig"}
+    assert added[1] == set()  # pytest brought it
+    assert '"iniconfig"' in (with_database.folder / "pyproject.toml").read_text()
+    changed = with_database.changed()
+    assert with_database.make("add", NAME="no package").returncode
+    assert with_database.changed() == changed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

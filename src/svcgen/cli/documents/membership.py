@@ -9,6 +9,7 @@ from svcgen.cli.documents.fleet import RunningReplica, replica_rows
 from svcgen.cli.documents.updates import UpdatedService, updated_services
 
 if TYPE_CHECKING:
+    from svcgen.commands.adopt import AdoptResult
     from svcgen.commands.remove import RemoveResult
     from svcgen.commands.rename import RenameResult
 
@@ -82,4 +83,32 @@ def rename_document(result: RenameResult) -> RenameDocument:
         changed=tuple(map(str, result.changed)),
         steps=result.steps,
         mentions=tuple(MentionDocument(str(each.path), each.line) for each in result.mentions),
+    )
+
+
+@dataclass(frozen=True)
+class AdoptDocument:
+    """The service that `svcgen adopt` made a member of the workspace."""
+
+    name: Annotated[str, "Name of the service."]
+    folder: Annotated[str, "Absolute path of the service."]
+    written: Annotated[tuple[str, ...], "Files that were written, relative to the folder."]
+    kept: Annotated[tuple[str, ...], "Files that existed and were not changed."]
+    changed: Annotated[tuple[str, ...], "Files of called services that name it now, absolute."]
+    faults: Annotated[tuple[str, ...], "What does not fit together in the workspace."]
+    runs_locally: Annotated[bool, "Whether its Makefile has the goals `run` and `migrate`."]
+    verify: Annotated[str, "The command that checks the service against the contract."]
+
+
+def adopt_document(result: AdoptResult) -> AdoptDocument:
+    """Build the document of `svcgen adopt`."""
+    return AdoptDocument(
+        name=result.name,
+        folder=str(result.folder),
+        written=result.written,
+        kept=result.kept,
+        changed=tuple(map(str, result.changed)),
+        faults=result.faults,
+        runs_locally=result.runs_locally,
+        verify=" ".join(result.verify),
     )

@@ -15,6 +15,8 @@ from svcgen.contract.targets.base import CALLS, START
 
 SLOWEST = 5.0  # seconds of a call that may take 2
 PAUSE = 0.05  # seconds between a call and its retry
+DEADLINE = "x-envoy-expected-rq-timeout-ms"
+WAITS = 1.8  # seconds; less than the 2 s of a call whose request has no deadline
 SUCCESS = 2  # the first digit of a status
 IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")  # RFC 9110, 9.2.2
 IDENTITY = {
@@ -89,16 +91,27 @@ def call_slow(context: CheckContext) -> None:
     expect(1 < took < SLOWEST, f"it took {took:.1f} s, not 2")
 
 
-def slow_call(context: CheckContext) -> float:
+def slow_call(context: CheckContext, headers: Mapping[str, str] | None = None) -> float:
     """Return the seconds of a request whose callee does not answer."""
     callee = context.calling.callee
     with callee.behaving(HANG) as received:
         began = time.monotonic()
-        detail = problem(call(context), 504)["detail"]
+        detail = problem(call(context, headers), 504)["detail"]
         took = time.monotonic() - began
         expect(callee.name in detail, f"the detail does not name it: {detail}")
         expect(len(received) == 1, f"{len(received)} requests, not one")
         return took
+
+
+def call_deadline(context: CheckContext) -> None:
+    """Check that a call ends with the request for which it is made, and passes the rest on."""
+    for given in ("", "1500"):
+        sent = called(context, {DEADLINE: given} if given else None).headers.get(DEADLINE, "")
+        most = int(given or 2000)
+        expect(sent.isdecimal() and 0 < int(sent) <= most, f"{DEADLINE} is {sent!r}, not {most}")
+    # A busy machine is late now and then; a service that waits 2 s is late each time.
+    took = min(slow_call(context, {DEADLINE: "200"}) for _ in range(3))
+    expect(took < WAITS, f"a request with 0.2 s left took {took:.1f} s")
 
 
 def call_retried(context: CheckContext) -> None:
@@ -147,6 +160,12 @@ CHECKS = (
     Check("call-refused", "callee down: 502", call_refused, CALLED),
     Check("call-failed", "callee fails or answers invalid JSON: 502", call_failed, CALLED),
     Check("call-slow", "callee does not answer: 504 after 2 s, called once", call_slow, CALLED),
+    Check(
+        "call-deadline",
+        "a call ends with its request, and passes the rest of the time on",
+        call_deadline,
+        CALLED,
+    ),
     Check("call-retried", "reset and 503 are retried once", call_retried, CALLED),
     Check("call-direct", "no proxy is used", call_direct, CALLED),
     Check("identity", "the caller's identity is passed on", identity, CALLED),

@@ -1,4 +1,4 @@
-"""A proxy between a service and its database, to be shut and opened by the suite."""
+"""A TCP proxy: between a service and its database, to be shut and opened by the suite."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ import threading
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from svcgen.ports import free_port
+from svcgen.ports import LOOPBACK, free_port
 
 POSTGRES_PORT = 5432
 
 
 @dataclass
 class TcpProxy:
-    """Forwards 127.0.0.1:port to the database while enabled; refuses connections while disabled."""
+    """Forwards its port to another one while enabled; refuses connections while disabled."""
 
     host: str
-    database_port: int
+    target_port: int
+    address: str = LOOPBACK
     port: int = field(default_factory=free_port)
     listener: socket.socket | None = None
     connections: list[socket.socket] = field(default_factory=list)
 
     def enable(self) -> None:
         """Accept and forward connections."""
-        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.listener = socket.create_server((self.address, self.port))
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def disable(self) -> None:
@@ -44,7 +45,7 @@ class TcpProxy:
 
     def _forward(self, client: socket.socket) -> None:
         try:
-            host = socket.create_connection((self.host, self.database_port))
+            host = socket.create_connection((self.host, self.target_port))
         except OSError:
             return client.close()
         self.connections += [client, host]

@@ -13,6 +13,7 @@ from svcgen.run.engine import GATEWAY, FleetState, Replica
 
 # Compose writes these labels; they identify a container better than its name does.
 LABEL = "com.docker.compose."
+RELAY = "svcgen.dev/relay"  # a label: the container forwards to the process of `svcgen run`
 RUNNING = "running"
 MIGRATE = "-migrate"
 DATABASE = "-db"
@@ -44,6 +45,7 @@ class Container:
     published: str
     port: str
     needs: tuple[str, ...]
+    relay: bool = False
 
     @property
     def runs(self) -> bool:
@@ -176,6 +178,7 @@ def _container(details: dict[str, Any]) -> Container:
             for need in labels.get(f"{LABEL}depends_on", "").split(",")
             if need
         ),
+        relay=RELAY in labels,
     )
 
 

@@ -6,6 +6,8 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from svcgen.compose.fleet import Fleet
@@ -15,6 +17,7 @@ from svcgen.errors import SvcgenError
 from svcgen.run.docker.containers import Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.environment import host_variables
+from svcgen.run.docker.foreground import DockerRun, relays, require_not_served
 from svcgen.run.docker.gateway import wait_applied
 from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.reconcile import reconcile, remove_volumes, require_free_port, take_down
@@ -32,6 +35,7 @@ from svcgen.run.docker.state import (
 )
 from svcgen.run.engine import (
     GATEWAY_PORT,
+    KILLED,
     FleetRequest,
     FleetState,
     GivenVariables,
@@ -59,13 +63,20 @@ class DockerEngine:
 
     def observe(self) -> FleetState:
         """Return what Docker runs of this fleet."""
-        return observe(self.root).state
+        seen = observe(self.root)
+        foreground, killed = relays(seen, self.root)
+        return replace(seen.state, foreground=foreground, killed=killed)
 
     def up(self, request: FleetRequest, report: Report) -> FleetState:
         """Write compose.yaml and gateway/, then start and replace what the request needs."""
         fleet = request.fleet
         names = [service.name for service in fleet.services]
-        changed = [name for name in names if not request.only or name in request.only]
+        require_not_served(self.root, sorted({*request.replaced, *request.scale}))
+        for name in request.before.killed:
+            report(name, KILLED)
+        served = request.before.foreground
+        chosen = [name for name in names if not request.only or name in request.only]
+        changed = [name for name in chosen if name not in served]
         with self._changing() as (seen, holding):
             if seen.port != request.port:
                 require_free_port(request.port)
@@ -81,6 +92,7 @@ class DockerEngine:
 
     def restart(self, workspace: Workspace, name: str, report: Report) -> FleetState:
         """Replace containers by new ones of the present image; run no migration."""
+        require_not_served(self.root, [name])
         with self._changing() as (seen, holding):
             old = seen.of(name)
             if not old:
@@ -139,14 +151,22 @@ class DockerEngine:
                 if match := PREFIX.match(line.rstrip("\r\n")):
                     yield LogLine(match["service"], int(match["number"]), match["text"])
 
-    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:  # noqa: ARG002 (the interface of both engines)
-        """Raise SvcgenError: containers do not reach a process that listens on 127.0.0.1."""
+    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
+        """Run a command of the terminal that serves the one service in `replaced`."""
         (name,) = request.replaced
-        raise SvcgenError(
-            "`svcgen run` needs the local engine, and the fleet runs with Docker.",
-            "Change the engine: svcgen down, then svcgen up --engine local\n"
-            f'Or serve it beside the fleet: eval "$(svcgen env {name} --shell)", then make dev',
+        fleet = request.fleet
+        require_not_served(self.root, [name])
+        given = self.environment(fleet, name, request.before)
+        for variable, reason in given.missing.items():
+            report(name, f"{variable} has no value: {reason}")
+        run = DockerRun(
+            name=name,
+            folder=next(each.folder for each in fleet.services if each.name == name),
+            upstream=next(each for each in fleet.upstreams if each.service == name),
+            changing=partial(self._waiting, fleet.services),
+            report=report,
         )
+        return run.serve(self.root, command, given.variables)
 
     def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
         """Return the variables of compose.yaml with addresses that this machine reaches."""
@@ -168,6 +188,13 @@ class DockerEngine:
         """Hold the fleet's lock; yield what runs and the lock's file descriptor."""
         with changing(self.root) as descriptor:
             yield observe(self.root), descriptor
+
+    @contextmanager
+    def _waiting(self, services: Sequence[Service]) -> Iterator[Compose]:
+        """Wait for the fleet's lock and hold it."""
+        with changing(self.root, wait=True) as descriptor:
+            seen = observe(self.root)
+            yield self._compose(seen, services, seen.port, descriptor)
 
     def _compose(
         self, seen: Observed, services: Sequence[Service], port: int | None, *holding: int

@@ -17,17 +17,17 @@ LOOK = 0.5
 
 
 @contextmanager
-def changing(root: Path) -> Iterator[int]:
+def changing(root: Path, *, wait: bool = False) -> Iterator[int]:
     """Hold the fleet's lock and yield its file descriptor, for child processes to keep open.
 
     The kernel frees the lock when the last process that has the file open ends. So a
     `docker compose` that outlives a killed svcgen still holds it. Raises SvcgenError when another
-    process holds it.
+    process holds it, unless it is to `wait` for its end.
     """
     file = state_folder(root) / FILE
     with ExitStack() as stack:
         try:
-            descriptor = stack.enter_context(locked(file, wait=False, create=True))
+            descriptor = stack.enter_context(locked(file, wait=wait, create=True))
         except BlockingIOError as error:
             raise _busy(file) from error
         os.ftruncate(descriptor, 0)

@@ -130,7 +130,7 @@ def recreate_changed(
         definition = plan.definitions.get(container.service)
         if definition is None or container.service in counts:
             continue
-        if container.migration or not container.runs:
+        if container.migration or container.relay or not container.runs:
             continue
         if plan.stale(container):
             report(definition.name, "recreated: its definition changed")

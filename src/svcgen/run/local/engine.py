@@ -144,7 +144,7 @@ class LocalEngine:
         return read_logs(self._paths.logs, names, tail, lambda: follow and runs())
 
     def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
-        """Let a command of the terminal serve the one service in `replaced`."""
+        """Run a command of the terminal that serves the one service in `replaced`."""
         from svcgen.run.local.foreground import serve
         from svcgen.run.local.request import build_request
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
 from svcgen.errors import SvcgenError
 from svcgen.run.engine import Report
+from svcgen.run.foreground import ForegroundCommand, started
 from svcgen.run.local.protocol import LostError, encode, read_reply, requested
 
 LOST = "the supervisor of the fleet has ended; `svcgen up` continues with the fleet"
@@ -32,7 +28,7 @@ def serve(
     with requested(socket_path, request) as (connection, lines):
         connection.settimeout(None)
         variables: Mapping[str, str] = read_reply(lines, "start", report)
-        process = _Foreground(_started(command, folder, variables))
+        process = ForegroundCommand(started(command, folder, variables))
         supervisor = _Replies(lines, report)
         with contextlib.suppress(OSError):  # the supervisor has ended
             connection.sendall(encode({"pid": process.child.pid}))
@@ -45,17 +41,6 @@ def serve(
         if supervisor.error:
             raise supervisor.error
         return code
-
-
-def _started(
-    command: Sequence[str], folder: Path, variables: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    """Start the command with the shell's variables and the fleet's, which count more."""
-    try:
-        return subprocess.Popen(command, cwd=folder, env={**os.environ, **variables})
-    except OSError as error:
-        problem = f"`{command[0]}` cannot be started: {error.strerror}."
-        raise SvcgenError(problem, "Correct the command after `--`.") from error
 
 
 @dataclass
@@ -74,36 +59,3 @@ class _Replies:
             self.error = error
         except (LostError, ValueError):
             self.report("svcgen", LOST)
-
-
-@dataclass
-class _Foreground:
-    """The process of the terminal. A signal to `svcgen run` ends it, and not svcgen alone."""
-
-    child: subprocess.Popen[bytes]
-    signals: list[int] = field(default_factory=list)
-
-    def wait(self) -> int:
-        """Wait for its end; return its exit code, or 0 when the user has ended it."""
-        with self._passing_signals():
-            code = self.child.wait()
-        if self.signals:
-            return 0
-        return code if code >= 0 else 128 - code
-
-    @contextlib.contextmanager
-    def _passing_signals(self) -> Iterator[None]:
-        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, self._pass_on) for number in wanted}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
-        self.signals.append(number)
-        # A terminal sends Ctrl-C to all of its processes: the child has it already. `make`, which
-        # relies on that, ends its own children after SIGTERM alone.
-        if number != signal.SIGINT or not sys.stdin.isatty():
-            self.child.terminate()

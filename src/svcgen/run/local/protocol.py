@@ -183,5 +183,5 @@ def read_request(document: Mapping[str, Any]) -> UpRequest:
 def read_state(document: Mapping[str, Any]) -> FleetState:
     """Return the state that the supervisor sent."""
     replicas = tuple(Replica(**replica) for replica in document["replicas"])
-    foreground, killed = tuple(document["foreground"]), tuple(document["killed"])
+    foreground, killed = tuple(document.get("foreground", ())), tuple(document.get("killed", ()))
     return FleetState(True, document["port"], replicas, document["internal"], foreground, killed)

@@ -70,7 +70,7 @@ class _Folder:
         return self._listed
 
     def _list(self) -> Iterator[Path]:
-        # A separate repository, which tracks nothing: so a folder outside of git has files, too.
+        # An empty repository: so a folder outside of git has files, too.
         variables = {"GIT_DIR": str(self.repository), "GIT_WORK_TREE": str(self.path)}
         unwanted = [f"--exclude={pattern}" for pattern in EDITORS]
         words = ("ls-files", "--others", "--exclude-standard", "-z", *unwanted)

@@ -1,4 +1,4 @@
-"""What the example asks of the called services. Types of their own are in `app.clients`."""
+"""What the example reads from the called services. `app.clients` has the types of each one."""
 
 import asyncio
 

@@ -56,7 +56,7 @@ def _query_error(name: str, reason: str) -> dict[str, Any]:
 
 
 def max_body(size: int) -> Callable[[Endpoint], Endpoint]:
-    """Let a route accept bodies up to this size in bytes: `@max_body(10 * MIB)` below the route."""
+    """Accept bodies of up to this number of bytes: `@max_body(10 * MIB)` below the route."""
 
     def mark(endpoint: Endpoint) -> Endpoint:
         endpoint.__dict__["max_body"] = size

@@ -160,7 +160,7 @@ class Server:
         )
 
     async def _run(self, wanted: UpRequest, report: Report, client: Client) -> dict[str, Any]:
-        """Let the client's process serve a service for as long as the client is connected."""
+        """Send a service's requests to a process of the client, as long as that is connected."""
         run = await self._alone(lambda: self._supervisor.foreground(wanted, report))
         following: asyncio.Task[None] | None = None
         killed = True

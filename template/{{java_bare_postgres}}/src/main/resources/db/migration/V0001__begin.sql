@@ -1,0 +1,1 @@
+-- The first migration is empty. Begin the next one: make migration NAME=orders
