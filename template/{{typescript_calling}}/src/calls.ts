@@ -209,7 +209,7 @@ function expand(
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const text = String(params[name] ?? "");
     if (["", ".", ".."].includes(text)) {
-      throw wrong(name, "is no segment of a path"); // these would lead to another path
+      throw wrong(name, "cannot be a segment of a path"); // these would lead to another path
     }
     return encodeURIComponent(text);
   });

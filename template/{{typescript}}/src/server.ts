@@ -200,7 +200,10 @@ async function listen(server: Server, { host, port }: Settings): Promise<void> {
 /** Reject new connections and wait for the requests in flight. */
 async function close(server: Server): Promise<void> {
   server.close();
+  // A connection becomes idle later if its request was rejected before the end of the body.
+  const idle = setInterval(() => server.closeIdleConnections(), 100);
   const limit = globalThis.setTimeout(() => server.closeAllConnections(), GRACE);
   await once(server, "close");
+  clearInterval(idle);
   clearTimeout(limit);
 }
