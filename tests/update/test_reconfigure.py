@@ -153,7 +153,7 @@ def test_answers_may_come_from_a_file(orders: Path, tmp_path: Path) -> None:
 
 
 REFUSED = [
-    (["name=stock"], "`name` of orders stays orders", "svcgen new stock"),
+    (["name=stock"], "`name` of orders stays orders", "svcgen rename orders stock"),
     (["stack=go"], "`stack` of orders stays python", "--stack go"),
     (["databse=postgres"], "no question `databse`", 'Did you mean "database"?'),
     (["x=1"], "no question `x`", "There are: name, stack, database, motto."),

@@ -178,7 +178,7 @@ def removal(removed: RemoveResult) -> str:
     """Report what was stopped, deleted and changed."""
     lines = [f"Removed {removed.name}: deleted {one_line(str(removed.folder))}"]
     if removed.stopped:
-        lines.append(f"  stopped {counted(len(removed.stopped), 'container or process')}")
+        lines.append(f"  stopped {counted(len(removed.stopped), 'replica')}")
     lines += [f"  deleted {data}" for data in removed.deleted]
     lines += [f"  kept {data}" for data in removed.kept]
     return "\n".join([*lines, *changed_files(removed.changed)])

@@ -33,7 +33,7 @@ from svcgen.service import (
     url_variable,
 )
 from svcgen.templates.sources import open_source
-from svcgen.workspace import Workspace, find_root, open_workspace
+from svcgen.workspace import Workspace, open_workspace
 from svcgen.yaml_files import parse_documents
 
 PORT, HEALTH = 8080, "/readyz"  # as in the contract
@@ -157,7 +157,7 @@ def adopt(folder: Path, wishes: Wishes) -> AdoptResult:
         write_file(folder, path, files[path])
     for caller_file, text in callers.items():
         write_atomic(caller_file, text)
-    made = inspect_fleet(open_workspace(find_root(folder.parent)))
+    made = inspect_fleet(open_workspace(workspace.root))
     return AdoptResult(
         name=wishes.name,
         folder=folder,

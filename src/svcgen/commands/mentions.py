@@ -17,6 +17,9 @@ from svcgen.templates.sources import open_source
 from svcgen.update.moves import forms
 from svcgen.update.plan import own_paths
 from svcgen.update.stored_answers import stored_answers
+from svcgen.workspace import SKIPPED
+
+_TOOLS = SKIPPED | {".venv"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ def find_mentions(name: str, folders: Iterable[Path]) -> Iterator[Mention]:
     for folder in dict.fromkeys(folders):
         rendered = _rendered(folder)
         for path in sorted(own_paths(folder)):
+            if not _TOOLS.isdisjoint(path.split("/")):
+                continue  # outside of git nothing else distinguishes them
             with suppress(OSError, ValueError):  # deleted, binary, or a broken link
                 template = rendered[path].content.decode() if path in rendered else ""
                 known = set(template.splitlines())

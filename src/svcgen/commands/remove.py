@@ -25,7 +25,7 @@ from svcgen.errors import SvcgenError
 from svcgen.files import move_into_place, staged, write_atomic
 from svcgen.run.choose import EngineChoice, choose_engine, engine_named
 from svcgen.run.engine import ENGINES, FleetRequest, Leaving, Replica, Report, silent
-from svcgen.service import COMPOSE_FILE, Service, has_template, is_service
+from svcgen.service import COMPOSE_FILE, Service, has_template, is_name, is_service
 from svcgen.settings import SETTINGS_FILE
 from svcgen.update.repository import repository_of, require_committed
 from svcgen.update.transaction import service_lock
@@ -114,7 +114,7 @@ def _find(workspace: Workspace, name: str) -> tuple[Workspace, Service]:
     """Return the service, also when a killed run has taken it out of `folders` already."""
     known = {service.name for service in workspace.services}
     folder = workspace.root / name
-    if name not in known and is_service(folder):
+    if name not in known and is_name(name) and is_service(folder):
         alone = open_alone(folder).services[0]
         if alone.name not in known:
             return replace(workspace, services=(*workspace.services, alone)), alone

@@ -38,6 +38,7 @@ from svcgen.service import (
     Service,
     client_copy,
     has_template,
+    is_name,
     is_service,
 )
 from svcgen.settings import SETTINGS_FILE
@@ -160,7 +161,7 @@ def _open(start: Path, names: Rename) -> Workspace:
     workspace, unreadable = survey(root, planned=root / names.new)
     for _folder, error in unreadable:
         raise error
-    for folder in (root / names.old, root / names.new):
+    for folder in (root / name for name in (names.old, names.new) if is_name(name)):
         known = {service.folder for service in workspace.services}
         if is_service(folder) and folder not in known:
             alone = open_alone(folder).services

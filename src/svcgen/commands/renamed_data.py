@@ -33,7 +33,7 @@ def _copying(volume: str, names: Rename) -> tuple[str, ...]:
     """Return the commands that copy a database, whose volume, role and name have the old name."""
     project = volume.removesuffix(f"_{names.old}-db")
     dump = f"pg_dump --username {names.old} --clean --if-exists --no-owner {names.old}"
-    load = f"psql --quiet --username {names.new} {names.new}"
+    load = f"psql --quiet --output /dev/null --username {names.new} {names.new}"
     mount = f"{volume}:/var/lib/postgresql"
     return (
         f"svcgen up, then copy the data, which is in the volume {volume}:",
