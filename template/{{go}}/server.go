@@ -152,25 +152,26 @@ type replica struct {
 	signals <-chan os.Signal
 }
 
-// serve serves until SIGTERM, SIGINT or the failure of a task. After SIGTERM it keeps serving for the
-// drain time, with /readyz at 503: gateways notice with a delay that a replica stops, and closing at
-// once would lose requests.
+// serve serves until SIGTERM, SIGINT or the failure of a task. It keeps serving for the drain time,
+// with /readyz at 503: gateways notice with a delay that a replica stops, and closing at once would
+// lose requests.
 func (r *replica) serve(listener net.Listener) error {
 	ended := make(chan error, 1)
 	go func() { ended <- r.server.Serve(problemListener{listener}) }()
 	background := startTasks(r.tasks)
+	drain := r.drain
 	var failure error
 	select {
 	case err := <-ended:
 		return err
 	case failure = <-background.failed:
-		r.ready.stop()
 	case received := <-r.signals:
-		r.ready.stop()
-		if received == syscall.SIGTERM { // no drain after Ctrl-C
-			time.Sleep(r.drain)
+		if received == syscall.SIGINT { // Ctrl-C
+			drain = 0
 		}
 	}
+	r.ready.stop()
+	time.Sleep(drain)
 	return errors.Join(failure, stop(r.server, background))
 }
 
