@@ -1,7 +1,8 @@
 """Pages whose commands a test runs: each prints what the page shows.
 
 In a ```console block a line after `$ ` is a command; what follows is its output. `…` is text that
-differs from run to run. A page is one session: `cd`, variables and files last.
+differs from run to run. A page is one session: `cd`, variables and files last. A block such as
+```python file=src/app/orders.py is written to that file.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.support.repository import REPOSITORY
 from tests.support.run import SOMEBODY
 
 BIN = Path(sys.executable).parent
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?:console|\w+ file=(\S+))\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 END = "--- end of output"
 
 
@@ -29,7 +30,10 @@ class Typed:
 
 
 def typed(page: str) -> Iterator[Typed]:
-    for block in BLOCK.findall((REPOSITORY / page).read_text()):
+    for file, block in BLOCK.findall((REPOSITORY / page).read_text()):
+        if file:
+            yield Typed(f"cat > {file} <<'END OF FILE'\n{block}END OF FILE", "")
+            continue
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             while command.endswith("\\"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -77,16 +76,6 @@ def test_a_caller_has_its_callees_document(render: Rendered, callee: str) -> Non
 
 def test_who_calls_nobody_has_no_clients(render: Rendered) -> None:
     assert not (render() / "clients").exists()
-
-
-def test_the_manifests_of_one_stack_share_their_tools() -> None:
-    manifests = [
-        tomllib.loads((TEMPLATE / layer / "pyproject.toml.jinja").read_text(encoding="utf-8"))
-        for layer in ("{{python_memory}}", "{{python_postgres}}")
-    ]
-    assert manifests[1]["tool"].pop("alembic")  # migrations, of the database alone
-    assert manifests[0]["tool"] == manifests[1]["tool"]
-    assert manifests[0]["dependency-groups"] == manifests[1]["dependency-groups"]
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)

@@ -283,7 +283,5 @@ def image_of(name: str) -> str:
 def _has_goals(folder: Path) -> bool:
     """Report whether a Makefile has what the local engine runs."""
     text = read_text(folder / MAKEFILE) or ""
-    goals = {
-        goal for line in re.findall(r"^([^\t#:=][^:=]*):", text, re.M) for goal in line.split()
-    }
-    return {"run", "migrate"} <= goals
+    targets = re.findall(r"^([^\t#:=][^:=]*):", text, re.MULTILINE)
+    return {"run", "migrate"} <= {goal for line in targets for goal in line.split()}

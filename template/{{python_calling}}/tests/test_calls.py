@@ -1,15 +1,15 @@
 """Calls to other services: headers, encoding, retries, limits, and the errors of failures."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Annotated, Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel
 
-from app.calls import REMAINING, Callee, CalleeError, Deadlines
+from app.calls import REMAINING, Callee, CalleeError, Deadlines, callee
 
 IDENTITY = {"x-auth-subject": "ann"}
 PROBLEM = {"title": "Not Found", "status": 404, "detail": "No product has this id."}
@@ -92,16 +92,23 @@ def test_an_error_has_the_problem_of_the_callee() -> None:
 
 
 @pytest.mark.parametrize("content", [b"null", b"x" * 1001])
-def test_an_unexpected_or_large_body_is_a_502(content: bytes) -> None:
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_unexpected_or_large_body_is_a_502(status: int, content: bytes) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    headers = {"content-type": "application/problem+json"}
     with pytest.raises(CalleeError) as raised:
-        call(respond(httpx2.Response(200, content=content)))
-    assert raised.value.status_code == 502
+        call(respond(httpx2.Response(status, content=chunks(), headers=headers)))
+    assert (raised.value.status_code, raised.value.status) == (502, status)
+    assert raised.value.problem is None
 
 
-def test_parameters_and_query_are_encoded() -> None:
+@pytest.mark.parametrize(("id", "encoded"), [("a/b?", b"a%2Fb%3F"), ("..", b"%2E%2E")])
+def test_parameters_and_query_are_encoded(id: str, encoded: bytes) -> None:
     handler, requests = sequence(200)
-    call(handler, path="/v1/products/{id}", parameters={"id": "a/b?"}, query={"q": "x&y", "n": 1})
-    assert requests[0].url.raw_path == b"/v1/products/a%2Fb%3F?q=x%26y&n=1"
+    call(handler, path="/v1/products/{id}", parameters={"id": id}, query={"q": "x&y", "n": 1})
+    assert requests[0].url.raw_path == b"/v1/products/%s?q=x%%26y&n=1" % encoded
 
 
 @pytest.mark.parametrize("caller", [None, IDENTITY])
@@ -129,11 +136,12 @@ def test_a_call_ends_in_time_and_passes_on_what_remains(
     app.add_middleware(Deadlines)
 
     @app.get("/")
-    async def relay() -> None:
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(hang)) as client:
-            await Callee("other", "http://other", client).send("GET", "/", seconds=seconds)
+    async def relay(other: Annotated[Callee, Depends(callee("other"))]) -> None:
+        await other.send("GET", "/", seconds=seconds)
 
     async def get() -> httpx2.Response:
+        other = httpx2.AsyncClient(transport=httpx2.MockTransport(hang))
+        app.state.callees = [Callee("other", "http://other", other)]
         headers = {REMAINING: header} if header else {}
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import pytest
 
+from svcgen.ports import free_port
 from tests.support.checkout import (
     Checkout,
     assert_dev_starts_again,
@@ -14,6 +19,7 @@ from tests.support.checkout import (
     check_out,
     environment_of,
     migrate_twice_at_once,
+    until,
 )
 from tests.support.killed_tests import assert_a_service_ends_with_its_tests
 
@@ -26,6 +32,55 @@ SHORTEST = {
     "database": "postgres",
     "calls": ["catalog"],
     "organization": "zz.example",
+}
+# Without the example, in memory and with all that a service can have besides.
+BARE: dict[str, dict[str, object]] = {
+    "none": {"name": "bare", "stack": "go", "example": "none"},
+    "postgres": {
+        "name": "bare",
+        "stack": "go",
+        "example": "none",
+        "database": "postgres",
+        "calls": ["catalog", "order-items"],
+    },
+}
+# What a team adds to routes.go: a setting, a route with its own limit, and a task.
+SETTING = """	interval, intervalErr := read("REPORT_SECONDS", "60", parseSeconds)
+	limit, limitErr := read("FILE_MIB", "5", parseNumber(1, 100))
+	return &app{interval: interval, limit: int64(limit) * mib}, errors.Join(intervalErr, limitErr)
+"""
+HANDLERS = """
+func (a *app) putFile(w http.ResponseWriter, r *http.Request) error {
+	file, err := readLimited(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, len(file))
+}
+
+func (a *app) report(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			slog.Info("no more reports")
+			return nil
+		case <-time.After(a.interval):
+			return errors.New("no printer")
+		}
+	}
+}
+"""
+EDITS = {
+    '	"net/http"\n': '	"errors"\n	"log/slog"\n	"net/http"\n	"time"\n',
+    "	clients map[string]client // by service name\n": (
+        "	interval time.Duration\n	limit int64\n"
+    ),
+    '	clients, err := newClients() // of the called services: newClients("catalog")\n'
+    "	return &app{clients: clients}, err\n": SETTING,
+    "map[string]http.Handler{}": (
+        'map[string]http.Handler{"PUT /v1/bare": withBodyLimit(a.limit, a.putFile)}'
+    ),
+    "map[string]task{}": 'map[string]task{"report": a.report}',
 }
 
 
@@ -102,3 +157,103 @@ def test_lock_is_complete_and_names_no_registry(with_database: Checkout) -> None
     assert " h1:" in lock.read_text()
     assert "://" not in lock.read_text()
     with_database.succeed("test")
+
+
+@pytest.mark.parametrize("database", BARE)
+def test_a_service_without_the_example_is_green(
+    database: str, tmp_path: Path, postgres: Callable[[str], str]
+) -> None:
+    environment = environment_of("go", DATABASE_URL=postgres(f"stack-go-bare-{database}"))
+    bare = check_out(tmp_path, BARE[database], environment)
+    bare.succeed("migrate")
+    assert bare.succeed("lint") == ""
+    said = bare.succeed("test")
+    assert "ok " in said
+    assert "skipped" not in said
+
+
+def test_routes_go_has_settings_limits_and_tasks(tmp_path: Path) -> None:
+    bare = check_out(tmp_path, BARE["none"], environment_of("go"))
+    routes = bare.folder / "routes.go"
+    text = routes.read_text()
+    for old, new in EDITS.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    routes.write_text(text + HANDLERS)
+    bare.succeed("format")
+    assert bare.succeed("lint") == ""
+
+    def end(**variables: str) -> list[str]:
+        ended = bare.make("run", PORT=str(free_port()), **variables)
+        assert ended.returncode == 2  # make's own, for any other than 0
+        lines = [line for line in ended.stdout.splitlines() if line.startswith("{")]
+        return [json.loads(line)["msg"] for line in lines]
+
+    assert end(REPORT_SECONDS="soon", FILE_MIB="0") == [
+        "REPORT_SECONDS: must be a number of seconds from 0 to 300\n"
+        "FILE_MIB: must be a whole number from 1 to 100"
+    ]
+    assert end(REPORT_SECONDS="0.1") == ["the task report failed: no printer"]
+    assert_the_route_is_limited_and_the_task_ends(bare)
+
+
+def assert_the_route_is_limited_and_the_task_ends(bare: Checkout) -> None:
+    port = free_port()
+    service = subprocess.Popen(
+        [bare.folder / ".make/service"],
+        env={**bare.environment, "PORT": str(port), "DRAIN_SECONDS": "0"},
+        text=True,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            until(lambda: answers(client), 60)
+            for size, status in ((5 << 20, 200), ((5 << 20) + 1, 413)):
+                assert client.put("/v1/bare", content=b"x" * size).status_code == status
+        service.terminate()
+        said, _ = service.communicate(timeout=60)
+        assert service.returncode == 0
+        assert '"no more reports"' in said
+    finally:
+        service.kill()
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_make_names_the_go_that_it_needs(tmp_path: Path) -> None:
+    made = check_out(tmp_path, BARE["none"], environment_of("go"))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    old = tools / "go"
+    old.write_text("#!/bin/sh\necho go version go1.9.7 linux/amd64\n")
+    old.chmod(0o755)
+    path = f"{tools}:{made.environment['PATH']}"
+    for target in ("run", "dev", "test", "lint", "generate"):
+        ended = subprocess.run(
+            ["make", "-s", target],
+            cwd=made.folder,
+            env={**made.environment, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        first, *rest = ended.stderr.splitlines()
+        assert first == "This needs Go 1.26.0 or newer, found 1.9.7: https://go.dev/dl"
+        assert all(line.startswith("make") for line in rest)
+        assert ended.returncode == 2
+
+
+def test_add_changes_no_other_dependency(tmp_path: Path) -> None:
+    made = check_out(tmp_path, BARE["none"], environment_of("go"))
+    manifest = made.folder / "go.mod"
+    before = set(manifest.read_text().splitlines())
+    made.succeed("add", NAME="github.com/shopspring/decimal")
+    after = set(manifest.read_text().splitlines())
+    assert before <= after
+    assert [line.split()[0] for line in after - before] == ["github.com/shopspring/decimal"]
+    assert made.make("add", NAME="").returncode == 2

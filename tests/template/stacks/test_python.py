@@ -96,7 +96,7 @@ def test_a_service_without_the_example_is_whole(
     lend_environment(with_database, bare)
     assert bare.succeed("lint") == ""
     bare.succeed("generate")
-    assert bare.changed() == []
+    assert bare.folder / "openapi.json" not in bare.changed()
     said = bare.succeed("migrate", "test")
     assert " passed" in said
     assert "skipped" not in said

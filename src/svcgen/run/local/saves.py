@@ -7,6 +7,7 @@ with the same content was not saved: a service that writes one at its start is n
 from __future__ import annotations
 
 import hashlib
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -54,6 +55,8 @@ class _Folder:
             known = self.files.get(path)
             if known and known.stamp == stamp:
                 return known
+            if not stat.S_ISREG(about.st_mode):  # a link: what it leads to may block a reader
+                return _File(stamp, b"")
             with path.open("rb") as file:
                 return _File(stamp, hashlib.file_digest(file, "sha256").digest())
         except OSError:  # removed meanwhile, or a link to nothing
@@ -61,6 +64,8 @@ class _Folder:
 
     def _paths(self) -> list[Path]:
         """Return the files that git does not ignore, and the `.env`, which it does."""
+        if not self.path.is_dir():
+            return []
         folders = {path: _changed(path) for path in self._folders}
         self._looks += 1
         if not folders or folders != self._folders or self._looks % LISTED_AGAIN == 0:

@@ -1,7 +1,7 @@
 """Calls to other services: deadline, one retry, trace context and the caller's identity."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -60,20 +60,28 @@ class CalleeError(HTTPException):
     ) -> None:
         super().__init__(code, f"{callee} {reason}.")
         self.callee = callee
-        self.status = response.status_code if response else None  # None: no response
-        self.problem = _problem(response)  # the members of a problem document, or None
-        self.retry_after = response.headers.get("retry-after") if response else None
+        # None without a response, and if the response has none:
+        self.status = None if response is None else response.status_code
+        self.problem = _problem(response)
+        self.retry_after = None if response is None else response.headers.get("retry-after")
 
 
 def _problem(response: httpx2.Response | None) -> dict[str, Any] | None:
-    kind = response.headers.get("content-type", "") if response else ""
-    if response is None or not kind.startswith("application/problem+json"):
+    if response is None:
+        return None
+    if not response.headers.get("content-type", "").startswith("application/problem+json"):
         return None
     try:
         members = response.json()
-    except ValueError:
+    except (ValueError, httpx2.StreamError):  # not JSON, or too large to be read
         return None
     return members if isinstance(members, dict) else None
+
+
+def _encode(parameter: object) -> str:
+    """Encode a path parameter. Dots alone are encoded too: they would change the path."""
+    encoded = quote(str(parameter), safe="")
+    return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class Callee:
         `/v1/products/{id}` takes `id` from the parameters. Any other outcome raises CalleeError;
         `seconds` limits this call instead of the timeout of the callee.
         """
-        encoded = {name: quote(str(value), safe="") for name, value in (parameters or {}).items()}
+        encoded = {name: _encode(value) for name, value in (parameters or {}).items()}
         url = self.url.rstrip("/") + (path.format(**encoded) if parameters else path)
         end = min(monotonic() + (self.timeout if seconds is None else seconds), deadline.get())
         with tracer.start_as_current_span(f"{method} {self.name}", kind=SpanKind.CLIENT):
@@ -174,6 +182,16 @@ class Callee:
             if name not in {"content-encoding", "content-length"}  # the content is decoded
         ]
         return httpx2.Response(response.status_code, headers=headers, content=bytes(content))
+
+
+def callee(name: str) -> Callable[[Request], Awaitable[Callee]]:
+    """Return a dependency: `products: Annotated[Callee, Depends(callee("products"))]`."""
+
+    async def find(request: Request) -> Callee:
+        callees: list[Callee] = request.app.state.callees
+        return {each.name: each for each in callees}[name]
+
+    return find
 
 
 @asynccontextmanager

@@ -21,7 +21,8 @@ async def run(task: Task, app: FastAPI) -> None:
     except Exception:
         log.exception("background task %s failed", getattr(task, "__name__", task))
         app.state.exit_code = 1
-        signal.raise_signal(signal.SIGTERM)
+        if not app.state.readiness.stopping:
+            signal.raise_signal(signal.SIGTERM)
 
 
 async def cancel(running: list[asyncio.Task[None]]) -> None:
