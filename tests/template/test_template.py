@@ -29,7 +29,7 @@ TARGETS = [
     "generate",
 ]
 # Files in all, with a callee: what the contract took, and no more.
-MOST_FILES = {"python": 62, "go": 55, "typescript": 58, "java": 70}
+MOST_FILES = {"python": 62, "go": 55, "typescript": 59, "java": 70}
 
 
 @pytest.fixture

@@ -179,24 +179,24 @@ export class Callee {
   }
 
   async #read(response: Dispatcher.ResponseData, maxBytes: number): Promise<Reply> {
+    const { "content-type": type, "retry-after": retryAfter } = response.headers;
+    const received = {
+      status: response.statusCode,
+      problem: undefined,
+      retryAfter: readRetryAfter(String(retryAfter)),
+    };
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of response.body) {
       size += chunk.length;
       if (size > maxBytes) {
-        throw new CalleeError(502, this.name, `returned more than ${maxBytes} bytes.`);
+        throw new CalleeError(502, this.name, `returned more than ${maxBytes} bytes.`, received);
       }
       chunks.push(chunk);
     }
     const body = readJson(Buffer.concat(chunks).toString());
-    const { "content-type": type, "retry-after": retryAfter } = response.headers;
     const isProblem = String(type).startsWith(KIND) && typeof body === "object" && body !== null;
-    return {
-      status: response.statusCode,
-      problem: isProblem ? body : undefined,
-      retryAfter: readRetryAfter(String(retryAfter)),
-      body,
-    };
+    return { ...received, problem: isProblem ? body : undefined, body };
   }
 }
 

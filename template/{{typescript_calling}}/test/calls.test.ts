@@ -143,6 +143,7 @@ test("a response above the limit is 502", async () => {
   const error = await fail(listener, { maxBytes: 1000 });
   assert.equal(error.status, 502);
   assert.match(error.message, /1000 bytes/);
+  assert.equal(error.response?.status, 200);
 });
 
 test("a call ends after its timeout", async () => {

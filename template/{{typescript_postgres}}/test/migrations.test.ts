@@ -9,7 +9,7 @@ import { environment, skip } from "./environment.ts";
 import { Running } from "./running.ts";
 
 test("concurrent migrations succeed", { skip }, async () => {
-  const processes = [new Running(environment, ["migrate"]), new Running(environment, ["migrate"])];
+  const processes = [new Running(environment, "migrate"), new Running(environment, "migrate")];
   const codes = await Promise.all(processes.map((process) => process.exited()));
   assert.deepEqual(codes, [0, 0]);
 });

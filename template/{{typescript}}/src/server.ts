@@ -180,8 +180,11 @@ async function run(
   try {
     await task(signal);
   } catch (error) {
+    if (signal.aborted && error instanceof Error && error.name === "AbortError") {
+      return; // how a wait with this signal ends
+    }
+    log.error({ err: error }, `the task ${name} failed`);
     if (!signal.aborted) {
-      log.error({ err: error }, `the task ${name} failed`);
       process.exit(1);
     }
   }

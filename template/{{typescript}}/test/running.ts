@@ -27,14 +27,16 @@ after(() => {
   }
 });
 
-/** A process of the service and its log. */
+/** A process of the service and its log. A URL as first argument is another program. */
 export class Running {
   readonly process: ChildProcess;
   log = "";
 
-  constructor(environment: Variables, args: string[] = [], main = MAIN) {
+  constructor(environment: Variables, ...args: (string | URL)[]) {
     const env = { ...process.env, ...UNREACHABLE, ...environment };
-    this.process = spawn(process.execPath, ["--import", WATCH, fileURLToPath(main), ...args], {
+    const program = args[0] instanceof URL ? args : [MAIN, ...args];
+    const words = program.map((word) => (word instanceof URL ? fileURLToPath(word) : word));
+    this.process = spawn(process.execPath, ["--import", WATCH, ...words], {
       env,
       stdio: ["pipe", "pipe", "inherit"],
     });
@@ -62,7 +64,7 @@ export class Service extends Running {
   readonly url: string;
 
   private constructor(environment: Variables, port: number, main: URL) {
-    super({ ...environment, PORT: String(port) }, [], main);
+    super({ ...environment, PORT: String(port) }, main);
     this.url = `http://127.0.0.1:${port}`;
   }
 

@@ -20,7 +20,7 @@ describe("this service", () => {
 
   test("has an up-to-date openapi.json", async () => {
     const committed = await readFile(new URL("../openapi.json", import.meta.url), "utf8");
-    const printed = new Running({}, ["openapi"]);
+    const printed = new Running({}, "openapi");
     assert.equal(await printed.exited(), 0);
     assert.deepEqual(JSON.parse(printed.log), JSON.parse(committed), "run: make generate");
   });
@@ -114,7 +114,7 @@ describe("the server", () => {
 describe("a process", () => {
   for (const [name, value] of Object.entries({ PORT: "70000", LOG_LEVEL: "loud", PAUSE: "-1" })) {
     test(`fails to start on ${name}=${value}`, async () => {
-      const running = new Running({ [name]: value }, [], TEST_SERVICE);
+      const running = new Running({ [name]: value }, TEST_SERVICE);
       assert.equal(await running.exited(), 1);
       assert.equal(running.lines.length, 1);
       assert.match(String(running.lines[0]?.msg), new RegExp(`^${name}`));
@@ -136,7 +136,7 @@ describe("a process", () => {
 
   test("exits with 1 and a log line when a task fails", async () => {
     const variables = { PORT: String(await freePort()), TASK: "fails" };
-    const running = new Running(variables, [], TEST_SERVICE);
+    const running = new Running(variables, TEST_SERVICE);
     assert.equal(await running.exited(), 1);
     const failed = running.lines.filter((line) => line.level === "error");
     assert.partialDeepStrictEqual(failed, [{ msg: "the task sweep failed" }]);
