@@ -158,7 +158,7 @@ func call[T any](
 	defer span.End()
 	got, err := to.send(ctx, method, path, caller, sent)
 	if err != nil {
-		return result, to.failure(ctx, err)
+		return result, to.failure(ctx, got, err)
 	}
 	if got.status < 200 || got.status > 299 {
 		return result, to.refusal(got)
@@ -189,13 +189,13 @@ func (c client) fault(gateway, status int, detail string) *CalleeError {
 	return &CalleeError{Callee: c.name, Status: status, gateway: problem(gateway, c.name+" "+detail)}
 }
 
-// failure returns the error of a call without a response.
-func (c client) failure(ctx context.Context, err error) error {
+// failure returns the error of a call without a whole response.
+func (c client) failure(ctx context.Context, got reply, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return c.fault(http.StatusGatewayTimeout, 0, "timed out.")
 	case errors.Is(err, errTooMuch):
-		return c.fault(http.StatusBadGateway, 0, "returned a body that is too large.")
+		return c.fault(http.StatusBadGateway, got.status, "returned a body that is too large.")
 	default:
 		return c.fault(http.StatusBadGateway, 0, "is unreachable.")
 	}

@@ -160,7 +160,8 @@ func TestAResponseIsLimited(t *testing.T) {
 		_ = writeJSON(w, http.StatusOK, strings.Repeat("x", mib))
 	})
 	_, err := call[string](t.Context(), to, http.MethodGet, "/", nil, nil)
-	if p, _ := errors.AsType[*Problem](err); p == nil || p.Status != 502 || requests != 1 {
+	failed, _ := errors.AsType[*CalleeError](err)
+	if p, _ := errors.AsType[*Problem](err); p == nil || p.Status != 502 || failed.Status != 200 || requests != 1 {
 		t.Error(err, requests)
 	}
 	if text, err := call[string](t.Context(), to.withLimit(2*mib), http.MethodGet, "/", nil, nil); len(text) != mib {
