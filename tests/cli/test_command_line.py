@@ -18,17 +18,8 @@ BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
     *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "list"),
-    *(
-        "routes",
-        "drift",
-        "verify",
-        "doctor",
-        "update",
-        "reconfigure",
-        "rename",
-        "remove",
-        "template",
-    ),
+    *("routes", "drift", "verify", "doctor", "update", "reconfigure", "rename", "remove"),
+    *("adopt", "template"),
 )
 
 
