@@ -19,7 +19,7 @@ PROGRAM = BIN / "svcgen"
 COMMANDS = (
     *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env", "run"),
     *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure"),
-    *("rename", "remove"),
+    *("rename", "remove", "adopt"),
     *("template",),
 )
 
