@@ -84,7 +84,8 @@ def test_make_has_the_same_targets_in_every_stack(
 ) -> None:
     text = (render(stack=stack, database=database) / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z]+):.* ## \S", text, re.MULTILINE)
-    assert targets == TARGETS
+    without = {"add"} if stack == "java" else set()  # Maven has no such command
+    assert targets == [target for target in TARGETS if target not in without]
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)
