@@ -1,0 +1,3 @@
+/** Values in tests for the settings that this service requires. */
+
+export const settings: Record<string, string> = {};
