@@ -87,6 +87,7 @@ def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] 
     service = {
         "image": image,
         "build": built,
+        "env_file": [{"path": ".env", "required": False}],  # as in the template
         "environment": {"NAME": name, "PORT": "8080", "DRAIN_SECONDS": "2", **urls},
         "networks": ["platform"],
         "restart": "unless-stopped",
@@ -110,6 +111,7 @@ def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] 
         },
     }.items():
         (folder / file).write_text(json.dumps(content))
+    (folder / ".env").write_text("COLOUR=blue\n")
     build(folder, "one")
     return folder
 

@@ -33,7 +33,8 @@ def shop_of(root: Path, stack: str, name: str, *, callers: str = "web") -> Path:
     new(root, "products", *options)
     new(root, name, *options, "--database", "postgres", "--calls", "products")
     new(root, callers, *options, "--calls", name)
-    assert svcgen("compose", within=root).returncode == 0
+    # A new caller has a copy of the template's document; a rename leaves the callee's current one.
+    assert svcgen("compose", "--refresh", within=root).returncode == 0
     return in_git(root)
 
 

@@ -44,10 +44,15 @@ class Compose:
     environment: Mapping[str, str] = field(default_factory=dict)
     holding: tuple[int, ...] = ()
 
-    def run(self, *arguments: str) -> str:
-        """Run a command and return its output; SvcgenError when it fails."""
+    def run(self, *arguments: str, model: str | None = None) -> str:
+        """Run a command and return its output; SvcgenError when it fails.
+
+        `model` replaces the Compose files; it is the output of `docker compose config`.
+        """
         done = subprocess.run(
-            self._command(arguments),
+            self._command(arguments, files=model is None),
+            input=model,
+            stdin=subprocess.DEVNULL if model is None else None,
             capture_output=True,
             text=True,
             errors="replace",
@@ -84,10 +89,11 @@ class Compose:
             env=self._environment(),
         )
 
-    def _command(self, arguments: Sequence[str]) -> list[str]:
+    def _command(self, arguments: Sequence[str], *, files: bool = True) -> list[str]:
         project = ["--project-name", self.project, "--project-directory", str(self.root)]
-        files = [name for name in FILES if name == FILES[0] or (self.root / name).exists()]
-        read = [word for name in files for word in ("--file", str(self.root / name))]
+        found = [name for name in FILES if name == FILES[0] or (self.root / name).exists()]
+        paths = [str(self.root / name) for name in found] if files else ["-"]
+        read = [word for path in paths for word in ("--file", path)]
         return ["docker", "compose", *project, *read, *arguments]
 
     def _environment(self) -> dict[str, str]:

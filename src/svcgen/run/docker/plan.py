@@ -56,8 +56,12 @@ def with_needs(definitions: Mapping[str, Definition], names: Iterable[str]) -> t
 
 def read_definitions(compose: Compose) -> dict[str, Definition]:
     """Read the services of compose.yaml as Compose does; SvcgenError when Compose cannot."""
-    config = json.loads(compose.run("config", "--format", "json"))
-    digests = dict(line.split() for line in compose.run("config", "--hash", "*").splitlines())
+    text = compose.run("config", "--format", "json")
+    config = json.loads(text)
+    # Of the model, in which the variables of `env_file` are set: `up` writes the digest of that one
+    # to a container, and `config --hash` of the files would give another one.
+    hashes = compose.run("config", "--hash", "*", model=text)
+    digests = dict(line.split() for line in hashes.splitlines())
     services: Mapping[str, Any] = config["services"]
     return {
         name: Definition(
