@@ -91,26 +91,32 @@ def call_slow(context: CheckContext) -> None:
     expect(1 < took < SLOWEST, f"it took {took:.1f} s, not 2")
 
 
-def slow_call(context: CheckContext, headers: Mapping[str, str] | None = None) -> float:
-    """Return the seconds of a request whose callee does not answer."""
+def slow_call(context: CheckContext, left: str = "") -> float:
+    """Return the seconds of a request whose callee does not answer.
+
+    `left` are the milliseconds after which its caller stops waiting. On a busy machine they can
+    end before the call begins.
+    """
+    headers = {DEADLINE: left} if left else None
     callee = context.calling.callee
     with callee.behaving(HANG) as received:
         began = time.monotonic()
         detail = problem(call(context, headers), 504)["detail"]
         took = time.monotonic() - began
         expect(callee.name in detail, f"the detail does not name it: {detail}")
-        expect(len(received) == 1, f"{len(received)} requests, not one")
+        fewest = 0 if left else 1
+        expect(fewest <= len(received) <= 1, f"{len(received)} requests, not one")
         return took
 
 
 def call_deadline(context: CheckContext) -> None:
     """Check that a call ends with the request for which it is made, and passes the rest on."""
-    for given in ("", "1500"):
+    for given in ("", "1900"):
         sent = called(context, {DEADLINE: given} if given else None).headers.get(DEADLINE, "")
         most = int(given or 2000)
         expect(sent.isdecimal() and 0 < int(sent) <= most, f"{DEADLINE} is {sent!r}, not {most}")
     # A busy machine is late now and then; a service that waits 2 s is late each time.
-    took = min(slow_call(context, {DEADLINE: "200"}) for _ in range(3))
+    took = min(slow_call(context, "200") for _ in range(3))
     expect(took < WAITS, f"a request with 0.2 s left took {took:.1f} s")
 
 
