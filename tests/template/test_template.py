@@ -42,10 +42,8 @@ def test_it_keeps_all_rules_that_templates_keep() -> None:
     """`svcgen template check` applies the same ones; test_rules.py shows what each one finds."""
     checked = check_template(REPOSITORY)
     assert checked.faults == ()
-    assert (checked.tried, checked.refused) == (
-        4 * len(CHOICES),
-        0,
-    )  # of each kind, with example or not
+    # Each choice is tried as both kinds, with the example and without.
+    assert (checked.tried, checked.refused) == (4 * len(CHOICES), 0)
 
 
 @pytest.mark.parametrize(("stack", "database"), PAIRS)
