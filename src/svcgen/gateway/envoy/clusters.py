@@ -51,7 +51,7 @@ def named_cluster(upstream: ClusterUpstream) -> Values:
         "dns_lookup_family": "V4_PREFERRED",
         "dns_refresh_rate": "1s",
         "dns_failure_refresh_rate": {"base_interval": "0.500s", "max_interval": "2s"},
-        "load_assignment": _assignment(upstream.service, [(upstream.service, upstream.port)]),
+        "load_assignment": assignment(upstream.service, [(upstream.service, upstream.port)]),
     }
 
 
@@ -64,10 +64,11 @@ def listed_cluster(upstream: ClusterUpstream, folder: Path) -> Values:
 
 def endpoints_file(service: str, addresses: Sequence[tuple[str, int]]) -> str:
     """Return the text of the file of replicas that a listed cluster reads; they may be none."""
-    return resources("endpoint.v3.ClusterLoadAssignment", [_assignment(service, addresses)])
+    return resources("endpoint.v3.ClusterLoadAssignment", [assignment(service, addresses)])
 
 
-def _assignment(service: str, addresses: Sequence[tuple[str, int]]) -> Values:
+def assignment(service: str, addresses: Sequence[tuple[str, int]]) -> Values:
+    """Return the endpoints of a cluster."""
     endpoints = [{"endpoint": {"address": socket_address(*address)}} for address in addresses]
     return {"cluster_name": service, "endpoints": [{"lb_endpoints": endpoints}]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from svcgen.gateway.envoy.clusters import assignment, socket_address
 from svcgen.gateway.envoy.xds import Values, extension
 
 
@@ -15,18 +16,13 @@ def relay_config(port: int, host: str, host_port: int) -> Values:
     )
     listener = {
         "name": "relay",
-        "address": _socket("0.0.0.0", port),  # noqa: S104 (in its container)
+        "address": socket_address("0.0.0.0", port),  # noqa: S104 (in its container)
         "filter_chains": [{"filters": [proxy]}],
     }
-    endpoint = {"endpoint": {"address": _socket(host, host_port)}}
     cluster = {
         "name": "host",
         "type": "STATIC",
         "connect_timeout": "2s",
-        "load_assignment": {"cluster_name": "host", "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": assignment("host", [(host, host_port)]),
     }
     return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
-
-
-def _socket(address: str, port: int) -> Values:
-    return {"socket_address": {"address": address, "port_value": port}}
