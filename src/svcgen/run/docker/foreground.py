@@ -6,7 +6,6 @@ killed `svcgen run` replaces it. While `svcgen run` lives, it holds a lock.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import subprocess
@@ -14,9 +13,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 from svcgen.compose.stitch import ENVOY_IMAGE
+from svcgen.contract.http import Address, status
 from svcgen.contract.support.proxy import TcpProxy
 from svcgen.errors import SvcgenError
 from svcgen.files import locked
@@ -59,9 +60,11 @@ def require_not_served(root: Path, names: Sequence[str]) -> None:
     """Raise SvcgenError when a `svcgen run` serves one of these services."""
     for name in names:
         if is_served(root, name):
-            raise SvcgenError(
-                f"`svcgen run` serves {name}.", "End it first: Ctrl-C in its terminal."
-            )
+            raise _served(name)
+
+
+def _served(name: str) -> SvcgenError:
+    return SvcgenError(f"`svcgen run` serves {name}.", "End it first: Ctrl-C in its terminal.")
 
 
 def relays(seen: Observed, root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -104,8 +107,7 @@ class DockerRun:
                 lock.unlink(missing_ok=True)
                 return code
         except BlockingIOError as error:
-            problem = f"`svcgen run` serves {self.name}."
-            raise SvcgenError(problem, "End it first: Ctrl-C in its terminal.") from error
+            raise _served(self.name) from error
 
     def _follow(self, root: Path, port: int, child: subprocess.Popen[bytes]) -> None:
         """Take over as soon as the process answers; end it with the fleet."""
@@ -114,7 +116,7 @@ class DockerRun:
                 if not observe(root).of(self.name):
                     self.report(self.name, "the fleet was stopped")
                     return child.terminate()
-            elif _is_ready(port, self.upstream.health_path):
+            elif status(Address(port), self.upstream.health_path, timeout=2) == HTTPStatus.OK:
                 try:
                     self._take_over(port)
                 except SvcgenError as error:
@@ -161,25 +163,15 @@ class DockerRun:
             RELAY: "true",
         }
         config = relay_config(self.upstream.port, proxy.address, proxy.port)
-        return docker(
-            *("run", "--detach", "--name", f"{compose.project}-{self.name}-run"),
-            *("--network", network, "--network-alias", self.name),
-            *(word for label in labels.items() for word in ("--label", "=".join(label))),
-            *(
-                "--env",
-                f"PORT={self.upstream.port}",
-                "--user",
-                "101",
-                "--read-only",
-                "--cap-drop",
-                "ALL",
-                "--memory",
-                "256m",
-            ),
-            *("--security-opt", "no-new-privileges:true", "--entrypoint", "envoy"),
-            os.environ.get("ENVOY_IMAGE") or ENVOY_IMAGE,
-            *("--config-yaml", json.dumps(config), "--log-level", "warn"),
-        ).strip()
+        container = ["--detach", "--name", f"{compose.project}-{self.name}-run"]
+        container += ["--network", network, "--network-alias", self.name]
+        container += ["--env", f"PORT={self.upstream.port}", "--user", "101", "--memory", "256m"]
+        container += ["--read-only", "--cap-drop", "ALL"]
+        container += ["--security-opt", "no-new-privileges:true", "--entrypoint", "envoy"]
+        container += [f"--label={key}={value}" for key, value in labels.items()]
+        image = os.environ.get("ENVOY_IMAGE") or ENVOY_IMAGE
+        program = ["--config-yaml", json.dumps(config), "--log-level", "warn"]
+        return docker("run", *container, image, *program).strip()
 
     def _give_back(self, root: Path) -> None:
         """Start the containers of the service again, and remove the relay."""
@@ -202,14 +194,3 @@ def _gateway_address(network: str) -> str:
     return docker(
         "network", "inspect", network, "--format", "{{(index .IPAM.Config 0).Gateway}}"
     ).strip()
-
-
-def _is_ready(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
