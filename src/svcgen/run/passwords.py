@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
@@ -27,8 +27,7 @@ def stored_passwords(
     missing = [name for name in names if name not in passwords]
     if missing:
         passwords |= {name: make(name) for name in missing}
-        text = json.dumps(dict(sorted(passwords.items())), indent=2)
-        write_atomic(file, text, 0o600)
+        _write(file, passwords)
     return passwords
 
 
@@ -44,7 +43,7 @@ def forget_password(file: Path, name: str) -> None:
     """Remove a password from a file; do nothing without one."""
     passwords = _read(file)
     if passwords.pop(name, None) is not None:
-        write_atomic(file, json.dumps(dict(sorted(passwords.items())), indent=2), 0o600)
+        _write(file, passwords)
 
 
 def rename_password(file: Path, old: str, new: str) -> None:
@@ -52,7 +51,11 @@ def rename_password(file: Path, old: str, new: str) -> None:
     passwords = _read(file)
     if old in passwords:
         passwords[new] = passwords.pop(old)
-        write_atomic(file, json.dumps(dict(sorted(passwords.items())), indent=2), 0o600)
+        _write(file, passwords)
+
+
+def _write(file: Path, passwords: Mapping[str, str]) -> None:
+    write_atomic(file, json.dumps(dict(sorted(passwords.items())), indent=2), 0o600)
 
 
 def _read(file: Path) -> dict[str, str]:
