@@ -119,14 +119,18 @@ class CheckContext:
         return self.shared_service.output
 
     @property
+    def callee(self) -> Stub:
+        """The first service that is called."""
+        return self.callees[self.service.calls[0]]
+
+    @property
     def calling(self) -> Calling:
         """A request that makes one call: the example's summary, else one of the document.
 
         Raises NotRunError when no operation of the document makes exactly one call.
         """
         if self.has_example:
-            first = self.callees[self.service.calls[0]]
-            return Calling("GET", f"{self._example}/summary?depth=1", None, first)
+            return Calling("GET", f"{self._example}/summary?depth=1", None, self.callee)
         return self.cached(find_calling)
 
     def environment(self, **changes: str | None) -> dict[str, str]:

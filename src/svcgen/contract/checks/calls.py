@@ -52,23 +52,22 @@ def require_success(answer: Response, when: str = "") -> None:
 
 
 def depth_zero(context: CheckContext) -> None:
-    first = context.callees[context.service.calls[0]]
-    with first.behaving(ANSWER) as received:
+    with context.callee.behaving(ANSWER) as received:
         calls = summarize(context, 0).json()["calls"]
         expect(calls == dict.fromkeys(context.service.calls), f"calls are {calls}")
         expect(not received, f"depth 0 asked for {[one.path for one in received]}")
 
 
 def depth_counted(context: CheckContext) -> None:
-    first = context.callees[context.service.calls[0]]
+    callee = context.callee
     for depth in (1, 3, 8):
-        with first.behaving(ANSWER) as received:
+        with callee.behaving(ANSWER) as received:
             answer = summarize(context, depth)
-            wanted = f"/v1/{first.name}/summary?depth={depth - 1}"
+            wanted = f"/v1/{callee.name}/summary?depth={depth - 1}"
             paths = [one.path for one in received]
             expect(paths == [wanted], f"depth {depth} asks for {paths}, not {wanted}")
             calls = answer.json()["calls"]
-            expect(calls.get(first.name) == first.summary, f"calls are {calls}")
+            expect(calls.get(callee.name) == callee.summary, f"calls are {calls}")
 
 
 def call_refused(context: CheckContext) -> None:
