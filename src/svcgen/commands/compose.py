@@ -80,16 +80,13 @@ def compose(
     services and for a file edited by hand; nothing is written then.
     """
     from svcgen.compose.client_copies import outdated_copies, write_copies
-    from svcgen.compose.fleet import FaultsError
     from svcgen.compose.stitch import stitched_files
     from svcgen.compose.write import inspect_fleet, write_stitched
     from svcgen.gateway.admin import waiting
     from svcgen.run.validation import find_validator
 
     require_services(workspace)
-    found = inspect_fleet(workspace, only, deps=deps)
-    if found.faults:
-        raise FaultsError(found.faults)
+    found = inspect_fleet(workspace, only, deps=deps).require_sound()
     fleet = found.fleet
     outdated = outdated_copies(fleet, found.everyone) if refresh else []
     wait = wait_applied or waiting(PAUSE_S)

@@ -94,16 +94,12 @@ def running_fleet(workspace: Workspace, names: Sequence[str], state: FleetState)
 
     Raises SvcgenError for an unknown name, and FaultsError when they do not fit together.
     """
-    from svcgen.compose.fleet import FaultsError
     from svcgen.compose.write import inspect_fleet
 
     running = state.services if state.running else frozenset[str]()
     found = {service.name for service in workspace.services}
     staying = sorted(running & found) if names else []
-    inspected = inspect_fleet(workspace, [*names, *staying])
-    if inspected.faults:
-        raise FaultsError(inspected.faults)
-    return inspected
+    return inspect_fleet(workspace, [*names, *staying]).require_sound()
 
 
 def read_scale(pairs: Sequence[str]) -> dict[str, int]:

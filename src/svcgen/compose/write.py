@@ -27,6 +27,12 @@ class InspectedFleet:
     faults: tuple[Fault, ...]
     absent: tuple[Fault, ...] = ()
 
+    def require_sound(self) -> InspectedFleet:
+        """Return it; raise FaultsError with every fault when the services do not fit together."""
+        if self.faults:
+            raise FaultsError(self.faults)
+        return self
+
 
 def inspect_fleet(
     workspace: Workspace, only: Sequence[str] = (), *, deps: bool = True
@@ -50,10 +56,7 @@ def checked_fleet(workspace: Workspace, only: Sequence[str] = (), *, deps: bool 
 
     Raises SvcgenError for an unknown name, and FaultsError with every fault when they do not fit.
     """
-    inspected = inspect_fleet(workspace, only, deps=deps)
-    if inspected.faults:
-        raise FaultsError(inspected.faults)
-    return inspected.fleet
+    return inspect_fleet(workspace, only, deps=deps).require_sound().fleet
 
 
 def chosen_names(fleet: Fleet, only: Sequence[str], *, deps: bool) -> frozenset[str]:
