@@ -148,13 +148,14 @@ class Supervisor:
         """
         if name in self._services:
             raise SvcgenError(f"'{name}' uses its database.", "Stop the fleet: svcgen down")
-        database = self._database or Database(postgres, self._paths, self._save)
-        try:
-            if database is not self._database:
+        if self._database:
+            await self._database.change(name, to)
+        else:
+            database = Database(postgres, self._paths, self._save)
+            try:
                 await database.begin()
-            await (database.rename(name, to) if to else database.drop(name))
-        finally:
-            if database is not self._database:
+                await database.change(name, to)
+            finally:
                 await database.end()
         report(f"database {name}", f"renamed to {to}" if to else "removed with its data")
 

@@ -99,15 +99,14 @@ class Database:
         await self._psql(STATEMENTS.format(name=name, password=password))
         return database_address(name, password, self.port)
 
-    async def drop(self, name: str) -> None:
-        """Drop the database and the role of a service, and forget its password."""
-        await self._psql(DROP.format(name=name))
-        forget_password(self._paths.passwords, name)
-
-    async def rename(self, name: str, to: str) -> None:
-        """Rename the database and the role of a service, and move its password."""
-        await self._psql(RENAME.format(name=name, to=to))
-        rename_password(self._paths.passwords, name, to)
+    async def change(self, name: str, to: str) -> None:
+        """Rename the database, role and password of a service; drop them when `to` is empty."""
+        if to:
+            await self._psql(RENAME.format(name=name, to=to))
+            rename_password(self._paths.passwords, name, to)
+        else:
+            await self._psql(DROP.format(name=name))
+            forget_password(self._paths.passwords, name)
 
     async def end(self) -> None:
         """Close the connections, write everything to disk and end ("fast" shutdown)."""
