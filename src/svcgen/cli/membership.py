@@ -98,11 +98,10 @@ def _verify(adopted: AdoptResult) -> None:
     from svcgen.cli.verify import verify
     from svcgen.run.docker.docker import docker
 
-    target = adopted.verify[2]
     if not adopted.runs_locally:
         report_progress(adopted.name, "building")
-        docker("build", "--quiet", "--tag", target, str(adopted.folder))
-    verify(target, adopted.folder)
+        docker("build", "--quiet", "--tag", adopted.target, str(adopted.folder))
+    verify(adopted.target, adopted.folder)
 
 
 def rename(
@@ -168,8 +167,7 @@ def adopt_steps(adopted: AdoptResult) -> str:
         lines.insert(0, "Does not fit together yet:")
     if not adopted.runs_locally:
         lines.append("The local engine needs a Makefile with the goals `run` and `migrate`.")
-        target = adopted.verify[2]
-        lines.append(f"Next: docker build --tag {target} {quote(str(adopted.folder))}")
+        lines.append(f"Next: docker build --tag {adopted.target} {quote(str(adopted.folder))}")
     lines.append(f"Check the contract: {join(adopted.verify)}")
     return "\n".join([*lines, "Then: svcgen up"])
 

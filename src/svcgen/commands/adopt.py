@@ -103,8 +103,8 @@ class Wishes:
 class AdoptResult:
     """The adopted service: files that were written, and those that existed and stay.
 
-    `faults` are what does not fit together in the workspace. `verify` are the words of the command
-    that checks the contract.
+    `faults` are what does not fit together in the workspace. `runs_locally` is whether it has a
+    Makefile with the goals that the local engine needs.
     """
 
     name: str
@@ -113,8 +113,18 @@ class AdoptResult:
     kept: tuple[str, ...]
     changed: tuple[Path, ...]
     faults: tuple[str, ...]
-    verify: tuple[str, ...]
     runs_locally: bool
+
+    @property
+    def target(self) -> str:
+        """What `svcgen verify` checks: the folder, or an image that is to be built from it."""
+        return str(self.folder) if self.runs_locally else f"{self.name}:verify"
+
+    @property
+    def verify(self) -> tuple[str, ...]:
+        """The words of the command that checks the contract."""
+        service = () if self.runs_locally else ("--service", str(self.folder))
+        return ("svcgen", "verify", self.target, *service)
 
 
 def suggest(folder: Path, wishes: Wishes) -> Wishes:
@@ -165,7 +175,6 @@ def adopt(folder: Path, wishes: Wishes) -> AdoptResult:
         kept=tuple(sorted(path for path in existing if (folder / path).exists())),
         changed=tuple(callers),
         faults=tuple(map(str, made.faults)),
-        verify=_verify(folder, wishes.name),
         runs_locally=_has_goals(folder),
     )
 
@@ -266,18 +275,6 @@ def _values(text: str) -> str:
     for pattern, line in _VALUES:
         text = re.sub(pattern, line, text, flags=re.MULTILINE)
     return text
-
-
-def _verify(folder: Path, name: str) -> tuple[str, ...]:
-    """Return the command that checks the contract: of the folder, or of the image."""
-    if _has_goals(folder):
-        return ("svcgen", "verify", str(folder))
-    return ("svcgen", "verify", image_of(name), "--service", str(folder))
-
-
-def image_of(name: str) -> str:
-    """Return the name of an image that is built to check an adopted service."""
-    return f"{name}:verify"
 
 
 def _has_goals(folder: Path) -> bool:
