@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svcgen.commands.down import down
 from svcgen.commands.up import UpResult, up
 from svcgen.ports import free_port
 from svcgen.run.docker.engine import DockerEngine
@@ -73,6 +76,17 @@ def new_workspace(root: Path) -> DockerWorkspace:
     root.mkdir(parents=True)
     state_folder(root)
     return DockerWorkspace(root, free_port())
+
+
+def workspace(folder: Path) -> Iterator[DockerWorkspace]:
+    """Yield a workspace below a folder for a fixture; after the test nothing of its fleet is left.
+
+    Compose names its volumes by the workspace's folder, so that has a name of this run.
+    """
+    made = new_workspace(folder / f"shop-{os.getpid()}-{time.monotonic_ns() % 1_000_000}")
+    yield made
+    down(made.workspace, volumes=True)
+    assert not made.left()
 
 
 def tiny(root: Path, name: str, *, migrates: bool = False, calls: Sequence[str] = ()) -> Path:

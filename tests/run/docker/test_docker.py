@@ -23,7 +23,14 @@ from svcgen.commands.restart import restart
 from svcgen.errors import SvcgenError
 from svcgen.run.docker.lock import changing
 from svcgen.workspace import state_folder
-from tests.support.docker_fleet import DockerWorkspace, build, docker, new_workspace, tiny
+from tests.support.docker_fleet import (
+    DockerWorkspace,
+    build,
+    docker,
+    new_workspace,
+    tiny,
+    workspace,
+)
 from tests.support.load import Outcome, load
 from tests.support.workspaces import edit
 
@@ -35,10 +42,7 @@ UNMIGRATED = (
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
-    made = new_workspace(tmp_path / f"shop-{os.getpid()}-{time.monotonic_ns() % 1_000_000}")
-    yield made
-    down(made.workspace, volumes=True)
-    assert not made.left()
+    yield from workspace(tmp_path)
 
 
 def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWorkspace) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +11,15 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from svcgen.commands.down import down
 from svcgen.commands.env import env
-from tests.support.docker_fleet import DockerWorkspace, new_workspace, tiny
+from tests.support.docker_fleet import DockerWorkspace, tiny, workspace
 
 pytestmark = pytest.mark.needs("docker")
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
-    made = new_workspace(tmp_path / f"shop-{os.getpid()}-{time.monotonic_ns() % 1_000_000}")
-    yield made
-    down(made.workspace, volumes=True)
-    assert not made.left()
+    yield from workspace(tmp_path)
 
 
 def test_a_process_of_this_machine_reaches_what_a_replica_reaches(shop: DockerWorkspace) -> None:

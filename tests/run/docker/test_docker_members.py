@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import time
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from svcgen.commands.down import down
 from svcgen.workspace import workspace_id
-from tests.support.docker_fleet import TINY, DockerWorkspace, docker, new_workspace, tiny
+from tests.support.docker_fleet import TINY, DockerWorkspace, docker, tiny, workspace
 from tests.support.run import answered, svcgen
 from tests.support.workspaces import edit
 
@@ -23,10 +20,7 @@ pytestmark = pytest.mark.needs("docker")
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
-    made = new_workspace(tmp_path / f"shop-{os.getpid()}-{time.monotonic_ns() % 1_000_000}")
-    yield made
-    down(made.workspace, volumes=True)
-    assert not made.left()
+    yield from workspace(tmp_path)
 
 
 def test_an_adopted_service_answers_and_a_removed_one_leaves_nothing(shop: DockerWorkspace) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 
 from svcgen.commands.down import down
 from svcgen.commands.ps import ps
-from tests.support.docker_fleet import DockerWorkspace, build, docker, new_workspace, tiny
+from tests.support.docker_fleet import DockerWorkspace, build, docker, tiny, workspace
 from tests.support.load import load
 from tests.support.local_fleet import until
 from tests.support.repository import REPOSITORY
@@ -31,12 +29,10 @@ print(urllib.request.urlopen(os.environ["ORDERS_URL"] + "/v1/orders").read().dec
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
-    made = new_workspace(tmp_path / f"shop-{os.getpid()}-{time.monotonic_ns() % 1_000_000}")
-    tiny(made.root, "orders")
-    tiny(made.root, "catalog", calls=["orders"])
-    yield made
-    down(made.workspace, volumes=True)
-    assert not made.left()
+    for made in workspace(tmp_path):
+        tiny(made.root, "orders")
+        tiny(made.root, "catalog", calls=["orders"])
+        yield made
 
 
 @contextmanager
