@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from svcgen.openapi.document import Operation, media_types
 from svcgen.openapi.schemas import (
@@ -103,6 +104,4 @@ def _scalar(schema: Mapping[str, Any], types: frozenset[str]) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    from urllib.parse import quote
-
     return quote(value if isinstance(value, str) else json.dumps(value), safe="")
