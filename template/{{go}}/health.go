@@ -36,7 +36,7 @@ func (r *readiness) repeat(ctx context.Context, name string, check check) {
 	for ctx.Err() == nil {
 		err := within(ctx, 4*time.Second, check) // tolerates a busy machine
 		r.set(name, err != nil)
-		if err != nil && time.Since(warned) >= 5*time.Second {
+		if err != nil && ctx.Err() == nil && time.Since(warned) >= 5*time.Second {
 			slog.Warn(name+" is unreachable", "error", err.Error())
 			warned = time.Now()
 		}

@@ -124,7 +124,9 @@ func serve() error {
 		return err
 	}
 	defer stopTracing()
-	ready := watch(ctx, a.checks())
+	checking, stopChecks := context.WithCancel(ctx)
+	defer stopChecks() // before close: a check of what is closed fails
+	ready := watch(checking, a.checks())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	handler := observe(newRouter(a.routes(), commonRoutes(ready)))

@@ -19,17 +19,17 @@ export class Readiness {
     return this.#failing.size > 0 ? `Unreachable: ${[...this.#failing].sort().join(", ")}.` : "";
   }
 
-  /** Run a check every second. Log a warning every 5 s while it fails. */
-  async watch(name: string, check: () => Promise<unknown>): Promise<never> {
+  /** Run a check every second until the service stops. Log a warning every 5 s while it fails. */
+  async watch(name: string, check: () => Promise<unknown>): Promise<void> {
     this.#failing.add(name);
     let warned = Number.NEGATIVE_INFINITY;
-    while (true) {
+    while (!this.stopping) {
       try {
         await check();
         this.#failing.delete(name);
       } catch (error) {
         this.#failing.add(name);
-        if (performance.now() - warned >= 5000) {
+        if (!this.stopping && performance.now() - warned >= 5000) {
           log.warn(`${name} is unreachable: ${error instanceof Error ? error.message : error}`);
           warned = performance.now();
         }

@@ -60,6 +60,7 @@ process.on("uncaughtException", (error) => {
 
 /** Write the last lines. An exit without it can write a line before an earlier one. */
 export async function endLog(): Promise<void> {
+  log.level = "silent"; // a line after the end would throw
   output.end();
   await once(output, "close");
 }

@@ -37,6 +37,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 const openService: OpenService = (environment) => {
   const pause = environment.number("PAUSE", 0, 0, 10);
+  let closed = false;
   const fails = environment.oneOf("TASK", "waits", ["waits", "fails"]) === "fails";
   return {
     schemas: [Note],
@@ -54,7 +55,19 @@ const openService: OpenService = (environment) => {
         log.info("the sweep ends");
       },
     },
-    close: async () => log.info("closed"),
+    checks: {
+      disk: async () => {
+        if (closed) {
+          throw new Error("closed");
+        }
+      },
+    },
+    close: async () => {
+      closed = true;
+      log.info("closed");
+      await setTimeout(pause * 1100); // longer than the time between two checks
+      process.once("exit", () => log.info("a line after the end"));
+    },
   };
 };
 
