@@ -58,7 +58,7 @@ def new(
         str | None,
         typer.Option(
             metavar="EXAMPLE",
-            help="Example resource: items or none; default: items.",
+            help="Example resource or task: items or none; default: items.",
             autocompletion=complete_from("items", "none"),
         ),
     ] = None,
