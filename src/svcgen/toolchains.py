@@ -140,6 +140,21 @@ def versions(stack: str, environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def exports(stack: str, environment: Mapping[str, str]) -> str:
+    """Return the lines with which a shell's `make` finds what svcgen finds; empty without need.
+
+    Raises SvcgenError as `surroundings` does.
+    """
+    made = surroundings(stack, environment)
+    before = environment.get("PATH", os.defpath)
+    added = made["PATH"].removesuffix(before)
+    lines = [f'export PATH="{added}$PATH"'] if added else []
+    home = made.get("JAVA_HOME")
+    if home and home != environment.get("JAVA_HOME"):
+        lines.append(f'export JAVA_HOME="{home}"')
+    return "; ".join(lines)
+
+
 @cache
 def _find(stack: str, program: Program, path: str) -> Path:
     older = ""
