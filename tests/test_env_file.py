@@ -112,6 +112,7 @@ def given(values: Values) -> Values:
         ("A=1\nB='x\r\ny'\n", "line 2: save the file with LF"),
         ("A=1\nB", "line 2: end the last line with a line feed"),
         ("export =1\n", "line 1 is not NAME=VALUE"),
+        ("A=1\nB='x\0y'\n", "line 2 has a NUL"),
     ],
 )
 def test_what_compose_would_change_is_refused(tmp_path: Path, text: str, problem: str) -> None:

@@ -49,6 +49,8 @@ def read_env_file(folder: Path) -> Values:
             continue
         line = text.count("\n", 0, place) + 1
         found = _ENTRY.match(text, place)
+        if found and "\0" in found[0]:
+            raise SvcgenError(f"line {line} has a NUL.")
         if not found:
             raise SvcgenError(f"line {line} is not NAME=VALUE, with the value in '...' or \"...\".")
         values[found["name"]] = _value(found, line)
