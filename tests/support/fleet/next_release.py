@@ -42,8 +42,8 @@ _SHARED = {
     ),
     HELPERS: (
         (
-            "readiness: {httpGet: {path: /readyz, port: http}, periodSeconds: 3, ",
-            "readiness: {httpGet: {path: /readyz, port: http}, timeoutSeconds: 2, periodSeconds: 3, ",
+            "readiness: {httpGet: {path: /readyz, port: http}, ",
+            "readiness: {httpGet: {path: /readyz, port: http}, timeoutSeconds: 2, ",
         ),
     ),
     "chart/values.schema.json": (
@@ -98,7 +98,15 @@ def release(template: Path) -> None:
         ignored = next(stack.glob(".gitignore*"))
         ignored.write_text(f"{ignored.read_text()}.scan/\n")
     renamed = (template / PDB).rename(template / "chart/templates/disruption.yaml")
-    _change(renamed, (("unhealthyPodEvictionPolicy", "# Also of one that is not ready.\n  unhealthyPodEvictionPolicy"),))
+    _change(
+        renamed,
+        (
+            (
+                "unhealthyPodEvictionPolicy",
+                "# Also of one that is not ready.\n  unhealthyPodEvictionPolicy",
+            ),
+        ),
+    )
     for name in (*MANIFESTS, "requirements*.txt", "go.sum", "package-lock.json"):
         for path in sorted(template.rglob(f"{name}*")):
             text = path.read_text(encoding="utf-8")

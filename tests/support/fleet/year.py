@@ -33,8 +33,58 @@ Change = tuple[str, str]
 """A text that occurs once in a file, and what replaces it."""
 
 
+def _varied(name: str, *texts: str) -> str:
+    """Return one of several ways to write an edit: each owner has another one."""
+    return texts[int(name.removeprefix("svc")) % len(texts)].replace("NAME", name)
+
+
+def _ignored(name: str) -> str:
+    return _varied(name, "/data-NAME/\n", "\n# Editors of NAME\n.idea/\n*.iml\n", "*.NAME\n*.log\n")
+
+
+def _own_step(name: str) -> str:
+    return _varied(
+        name,
+        "      - run: docker compose push NAME\n",
+        "      - name: Push NAME\n        run: docker compose push\n",
+        "      # The registry of NAME\n"
+        "      - uses: docker/login-action@v4\n        with: {registry: ghcr.io}\n",
+        "      - name: Report the size of NAME\n"
+        "        if: github.event_name == 'push'\n        run: |\n"
+        "          docker image ls\n\n          docker system df\n",
+    )
+
+
 def _own_target(name: str) -> str:
-    return f"push-{name}: build ## push the image\n\t@docker compose push\n\n"
+    return _varied(
+        name,
+        "push-NAME: build ## push the image\n\t@docker compose push\n\n",
+        ".PHONY: push-NAME\npush-NAME: build\n\t@docker compose push\n\n",
+        "# NAME has a registry of its own.\nREGISTRY ?= ghcr.io/NAME\n"
+        "push-NAME: build\n\t@REGISTRY=$(REGISTRY) docker compose push\n\n",
+    )
+
+
+def _own_field(name: str) -> str:
+    return _varied(
+        name,
+        "  progressDeadlineSeconds: 90 # NAME\n",
+        "  paused: false # NAME\n",
+        "  {{- with .Values.progressDeadlineSeconds }}\n  # NAME\n"
+        "  progressDeadlineSeconds: {{ . }}\n  {{- end }}\n",
+    )
+
+
+def _own_probe(name: str) -> str:
+    """Change a number, add a key, or write the map in several lines."""
+    return _varied(
+        name,
+        f"{_READINESS}failureThreshold: 5}} # NAME",
+        f"{_READINESS}failureThreshold: 2, successThreshold: 2}}",
+        f"{_READINESS}failureThreshold: 4}}",
+        "readiness:\n  httpGet: {path: /readyz, port: http}\n  periodSeconds: 3\n"
+        "  failureThreshold: 5",
+    )
 
 
 def _appended(path: str, text: Callable[[str], str]) -> Callable[[Tree, str], dict[str, str]]:
@@ -114,17 +164,13 @@ _MODELS = ("src/app/models.py", "items.go", "src/models.ts", "Items.java")
 Shape = Callable[[Tree, str], dict[str, str]]
 # Each shape: in how many services, and what it does.
 SHAPES: Mapping[str, tuple[int, Shape]] = {
-    "ignored file at the end": (23, _appended(".gitignore", lambda name: f"/data-{name}/\n")),
+    "ignored file at the end": (23, _appended(".gitignore", _ignored)),
     "CI step after make build": (
         14,
         _replaced(
             CI,
             "      - run: make build\n",
-            lambda name: (
-                "      - run: make build\n"
-                f"      - name: Push {name}\n"
-                "        run: docker compose push\n"
-            ),
+            lambda name: f"      - run: make build\n{_own_step(name)}",
         ),
     ),
     "target after make build": (
@@ -141,7 +187,7 @@ SHAPES: Mapping[str, tuple[int, Shape]] = {
         _replaced(
             DEPLOYMENT,
             "  revisionHistoryLimit: 5\n",
-            lambda name: f"  revisionHistoryLimit: 5\n  progressDeadlineSeconds: 9{name[-2:]}\n",
+            lambda name: f"  revisionHistoryLimit: 5\n{_own_field(name)}",
         ),
     ),
     "one-line map of a probe": (
@@ -149,7 +195,7 @@ SHAPES: Mapping[str, tuple[int, Shape]] = {
         _replaced(
             HELPERS,
             f"{_READINESS}failureThreshold: 2}}",
-            lambda name: f"{_READINESS}failureThreshold: 9{name[-2:]}}}",
+            _own_probe,
         ),
     ),
     "import or middleware of the server": (11, _own_import),
@@ -165,7 +211,12 @@ SHAPES: Mapping[str, tuple[int, Shape]] = {
             "Dockerfile",
             _LABEL,
             lambda name: (
-                f'{_LABEL[:-1]} \\\n    org.opencontainers.image.vendor="team of {name}"\n'
+                f"{_LABEL[:-1]} \\\n"
+                + _varied(
+                    name,
+                    '    org.opencontainers.image.vendor="team of NAME"\n',
+                    '    com.acme.team=NAME \\\n    com.acme.tier="gold"\n',
+                )
             ),
         ),
     ),
@@ -194,7 +245,10 @@ def edit_year(
         if shape == STORY:
             after = replace_example(tree)
         else:
-            after = {**tree, **{path: File(text.encode()) for path, text in apply(tree, name).items()}}
+            after = {
+                **tree,
+                **{path: File(text.encode()) for path, text in apply(tree, name).items()},
+            }
         paths = sorted(p for p in {*tree, *after} if tree.get(p) != after.get(p))
         tree, done = after, [*done, *(Edit(shape, path) for path in paths)]
     return tree, done
@@ -225,4 +279,3 @@ def _text(tree: Tree, path: str) -> str:
 
 def _texts(tree: Tree) -> dict[str, str]:
     return {path: _text(tree, path) for path in tree}
-
