@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.fleet import engines, judge, year
 from tests.support.fleet.cases import ANSWERS_FILE, Case
-from tests.support.fleet.year_fleet import draw_fleets
+from tests.support.fleet.year_fleet import draw_fleets, write_environment
 
 SVCGEN, GIT, COPIER = "svcgen update", "git merge-file", "copier update"
 
@@ -26,7 +26,10 @@ def conflicts(
     cases: Sequence[Case], root: Path, *, copier: bool
 ) -> Iterator[tuple[str, Conflicts]]:
     """Update the services in each way; `git merge-file` is run for each managed file."""
-    found = engines.update_with_svcgen(cases, root / "svcgen")
+    workspace = root / "svcgen"
+    workspace.mkdir()
+    write_environment(cases, workspace)
+    found = engines.update_with_svcgen(cases, workspace)
     yield SVCGEN, [outcome.conflicts for outcome in found]
     yield GIT, [frozenset(judge.true_conflicts(case, root)) for case in cases]
     if copier:
@@ -61,12 +64,17 @@ def print_fleet(cases: Sequence[Case], root: Path, *, copier: bool) -> None:
     print_table("", summary, ("services with conflicts", "files"))
     by_shape = {way: shapes_of(cases, paths) for way, paths in found.items()}
     shapes = {
-        shape: (len(year.services_with(shape)), *(by_shape[way][shape] for way in found))
+        shape: (_having(cases, shape), *(by_shape[way][shape] for way in found))
         for shape in year.SHAPES
     }
+    shapes = {shape: cells for shape, cells in shapes.items() if cells[0]}
     print_table("shape", shapes, ("services with it", *found))
     paths = sorted({path for counter in files.values() for path in counter})
     print_table("file", {path: [files[way][path] for way in found] for path in paths}, [*found])
+
+
+def _having(cases: Sequence[Case], shape: str) -> int:
+    return sum(shape in {edit.kind for edit in case.edits} for case in cases)
 
 
 def _managed(case: Case) -> list[str]:

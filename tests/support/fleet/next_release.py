@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.fleet import evolution, lines
 from tests.support.fleet.edits import MANIFESTS
+from tests.support.fleet.story import STACKS
 from tests.support.fleet.year import CI, DEPLOYMENT, HELPERS, NEXT, OLD, PDB, replaced_once
 
 _SCAN = "\t@docker run --rm docker.io/aquasec/trivy image $$(docker compose config --images)\n"
@@ -55,6 +56,7 @@ _SHARED = {
     ),
     "README.md.jinja": (("| `HOST` | all interfaces |", "| `HOST` | all |"),),
 }
+_EXAMPLE = {name for stack in STACKS for name in (*stack.example, stack.registering)}
 _SERVER = {
     "{{python}}/src/app/server.py.jinja": (
         ("from app import SERVICE, health", "from app import SERVICE, config, health"),
@@ -90,13 +92,16 @@ def write_versions(root: Path) -> dict[str, Path]:
 def release(template: Path) -> None:
     """Change a template as its next release does."""
     stacks = [template / f"{{{{{name}}}}}" for name in ("python", "go", "typescript", "java")]
-    for path, changes in {**_SHARED, **_SERVER}.items():
-        _change(template / path, changes)
+    for name, changes in {**_SHARED, **_SERVER}.items():
+        _change(template / name, changes)
     for stack in stacks:
         for name, changes in _IN_EACH_STACK.items():
             _change(stack / name, changes)
         ignored = next(stack.glob(".gitignore*"))
         ignored.write_text(f"{ignored.read_text()}.scan/\n")
+    for path in sorted(template.rglob("*.*")):
+        if path.name.removesuffix(".jinja") in _EXAMPLE:
+            path.write_text(f"{path.read_text()}{lines.remark(path.name, 'newer example')}\n")
     renamed = (template / PDB).rename(template / "chart/templates/disruption.yaml")
     _change(
         renamed,
@@ -107,8 +112,8 @@ def release(template: Path) -> None:
             ),
         ),
     )
-    for name in (*MANIFESTS, "requirements*.txt", "go.sum", "package-lock.json"):
-        for path in sorted(template.rglob(f"{name}*")):
+    for pattern in (*MANIFESTS, "requirements*.txt", "go.sum", "package-lock.json"):
+        for path in sorted(template.rglob(f"{pattern}*")):
             text = path.read_text(encoding="utf-8")
             for dependency in evolution.RAISED:
                 text = lines.bump(text, dependency, 1)

@@ -238,7 +238,8 @@ def edit_year(
     rendered: Mapping[str, File], _changed: Collection[str], name: str
 ) -> tuple[Tree, list[Edit]]:
     """Return a service after a year, and what its owner did."""
-    number, tree, done = int(name.removeprefix("svc")), dict(rendered), []
+    number, tree = int(name.removeprefix("svc")), dict(rendered)
+    done: list[Edit] = []
     for shape, (_, apply) in SHAPES.items():
         if number not in services_with(shape):
             continue
