@@ -91,7 +91,8 @@ VariableName = Annotated[
     matching(_VARIABLE_NAME, "must be the name of a variable such as LOG_LEVEL"),
     AfterValidator(_not_set_by_engine),
 ]
-Variables = dict[VariableName, Text | None]
+VariableValue = Annotated[Text, matching(r"^[^\x00]*$", "must not contain a NUL")]
+Variables = dict[VariableName, VariableValue | None]
 
 
 class ProgramSettings(StrictModel):

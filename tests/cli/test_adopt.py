@@ -107,10 +107,12 @@ def test_files_that_exist_stay_and_are_named(shop: Path) -> None:
         (("legacy", "--route", "/readyz"), "The route /readyz"),
         (("legacy", "--health", "healthz"), "'healthz' is not a path"),
         (("made",), "was made from a template"),
+        (("exposed",), "99999 is not a port"),
     ],
 )
 def test_what_is_refused_writes_nothing(shop: Path, words: tuple[str, ...], problem: str) -> None:
     write(shop / "made", {"Dockerfile": DOCKERFILE, ".copier-answers.yml": "name: made\n"})
+    write(shop / "exposed", {"Dockerfile": "FROM scratch\nEXPOSE 99999\n"})
     before = tree(shop)
     done = svcgen("adopt", *words, within=shop)
     assert done.returncode == 1

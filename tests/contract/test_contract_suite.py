@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +18,8 @@ import pytest
 from svcgen.contract.check import Check, Finding
 from svcgen.contract.checks.stopping import DRAIN
 from svcgen.contract.context import set_up
-from svcgen.contract.http import Address, ask
+from svcgen.contract.expect import BrokenRuleError
+from svcgen.contract.http import Address, ask, get
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.support.stub import ANSWER, UNAVAILABLE, Stub
 from svcgen.contract.targets.base import IMAGE, Running
@@ -136,6 +140,24 @@ def test_the_rules_of_calls_need_no_example(
     assert {one.check.name: one.ok for one in found} == {
         one.name: one.name != broken for one in asked
     }, found
+
+
+def test_a_response_without_end_is_not_read_to_its_end() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=send_without_end, args=[listener])
+        thread.start()
+        with pytest.raises(BrokenRuleError, match="longer than 32 MiB"):
+            get(Address(listener.getsockname()[1]), "/")
+        thread.join()
+
+
+def send_without_end(listener: socket.socket) -> None:
+    """Send chunks until the reader closes the connection."""
+    connection, _ = listener.accept()
+    with connection, suppress(ConnectionError):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
 
 
 def test_a_stub_says_that_it_closes_the_connection() -> None:

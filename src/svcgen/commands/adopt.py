@@ -7,6 +7,7 @@ service, so the same command finishes a killed run.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ PORT, HEALTH = 8080, "/readyz"  # as in the contract
 CHART_FILE = "chart/Chart.yaml"
 DOCKERFILE, MAKEFILE = "Dockerfile", "Makefile"
 OVERRIDE_FILE = "compose.override.yaml"
+LAST_PORT = 65535
 _EXPOSE = re.compile(r"^\s*EXPOSE\s+(\d{1,5})", re.MULTILINE | re.IGNORECASE)
 _OVERRIDE = """\
 # Used only if the service runs alone, not if another file includes it.
@@ -159,6 +161,8 @@ def adopt(folder: Path, wishes: Wishes) -> AdoptResult:
     """
     folder = folder.absolute()
     workspace = _workspace(folder, wishes.name)
+    if not 0 < wishes.port <= LAST_PORT:
+        raise SvcgenError(f"{wishes.port} is not a port.", "Name that of the server with --port.")
     _require_paths(wishes)
     files = _files(wishes, workspace)
     existing = _kept(folder, files)
@@ -184,7 +188,7 @@ def _kept(folder: Path, files: Iterable[str]) -> set[str]:
 
     An own chart is kept as a whole, and so are the files of `docker compose`.
     """
-    existing = {path for path in files if (folder / path).exists()}
+    existing = {path for path in files if os.path.lexists(folder / path)}
     if CHART_FILE in existing:
         own = {path for path in files if path.startswith("chart/")}
         existing |= own - {REGISTRATION_FILE, CALLERS_FILE}

@@ -9,12 +9,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+)
 from typing import Any
 
 from svcgen.contract.expect import BrokenRuleError, expect
 
-TIMEOUT = 10.0  # seconds for one response
+TIMEOUT = 10.0  # seconds without a byte of a response
+SLOWEST = 60.0  # seconds for a whole response
+LARGEST = 32 << 20  # bytes of a response
 
 
 @dataclass(frozen=True)
@@ -61,8 +69,20 @@ def connect(address: Address, timeout: float = TIMEOUT) -> HTTPConnection:
 
 
 def read_response(response: HTTPResponse) -> Response:
-    """Read a whole response."""
-    return Response(response.status, response.headers, response.read())
+    """Read a whole response.
+
+    Raises HTTPException when it is cut, and BrokenRuleError when it is longer than LARGEST bytes or
+    takes longer than SLOWEST seconds.
+    """
+    latest = time.monotonic() + SLOWEST
+    body = bytearray()
+    while piece := response.read1(1 << 16):
+        body += piece
+        expect(len(body) <= LARGEST, f"a response is longer than {LARGEST >> 20} MiB")
+        expect(time.monotonic() < latest, f"a response takes longer than {SLOWEST:g} s")
+    if response.length:
+        raise IncompleteRead(bytes(body), response.length)
+    return Response(response.status, response.headers, bytes(body))
 
 
 def ask(  # noqa: PLR0913, PLR0917 (the parts of a request)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
-from svcgen.merge.text import MergedText
+from svcgen.merge.text import Lines, MergedText, resolve_conflicts
 
 # One entry a line: its text, the comma that all but the last entry need, and a comment.
 _ENTRY = {
@@ -29,10 +29,6 @@ _ENTRY = {
     ),
 }
 _WITH_COMMAS = {".json", ".toml"}
-_CONFLICT = re.compile(
-    rb"<<<<<<< [^\n]*\n(?P<user>(?:.*\n)*?)\|\|\|\|\|\|\| [^\n]*\n(?P<old>(?:.*\n)*?)"
-    rb"=======\r?\n(?P<new>(?:.*\n)*?)>>>>>>> [^\n]*(?:\n|\Z)"
-)
 _DEPENDENCY = re.compile(
     r"\s*</?(dependency|groupId|artifactId|version|scope|type|classifier|optional)>.*"
 )
@@ -55,10 +51,7 @@ def join_lists(path: str, merged: MergedText) -> MergedText:
 
     An entry that both sides have changed stays a conflict, and so does one with other lines in it.
     """
-    if not merged.conflicts:
-        return merged
-    content = _CONFLICT.sub(partial(_resolve, PurePosixPath(path).suffix), merged.content)
-    return MergedText(content, sum(1 for _ in _CONFLICT.finditer(content)))
+    return resolve_conflicts(merged, partial(_resolve, PurePosixPath(path).suffix))
 
 
 def entry_name(kind: str, line: str) -> str:
@@ -67,19 +60,12 @@ def entry_name(kind: str, line: str) -> str:
     return found["name"] if found else ""
 
 
-def _resolve(kind: str, conflict: re.Match[bytes]) -> bytes:
-    sides = (conflict[side].decode(errors="surrogateescape") for side in ("old", "new", "user"))
-    old, new, user = (side.splitlines() for side in sides)
+def _resolve(kind: str, old: Lines, new: Lines, user: Lines) -> Lines | None:
     lines = _join(kind, old, new, user)
-    if lines is None and kind == ".toml":
-        lines = _join("table", old, new, user)
-    if lines is None:
-        return conflict[0]
-    end = "\r\n" if b"\r\n" in conflict[0] else "\n"
-    return "".join(line + end for line in lines).encode(errors="surrogateescape")
+    return _join("table", old, new, user) if lines is None and kind == ".toml" else lines
 
 
-def _join(kind: str, old: list[str], new: list[str], user: list[str]) -> list[str] | None:
+def _join(kind: str, old: Lines, new: Lines, user: Lines) -> Lines | None:
     """Return the lines of the joined list; None when the sides are not lists, or contradict."""
     if kind == ".xml" and not old and _are_dependencies(user, new):
         return user + new

@@ -29,6 +29,12 @@ _CONTEXT = (2, 1, 0)  # lines before a version that name its dependency: two of 
 
 _NAMED = re.compile(r"^(?!\s*<version>).*[A-Za-z]")
 
+# The lists of dependencies, by the names of places.list_of_each_line: TOML, JSON, XML, go.mod.
+_DEPENDENCIES = re.compile(
+    r"^\[project\] dependencies|^\[(project\.optional-dependencies|dependency-groups)\]"
+    r"|\t(dev|peer|optional)?[dD]ependencies\b|^require$"
+)
+
 Versions = tuple[str, ...]
 
 
@@ -45,6 +51,37 @@ def merge_manifest(
     if merged.conflicts or _is_valid(path, merged.content):
         return merged
     return None if _is_valid(path, new) and _is_valid(path, user) else merged
+
+
+def adds_dependencies_only(path: str, rendered: bytes, user: bytes) -> bool:
+    """Return whether a user only added dependencies to a rendered manifest, or raised versions.
+
+    An update merges these without a conflict, so they are not a difference from the template.
+    """
+    template, own = _Side(path, rendered), _Side(path, user)
+    kept = 0
+    for at, line in enumerate(own.lines):
+        is_dependency = bool(_DEPENDENCIES.search(own.lists[at]))
+        if kept < len(template.lines) and (
+            _plain(line) == _plain(template.lines[kept])
+            or (is_dependency and _raised((template, kept), (own, at)))
+        ):
+            kept += 1
+        elif not is_dependency:
+            return False
+    return kept == len(template.lines)
+
+
+def _plain(line: str) -> str:
+    return line.rstrip("\r").removesuffix(",")  # in JSON, what follows the last entry adds a comma
+
+
+def _raised(before: tuple[_Side, int], after: tuple[_Side, int]) -> bool:
+    (template, there), (own, here) = before, after
+    if _plain(own.masked[here]) != _plain(template.masked[there]):
+        return False
+    capped = own.upper_bounds(here) != template.upper_bounds(there)
+    return not capped and compare(own.versions(here), template.versions(there)) == 1
 
 
 class _Side:

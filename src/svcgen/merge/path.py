@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from svcgen.merge.additions import join_additions
 from svcgen.merge.files import File, Tree
 from svcgen.merge.manifests import merge_manifest
 from svcgen.merge.model import Change, Rules, Trees
+from svcgen.merge.one_line import merge_lists_of_one_line
 from svcgen.merge.text import MergedText, is_binary, merge_added, merge_text
 from svcgen.service import ANSWERS_FILE
 
@@ -92,7 +94,8 @@ def _merge_content(
     contents = old.content, new.content, user.content
     if path in rules.manifests:
         return merge_manifest(path, *contents, rules.labels)
-    return merge_text(*contents, rules.labels)
+    merged = join_additions(path, merge_text(*contents, rules.labels))
+    return merge_lists_of_one_line(path, merged)
 
 
 def _find_renamed(path: str, file: File, added: Iterable[str], new_tree: Tree) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +13,10 @@ from svcgen.errors import SvcgenError
 from svcgen.git import NO_SETTINGS, run
 
 _FAILED = 128  # git merge-file's exit code is the number of conflicts, at most 127
+_CONFLICT = re.compile(
+    rb"<<<<<<< [^\n]*\n(?P<user>(?:.*\n)*?)\|\|\|\|\|\|\| [^\n]*\n(?P<old>(?:.*\n)*?)"
+    rb"=======\r?\n(?P<new>(?:.*\n)*?)>>>>>>> [^\n]*(?:\n|\Z)"
+)
 _SEARCHED = 8000  # bytes, in which a NUL makes a file binary: git's own rule
 
 
@@ -28,6 +35,28 @@ class MergedText:
 
     content: bytes
     conflicts: int = 0
+
+
+Lines = list[str]
+Resolve = Callable[[Lines, Lines, Lines], Lines | None]
+"""Takes the lines of a conflict: old, new, the user's. Returns the merged ones, or None."""
+
+
+def resolve_conflicts(merged: MergedText, resolve: Resolve) -> MergedText:
+    """Replace each conflict that `resolve` merges."""
+    if not merged.conflicts:
+        return merged
+    content = _CONFLICT.sub(partial(_resolve, resolve), merged.content)
+    return MergedText(content, sum(1 for _ in _CONFLICT.finditer(content)))
+
+
+def _resolve(resolve: Resolve, conflict: re.Match[bytes]) -> bytes:
+    sides = (conflict[side].decode(errors="surrogateescape") for side in ("old", "new", "user"))
+    lines = resolve(*(side.replace("\r\n", "\n").split("\n")[:-1] for side in sides))
+    if lines is None:
+        return conflict[0]
+    end = "\r\n" if b"\r\n" in conflict[0] else "\n"
+    return "".join(line + end for line in lines).encode(errors="surrogateescape")
 
 
 def is_binary(content: bytes) -> bool:

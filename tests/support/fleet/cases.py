@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
@@ -33,6 +33,8 @@ CHOICES = [
 ]
 
 Answers = Mapping[str, object]
+EditService = Callable[[Tree, Collection[str], str], tuple[Tree, list[Edit]]]
+"""Takes what was rendered, the paths that the template changes, and the name."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,17 @@ def fleet(
         version = versions[number % len(versions)]
         known = [choice for choice in choices if _has(history.folders[version], choice)]
         choice = known[number // len(versions) % len(known)]
-        yield _case(history, f"svc{number + 1:03}", version, choice)
+        yield _case(history, f"svc{number + 1:03}", version, choice, edit)
+
+
+def outdated(
+    history: History, count: int, choices: Sequence[Answers], edit_service: EditService
+) -> Iterator[Case]:
+    """Yield services at the oldest version, of each choice in turn, with edits of this kind."""
+    oldest = next(iter(history.folders))
+    for number in range(count):
+        choice = choices[number % len(choices)]
+        yield _case(history, f"svc{number + 1:03}", oldest, choice, edit_service)
 
 
 def _has(template: Path, choice: Answers) -> bool:
@@ -108,7 +120,9 @@ def _has(template: Path, choice: Answers) -> bool:
     return "stack" not in choice or choice["stack"] in stacks
 
 
-def _case(history: History, name: str, version: str, choice: Answers) -> Case:
+def _case(
+    history: History, name: str, version: str, choice: Answers, edit_service: EditService
+) -> Case:
     template, newest = (history.folders[one] for one in (version, history.newest))
     answers, later = _known(template, choice), _known(newest, choice)
     package = f"com/acme/{name}"
@@ -116,7 +130,7 @@ def _case(history: History, name: str, version: str, choice: Answers) -> Case:
     old = trees.named(history.rendered(version, answers), MODEL, name)
     new = trees.named(history.rendered(history.newest, later), MODEL, name)
     changed = {path for path in old if old[path] != new.get(path)}
-    mine, edits = edit(old, changed, name)
+    mine, edits = edit_service(old, changed, name)
     return Case(
         name=name,
         version=version,

@@ -39,7 +39,7 @@ def write_versions(root: Path) -> dict[str, Path]:
     """Write each version of the template into a folder of its own; return them by name."""
     folders = {version: root / version for version in VERSIONS}
     copy_template(folders[VERSIONS[0]])
-    _settings(folders[VERSIONS[0]], _forget_answers)
+    forget_answers(folders[VERSIONS[0]])
     for old, new in itertools.pairwise(VERSIONS):
         shutil.copytree(folders[old], folders[new])
         evolve(folders[new], new)
@@ -151,9 +151,9 @@ def _add_files(folder: Path) -> None:
     _settings(folder, lambda settings: settings["_exclude"].append(seeded))
 
 
-def _forget_answers(settings: Settings) -> None:
+def forget_answers(folder: Path) -> None:
     """Leave out what became of answers in the real versions, whose names are taken here."""
-    settings.get("_svcgen", {}).pop("answers", None)
+    _settings(folder, lambda settings: settings.get("_svcgen", {}).pop("answers", None))
 
 
 def _settings(folder: Path, change: Callable[[Settings], object]) -> None:

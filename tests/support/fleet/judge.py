@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tests.support.fleet.cases import ANSWERS_FILE, Case
@@ -14,6 +14,7 @@ from tests.support.fleet.tree import File, Tree, ended, is_text, lines_of, with_
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "go.sum", "package-lock.json")
 _MARKER = "<<<<<<< "
+_COMMIT = re.compile(r"@[0-9a-f]{40}\b")
 
 
 def lost(case: Case, outcome: Outcome) -> list[str]:
@@ -35,8 +36,20 @@ def _lost_lines(case: Case, outcome: Outcome) -> Iterator[str]:
         if path in MANIFESTS:  # the last entry of a list in JSON has no comma
             kept = kept | {_without_comma(line) for line in kept} | {f"{line}," for line in kept}
         for line in _owners_lines(case, path):
-            if line not in kept and not (path in MANIFESTS and _both_raised(case, path, line)):
+            if not _is_kept(line, kept) and not _both_raised(case, path, line):
                 yield f"{path}: {line.strip()}"
+
+
+def _is_kept(line: str, lines: Collection[str]) -> bool:
+    """Return whether a line is among these, or one of them is that line with more words."""
+    if line in lines or f"{line} \\" in lines:  # a label that is continued now
+        return True
+    words = set(_words(line))
+    return len(words) > 1 and any(words <= set(_words(one)) for one in lines)
+
+
+def _words(line: str) -> list[str]:
+    return re.findall(r"[^\s,{}\[\]\\]+", line)
 
 
 def _owners_lines(case: Case, path: str) -> list[str]:
@@ -52,6 +65,8 @@ def _both_raised(case: Case, path: str, line: str) -> bool:
 
     A lowered, capped or pinned version, and one in another list, is no raise.
     """
+    if path not in MANIFESTS and not path.startswith(".github/"):
+        return False
     old, new = (
         [one for one in lines_of(tree.get(path)) if _shape(one) == _shape(line)]
         for tree in (case.old, case.new)
@@ -62,7 +77,7 @@ def _both_raised(case: Case, path: str, line: str) -> bool:
 
 
 def _shape(line: str) -> str:
-    return re.sub(r"\d+", "0", _without_comma(line))
+    return re.sub(r"\d+", "0", _COMMIT.sub("", _without_comma(line)))
 
 
 def _without_comma(line: str) -> str:
@@ -74,7 +89,7 @@ def _caps(line: str) -> list[str]:
 
 
 def _version(line: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", line)]
+    return [int(number) for number in re.findall(r"\d+", _COMMIT.sub("", line))]
 
 
 def _undone(case: Case, outcome: Outcome) -> Iterator[str]:
@@ -100,7 +115,17 @@ def unreported(case: Case, outcome: Outcome, scratch: Path) -> list[str]:
     """Name conflicts that were there to see, and of which the user was told nothing."""
     marked = {path for path in outcome.tree if _has_marker(outcome.tree, path)}
     there = true_conflicts(case, scratch) - set(MANIFESTS)  # svcgen settles more in those than git
-    return sorted((marked | there) - outcome.conflicts)
+    settled = {path for path in there if _has_both(case, path, outcome.tree)}
+    return sorted((marked | (there - settled)) - outcome.conflicts)
+
+
+def _has_both(case: Case, path: str, tree: Tree) -> bool:
+    """Return whether a file has each line that either side wrote, or its version that is higher."""
+    old, mine, new, there = (
+        set(lines_of(one.get(path))) for one in (case.old, case.mine, case.new, tree)
+    )
+    written = [line for line in (mine | new) - old if line.strip()]
+    return all(_is_kept(line, there) or _both_raised(case, path, line) for line in written)
 
 
 def _has_marker(tree: Tree, path: str) -> bool:
