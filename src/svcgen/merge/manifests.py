@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -28,6 +29,7 @@ from svcgen.merge.version_numbers import (
 _CONTEXT = (2, 1, 0)  # lines before a version that name its dependency: two of them in a pom.xml
 
 _NAMED = re.compile(r"^(?!\s*<version>).*[A-Za-z]")
+_DEPENDENCIES = re.compile(r"dependenc|^require$", re.IGNORECASE)  # in the name of a list
 
 Versions = tuple[str, ...]
 
@@ -45,6 +47,23 @@ def merge_manifest(
     if merged.conflicts or _is_valid(path, merged.content):
         return merged
     return None if _is_valid(path, new) and _is_valid(path, user) else merged
+
+
+def differs_only_in_dependencies(path: str, rendered: bytes, user: bytes) -> bool:
+    """Return whether the user has added dependencies or changed versions, and nothing else.
+
+    A line's place in its list does not count: tools sort the lists, and Go moves a line to another
+    block when the code imports it.
+    """
+    theirs, ours = (Counter(_entries(path, text)) for text in (rendered, user))
+    added = ours - theirs
+    return not theirs - ours and all(_DEPENDENCIES.search(where) for where, _ in added)
+
+
+def _entries(path: str, text: bytes) -> list[tuple[str, str]]:
+    """Return the list of each line, and the line without versions."""
+    side = _Side(path, text.replace(b"\r\n", b"\n").replace(b" // indirect\n", b"\n"))
+    return list(zip(side.lists, side.masked, strict=True))
 
 
 class _Side:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from svcgen.git import keeps_modes
 from svcgen.merge.files import File, Tree, parents, read_tree
+from svcgen.merge.manifests import differs_only_in_dependencies
 from svcgen.merge.text import is_binary
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.service import ANSWERS_FILE
@@ -47,18 +48,23 @@ def find_drift(folder: Path, version: Version, *, trusted: bool = False) -> tupl
     """Compare a service with a render of its version and answers, by content and mode.
 
     Seeded files, locks and the answers file are not managed. Line ends that a checkout made CRLF
-    do not count. Raises SvcgenError when the answers cannot be read, or the version
-    does not render them.
+    do not count, and neither do the service's own dependencies in a manifest. Raises SvcgenError
+    when the answers cannot be read, or the version does not render them.
     """
     answers = stored_answers(folder)
     with TemporaryDirectory(prefix="svcgen-") as temporary:
         target = Path(temporary, folder.name)  # templates can use the name of the folder
         rendered = read_tree(render_version(version, target, answers, trusted=trusted))
     seeded = matcher(seeded_patterns(version, answers, trusted=trusted))
-    locks = {lock for group in read_declaration(version).manifests.values() for lock in group}
+    manifests = read_declaration(version).manifests
+    locks = {lock for group in manifests.values() for lock in group}
     excluded = locks | {ANSWERS_FILE}
     managed = {p: file for p, file in rendered.items() if p not in excluded and not seeded(p)}
-    differences = tuple(_differences(managed, read_tree(folder, managed)))
+    differences = tuple(
+        file
+        for file in _differences(managed, read_tree(folder, managed))
+        if file.path not in manifests or not _has_own_dependencies(file)
+    )
     if any(file.state == MODE for file in differences) and not keeps_modes(folder):
         return tuple(file for file in differences if file.state != MODE)
     return differences
@@ -75,6 +81,14 @@ def _differences(managed: Tree, user_tree: Tree) -> Iterator[DriftedFile]:
             yield DriftedFile(path, CHANGED, file, found)
         elif found.executable != file.executable:
             yield DriftedFile(path, MODE, file, found)
+
+
+def _has_own_dependencies(file: DriftedFile) -> bool:
+    """Return whether a manifest is the rendered one but for dependencies and their versions."""
+    if file.state != CHANGED or file.found is None or file.found.link != file.rendered.link:
+        return False
+    texts = file.rendered.content, file.found.content
+    return differs_only_in_dependencies(file.path, *texts)
 
 
 def _same_text(rendered: File, found: File) -> bool:
