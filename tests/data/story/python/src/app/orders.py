@@ -93,8 +93,8 @@ async def get_order(id: Id, orders: Orders) -> Order:
     raise HTTPException(404, "No order has this ID.")
 
 
-@router.put("/{id}/status", operation_id="setOrderStatus")
-async def set_order_status(id: Id, new: NewStatus, orders: Orders) -> Order:
+@router.put("/{id}/status", operation_id="setStatus")
+async def set_status(id: Id, new: NewStatus, orders: Orders) -> Order:
     """Change the status of an open order."""
     if order := await orders.change(id, new.status):
         return order
