@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,6 @@ from tests.support.repository import STACKS
 from tests.support.run import answered, svcgen
 from tests.support.story import (
     LATER,
-    NOW,
     STORY,
     Shop,
     ask_for_orders,
