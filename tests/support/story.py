@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,7 @@ def open_shop(root: Path, template: Path) -> Shop:
     products = root / "products"
     _replace(products / "src/app/models.py", "    name: str", f"{PRICE}    name: str")
     _replace(products / "src/app/items.py", "Item(name=new.name,", "Item(**new.model_dump(),")
-    Checkout(products, environment_of("python"), {}).succeed("generate")
+    Checkout(products, _environment("python"), {}).succeed("generate")
     in_git(root)
     return shop
 
@@ -102,7 +103,7 @@ def update_orders(shop: Shop, stack: str) -> None:
 def write_orders(shop: Shop, stack: str, database: str) -> Checkout:
     """Replace the example by orders, as a team does from the pages of docs/."""
     folder = shop.root / "orders"
-    environment = environment_of(stack, DATABASE_URL=database, PRODUCTS_URL=NOBODY)
+    environment = _environment(stack, DATABASE_URL=database, PRODUCTS_URL=NOBODY)
     orders = Checkout(folder, environment, {})
     shop.type("compose", "--refresh")
     for pattern in (STORY / stack / "REMOVED").read_text().split():
@@ -122,6 +123,12 @@ def write_orders(shop: Shop, stack: str, database: str) -> Checkout:
     shop.type("compose")
     shop.commit("Take orders")
     return orders
+
+
+def _environment(stack: str, **variables: str) -> dict[str, str]:
+    """Return the environment of a stack's targets, with uv, as the local engine has it."""
+    environment = environment_of(stack, **variables)
+    return {**environment, "PATH": f"{environment['PATH']}:{Path(sys.executable).parent}"}
 
 
 def _migrate(orders: Checkout, text: Path) -> None:
