@@ -10,7 +10,6 @@ import { type Line, NewOrder, NewStatus, Order, OrderList, Status } from "./mode
 import { PROBLEMS, Refusal } from "./problems.ts";
 import { type Fault, responseOf, shared } from "./schemas.ts";
 import type { Store } from "./store.ts";
-import { log } from "./telemetry.ts";
 
 export const PATH = `/v1/${SERVICE}`;
 const tags = [SERVICE];
@@ -118,8 +117,8 @@ export function orders(
       "/:id/status",
       {
         schema: {
-          operationId: "setStatus",
-          summary: "Set Status",
+          operationId: "setOrderStatus",
+          summary: "Set Order Status",
           description: "Change the status of an open order.",
           tags,
           params,
@@ -151,8 +150,7 @@ export async function expire(store: Store, seconds: number, signal: AbortSignal)
     } catch (error) {
       if (!(error instanceof Refusal)) {
         throw error;
-      }
-      log.warn(error.message); // the database is unreachable: /readyz reports it
+      } // else the database is unreachable: /readyz and the log report it
     }
   }
 }

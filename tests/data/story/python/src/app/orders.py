@@ -1,7 +1,7 @@
 """Orders: each has lines, whose prices are those of products, and a status."""
 
 import asyncio
-import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,7 +15,6 @@ from app.clients.products_openapi import Item
 from app.models import Id, Line, NewOrder, NewStatus, Order, OrderList, Status
 from app.store import Store
 
-log = logging.getLogger(__name__)
 PATH = f"/v1/{SERVICE}"
 router = APIRouter(prefix=PATH, tags=[SERVICE])
 
@@ -93,8 +92,8 @@ async def get_order(id: Id, orders: Orders) -> Order:
     raise HTTPException(404, "No order has this ID.")
 
 
-@router.put("/{id}/status", operation_id="setStatus")
-async def set_status(id: Id, new: NewStatus, orders: Orders) -> Order:
+@router.put("/{id}/status", operation_id="setOrderStatus")
+async def set_order_status(id: Id, new: NewStatus, orders: Orders) -> Order:
     """Change the status of an open order."""
     if order := await orders.change(id, new.status):
         return order
@@ -105,8 +104,6 @@ async def set_status(id: Id, new: NewStatus, orders: Orders) -> Order:
 async def expire(app: FastAPI) -> None:
     """Let open orders expire, once a second."""
     while True:
-        try:
+        with suppress(HTTPException):  # the database is unreachable: /readyz and the log report it
             await app.state.store.expire(app.state.settings.open_seconds)
-        except HTTPException as error:  # the database is unreachable: /readyz reports it
-            log.warning(error.detail)
         await asyncio.sleep(1)
