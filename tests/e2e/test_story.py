@@ -59,6 +59,8 @@ def story(
 
 def test_the_service_is_green_and_edits_no_managed_file(story: Story) -> None:
     story.orders.succeed("lint", "test")
+    refused = story.orders.make("run", MAX_LINES="many")
+    assert (refused.returncode, "MAX_LINES" in refused.stdout) == (2, True), refused.stdout
     assert described(story.orders.folder / "openapi.json") == described(STORY / "openapi.json")
     story.shop.type("drift", "orders")
     story.shop.type("compose", "--check")

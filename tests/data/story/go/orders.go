@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -225,9 +224,10 @@ func (a *app) expireOrders(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-ticker.C:
-			if err := a.orders.expire(ctx, now.Add(-a.openTime)); err != nil && ctx.Err() == nil {
-				slog.WarnContext(ctx, "orders cannot expire", "error", err.Error()) // again in a second
-			}
+			err := a.orders.expire(ctx, now.Add(-a.openTime))
+			if _, unreachable := errors.AsType[*Problem](err); err != nil && !unreachable {
+				return err
+			} // else the database is unreachable: /readyz and the log report it
 		}
 	}
 }
