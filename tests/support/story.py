@@ -30,7 +30,7 @@ from tests.support.templates import commit, in_git
 STORY = REPOSITORY / "tests/data/story"
 OLD, NOW, LATER = "v1.4.0", "v1.7.0", "v1.8.0"
 OPEN_SECONDS = 3  # of an order in the fleet
-PRICE = "    price_cents: int = Field(0, ge=0)\n"  # of a product
+PRICE = "    price_cents: int = Field(ge=0)\n"  # of a product
 SETTINGS = (
     "| `MAX_LINES` | `20` | lines of an order, at most |\n"
     "| `OPEN_SECONDS` | `86400` | seconds until an open order expires |\n"

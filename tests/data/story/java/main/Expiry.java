@@ -28,7 +28,7 @@ class Expiry implements Tasks.Task {
             try {
                 store.expire(Instant.now().minus(settings.openTime()));
             } catch (DataAccessException e) {
-                LOG.warn("orders cannot expire: {}", e.getMostSpecificCause().getMessage()); // again in a second
+                LOG.warn("orders cannot expire: {}", e.getMostSpecificCause().getClass().getSimpleName());
             }
         }
     }
