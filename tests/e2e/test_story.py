@@ -25,7 +25,7 @@ from tests.support.story import (
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local")]
-KEPT = 50  # rules of the contract that need no example, at least
+KEPT = 40  # rules of the contract that need no example, at least
 
 
 @dataclass(frozen=True)
