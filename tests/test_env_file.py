@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from svcgen.env_file import line, read_env_file
+from svcgen.env_file import Values, line, read_env_file
 from svcgen.errors import SvcgenError
 
 TEXT = r"""
@@ -40,12 +41,17 @@ READ = {
     "FROM_SHELL": None,
     "LAST": "no newline",
 }
+# What a line is made of: each has a meaning somewhere, or is trimmed by some reader.
+CHARACTERS = (*"a1 \t#'\"\\$={}\r:-", "\u00a0", "\u2003", "\x0b", "\x01", "\x7f", "é", "\\n")
+ACCEPTED = 400
 
 
 def test_each_form_is_read(tmp_path: Path) -> None:
     assert read_env_file(tmp_path) == {}
-    (tmp_path / ".env").write_text(TEXT.replace("\n", "\r\n"))
+    (tmp_path / ".env").write_text(TEXT)
     assert read_env_file(tmp_path) == READ
+    (tmp_path / ".env").write_text("A=1\r\n\r\n# c\r\nB=2  # d\r\nC=\r\nD\r\nE='3'\r\n")
+    assert read_env_file(tmp_path) == {"A": "1", "B": "2", "C": "", "D": None, "E": "3"}
 
 
 def test_a_written_line_is_read_as_the_same_value(tmp_path: Path) -> None:
@@ -56,17 +62,39 @@ def test_a_written_line_is_read_as_the_same_value(tmp_path: Path) -> None:
 
 @pytest.mark.needs("docker")
 def test_compose_reads_the_same(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(TEXT)
-    (tmp_path / "compose.yaml").write_text("services: {x: {image: x, env_file: [.env]}}")
+    assert read_by_compose(tmp_path, TEXT) == given(READ)
+
+
+@pytest.mark.needs("docker")
+def test_compose_reads_the_same_of_any_line_that_is_accepted(tmp_path: Path) -> None:
+    """Random lines of the characters that have a meaning: each is refused, or read alike."""
+    drawn = random.Random(7)
+    lines: list[str] = []
+    expected: Values = {}
+    while len(expected) < ACCEPTED:
+        value = "".join(drawn.choices(CHARACTERS, k=drawn.randint(0, 8)))
+        candidate = f"V{len(expected)}={value}\n"
+        (tmp_path / ".env").write_bytes(candidate.encode())
+        try:
+            expected |= read_env_file(tmp_path)
+        except SvcgenError:
+            continue
+        lines.append(candidate)
+    assert read_by_compose(tmp_path, "".join(lines)) == expected
+
+
+def read_by_compose(folder: Path, text: str) -> Values:
+    (folder / ".env").write_bytes(text.encode())
+    (folder / "compose.yaml").write_text("services: {x: {image: x, env_file: [.env]}}")
     words = ("docker", "compose", "config", "--format", "json")
-    output = json.loads(subprocess.check_output(words, cwd=tmp_path, text=True))
+    output = json.loads(subprocess.check_output(words, cwd=folder, text=True))
     # `config` prints a `$` as `$$`, so that its output can be read again.
-    found = {
-        name: value.replace("$$", "$")
-        for name, value in output["services"]["x"]["environment"].items()
-        if value is not None
-    }
-    assert found == {name: value for name, value in READ.items() if value is not None}
+    found = given(output["services"]["x"]["environment"])
+    return {name: str(value).replace("$$", "$") for name, value in found.items()}
+
+
+def given(values: Values) -> Values:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 @pytest.mark.parametrize(
@@ -77,6 +105,13 @@ def test_compose_reads_the_same(tmp_path: Path) -> None:
         ("A=$HOME/x\n", "line 1: Compose would replace the `$`"),
         ('\nA="${HOME}"\n', "line 2: Compose would replace the `$`"),
         (r'A="\d"', r"line 1: write \d as \\d"),
+        ("A=#b\n", "line 1: write the value in '...'"),
+        ("A= #b\n", "line 1: write the value in '...'"),
+        ("A=x\t#y\n", "line 1: write the value in '...'"),
+        ("A=\u00a01\n", "line 1: write the value in '...'"),
+        ("A=1\nB='x\r\ny'\n", "line 2: save the file with LF"),
+        ("A=1\nB", "line 2: end the last line with a line feed"),
+        ("export =1\n", "line 1 is not NAME=VALUE"),
     ],
 )
 def test_what_compose_would_change_is_refused(tmp_path: Path, text: str, problem: str) -> None:

@@ -13,16 +13,18 @@ from svcgen.errors import SvcgenError
 from svcgen.files import read_text
 
 ENV_FILE = ".env"
-_EMPTY = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+_EMPTY = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
 _ENTRY = re.compile(
-    r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*
+    r"""[ \t]*(?:export[ \t]+)?(?P<name>(?!export\b)[A-Za-z_][A-Za-z0-9_]*)[ \t]*
     (?P<sign>=[ \t]*(?:
         '(?P<literal>[^']*)' | "(?P<quoted>(?:[^"\\]|\\.)*)" | (?P<plain>[^'"\n][^\n]*)?
     ))?
-    [ \t]*(?:\#[^\n]*)?(?:\n|\Z)""",
+    [ \t]*(?:\#[^\n]*)?(?P<end>\r?\n|\Z)""",
     re.VERBOSE | re.DOTALL,
 )
-_COMMENT = re.compile(r"(?:^|[ \t])#.*")
+_COMMENT = re.compile(r" #.*")
+# Compose trims or cuts these in a value without quotes in its own way.
+_AMBIGUOUS = re.compile(r"^[#'\"]|\t#|[^\S \t]|[\x00-\x08\x0e-\x1f\x7f]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "$": "$"}
 
@@ -36,7 +38,7 @@ def read_env_file(folder: Path) -> Values:
     Raises SvcgenError that names the line which is not NAME=VALUE, or which Compose would change.
     """
     try:
-        text = (read_text(folder / ENV_FILE) or "").replace("\r\n", "\n")
+        text = read_text(folder / ENV_FILE) or ""
     except (OSError, ValueError) as error:
         raise SvcgenError(f"it cannot be read: {error}.") from error
     values: Values = {}
@@ -56,14 +58,24 @@ def read_env_file(folder: Path) -> Values:
 
 def _value(found: re.Match[str], line: int) -> str | None:
     if found["sign"] is None:
+        if not found["end"]:  # Compose would read a variable without a name
+            raise SvcgenError(f"line {line}: end the last line with a line feed.")
         return None
+    if "\r" in (found["literal"] or found["quoted"] or ""):
+        raise SvcgenError(f"line {line}: save the file with LF as the end of a line, not CR LF.")
     if found["literal"] is not None:
         return found["literal"]
     if found["quoted"] is not None:
         return _unescaped(found["quoted"], line)
-    plain = _COMMENT.sub("", found["plain"] or "").rstrip()
-    _refuse_variables(plain, line)
-    return plain
+    return _plain((found["plain"] or "").strip(" \t\r"), line)
+
+
+def _plain(text: str, line: int) -> str:
+    if _AMBIGUOUS.search(text):
+        raise SvcgenError(f"line {line}: write the value in '...': Compose would change it.")
+    value = _COMMENT.sub("", text).strip(" \t")
+    _refuse_variables(value, line)
+    return value
 
 
 def _unescaped(quoted: str, line: int) -> str:

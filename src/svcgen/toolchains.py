@@ -134,10 +134,29 @@ def versions(stack: str, environment: Mapping[str, str]) -> dict[str, str]:
     Raises SvcgenError as `surroundings` does.
     """
     path = surroundings(stack, environment)["PATH"]
-    return {
-        program.name: ".".join(map(str, _version(_find(stack, program, path), program.ask)))
-        for program in NEEDED.get(stack, ())
-    }
+    found = {}
+    for program in NEEDED.get(stack, ()):
+        place = _find(stack, program, path)
+        version = _version(place, program.ask)
+        if not version:
+            raise SvcgenError(f"{place} does not run.", "Repair or remove it.")
+        found[program.name] = ".".join(map(str, version))
+    return found
+
+
+def exports(stack: str, environment: Mapping[str, str]) -> str:
+    """Return the lines with which a shell's `make` finds what svcgen finds; empty without need.
+
+    Raises SvcgenError as `surroundings` does.
+    """
+    made = surroundings(stack, environment)
+    before = environment.get("PATH", os.defpath)
+    added = made["PATH"].removesuffix(before)
+    lines = [f'export PATH="{added}$PATH"'] if added else []
+    home = made.get("JAVA_HOME")
+    if home and home != environment.get("JAVA_HOME"):
+        lines.append(f'export JAVA_HOME="{home}"')
+    return "; ".join(lines)
 
 
 @cache
@@ -179,10 +198,12 @@ def run_program(program: str | Path, words: Sequence[str]) -> subprocess.Complet
 
 
 def _version(program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the version in a program's output; empty when there is none."""
+    """Return the version in a program's output; empty when it fails, or prints none."""
     try:
         done = run_program(program, ask)
     except (OSError, subprocess.TimeoutExpired):
+        return ()
+    if done.returncode:
         return ()
     number = re.search(r"\d{1,9}(\.\d{1,9})*", _COLOURS.sub("", done.stdout or done.stderr))
     return tuple(map(int, number.group().split("."))) if number else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -53,6 +54,10 @@ def test_without_docker_the_toolchains_of_the_services_are_needed(tmp_path: Path
     assert code == 3
     assert [name for name, one in found.items() if one["state"] == "missing"] == ["stack go"]
     assert found["stack go"]["advice"] == "Install it from https://go.dev/dl."
+    node = found["stack typescript"]  # of the wheel, which `make` alone does not find
+    assert node["state"] == "ok"
+    (folder,) = re.findall(r'export PATH="([^:]+):\$PATH"', node["advice"])
+    assert Path(folder, "npm").exists()
     assert found["helm"] == {
         "name": "helm",
         "state": "not needed",

@@ -195,6 +195,14 @@ def test_services_pass_identity_on_to_one_another(shop: Gateway) -> None:
     assert inside.json["headers"]["x-auth-subject"] == "root"
 
 
+def test_a_service_learns_how_long_its_caller_waits(shop: Gateway) -> None:
+    given = {"x-envoy-expected-rq-timeout-ms": "700"}
+    client = shop.send("/v1/orders", headers=given).json["headers"]
+    assert client["x-envoy-expected-rq-timeout-ms"] == "1000"  # of the route
+    service = send(shop.internal["catalog"], "/h", headers=given).json["headers"]
+    assert service["x-envoy-expected-rq-timeout-ms"] == "700"
+
+
 def test_a_client_cannot_steer_the_gateway(shop: Gateway) -> None:
     steering = {"x-envoy-upstream-rq-timeout-ms": "1", "x-envoy-max-retries": "9"}
     assert shop.send("/v1/orders?slow=0.1", headers=steering).status == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -324,3 +325,52 @@ def test_a_service_of_this_template_has_no_drift(tmp_path: Path) -> None:
     assert (tmp_path / "stock/chart/callers.yaml").exists()  # generated, not of the template
     done = svcgen("drift", within=tmp_path)
     assert (done.returncode, done.stdout) == (0, "No drift in 5 services.\n"), done.stderr
+
+
+# By stack: the manifest, and a dependency of the owner after a line of the template.
+OWN_DEPENDENCIES = {
+    "python": ("pyproject.toml", '    "fastapi[^"]*",\n', '    "python-ulid>=3",\n'),
+    "go": ("go.mod", r"\t.*google/uuid.*\n", "\tgithub.com/shopspring/decimal v1.4.0\n"),
+    "typescript": ("package.json", r'    "undici": "[^"]*"', ',\n    "zod": "^4.0.0"'),
+    "java": (
+        "pom.xml",
+        "  <dependencies>\n",
+        "    <dependency>\n      <groupId>org.apache.commons</groupId>\n"
+        "      <artifactId>commons-lang3</artifactId>\n    </dependency>\n",
+    ),
+}
+# By stack: a line of the template with a version, the version that the owner gives it.
+VERSIONS = {
+    "python": ('"fastapi>=[^"]*"', '"fastapi>={}"'),
+    "go": ("google/uuid v.*", "google/uuid v{}.0.0"),
+    "typescript": ('"undici": "[^"]*"', '"undici": "^{}.0.0"'),
+}
+
+
+def change(path: Path, pattern: str, replacement: str) -> None:
+    text, count = re.subn(pattern, lambda _: replacement, path.read_text(), count=1)
+    assert count == 1
+    path.write_text(text)
+
+
+def test_a_dependency_that_the_owner_added_or_raised_is_no_drift(tmp_path: Path) -> None:
+    (tmp_path / "svcgen.yaml").touch()
+    for stack, (manifest, line, own) in OWN_DEPENDENCIES.items():
+        assert svcgen("new", stack, "--stack", stack, "--yes", within=tmp_path).returncode == 0
+        path = tmp_path / stack / manifest
+        found = re.search(line, path.read_text())
+        assert found
+        change(path, line, found[0] + own)
+    for stack, (line, version) in VERSIONS.items():
+        change(tmp_path / stack / OWN_DEPENDENCIES[stack][0], line, version.format(99))
+    assert drifted_files(tmp_path, 0) == {stack: [] for stack in OWN_DEPENDENCIES}
+    for stack, (line, version) in VERSIONS.items():  # lower than the template's
+        change(tmp_path / stack / OWN_DEPENDENCIES[stack][0], line, version.format(0))
+    change(tmp_path / "java/pom.xml", "<java.version>25<", "<java.version>26<")
+    expected = {stack: [manifest] for stack, (manifest, _, _) in OWN_DEPENDENCIES.items()}
+    assert drifted_files(tmp_path, 3) == expected
+
+
+def drifted_files(folder: Path, code: int) -> dict[str, list[str]]:
+    services = answered(svcgen("drift", "--json", within=folder), code)["services"]
+    return {one["service"]: [file["path"] for file in one["files"]] for one in services}

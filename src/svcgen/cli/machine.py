@@ -33,9 +33,12 @@ def text(result: DoctorResult) -> str:
 
 
 def advice(result: DoctorResult) -> str:
-    """List what to do about each condition that is not met; those that prevent work are first."""
+    """List what to do about each condition; those that prevent work are first."""
     missing = [one for one in result.conditions if one.state == "missing"]
     others = [one for one in result.conditions if one.state == "not needed"]
     lines = [f"{one.name}: {one.advice or one.detail}" for one in missing]
+    lines += [
+        f"{one.name}: {one.advice}" for one in result.conditions if one.state == "ok" and one.advice
+    ]
     lines += [f"{one.name} (not needed here): {one.advice or one.detail}" for one in others]
     return "\n".join(["", *lines]) if lines else ""

@@ -103,11 +103,13 @@ def _toolchain(stack: str, *, needed: bool) -> Condition:
         return _program(f"stack {stack}", ("--version",), PYTHON, needed=needed, program="python3")
     try:
         found = toolchains.versions(stack, os.environ)
+        exports = toolchains.exports(stack, os.environ)
     except SvcgenError as error:
         state: State = "missing" if needed else "not needed"
         return Condition(f"stack {stack}", state, error.problem, error.advice)
     shown = ", ".join(f"{name} {number}" for name, number in found.items())
-    return Condition(f"stack {stack}", "ok", shown)
+    advice = f"For `make` in a service, type: {exports}" if exports else ""
+    return Condition(f"stack {stack}", "ok", shown, advice)
 
 
 def _program(

@@ -24,6 +24,9 @@ svcgen list                 # the services, their stacks and folders
 svcgen new NAME --stack go  # create a service; `svcgen questions` lists all answers
 svcgen up                   # run all services behind the gateway; `svcgen up NAME` replaces one
 svcgen env NAME             # the variables of a service, for commands in its folder
+svcgen run NAME -- COMMAND  # serve it by a process of the terminal, in the running fleet
+svcgen update NAME          # merge a newer template into a service
+svcgen rename OLD NEW       # also: svcgen remove NAME, svcgen adopt FOLDER
 svcgen logs NAME --tail 50
 svcgen routes PATH          # which route a request takes, and why
 svcgen compose              # write compose.yaml, gateway/ and chart/callers.yaml after a change

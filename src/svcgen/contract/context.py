@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -205,6 +206,16 @@ def documented(context: CheckContext) -> dict[str, set[str]]:
             if "{" not in path:
                 found.setdefault(path, set()).add(method.upper())
     return found
+
+
+def path_templates(context: CheckContext) -> list[re.Pattern[str]]:
+    """Return a pattern for each path with parameters of the committed document."""
+    if not context.service.openapi.is_file():
+        return []
+    paths = {path for _, path in operations(read_document(context.service.openapi))}
+    return [
+        re.compile("[^/]+".join(map(re.escape, path.split("{}")))) for path in paths if "{}" in path
+    ]
 
 
 def find_calling(context: CheckContext) -> Calling:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -29,7 +28,12 @@ from svcgen.merge.version_numbers import (
 _CONTEXT = (2, 1, 0)  # lines before a version that name its dependency: two of them in a pom.xml
 
 _NAMED = re.compile(r"^(?!\s*<version>).*[A-Za-z]")
-_DEPENDENCIES = re.compile(r"dependenc|^require$", re.IGNORECASE)  # in the name of a list
+
+# The lists of dependencies, by the names of places.list_of_each_line: TOML, JSON, XML, go.mod.
+_DEPENDENCIES = re.compile(
+    r"^\[project\] dependencies|^\[(project\.optional-dependencies|dependency-groups)\]"
+    r"|\t(dev|peer|optional)?[dD]ependencies\b|^require$"
+)
 
 Versions = tuple[str, ...]
 
@@ -49,21 +53,35 @@ def merge_manifest(
     return None if _is_valid(path, new) and _is_valid(path, user) else merged
 
 
-def differs_only_in_dependencies(path: str, rendered: bytes, user: bytes) -> bool:
-    """Return whether the user has added dependencies or changed versions, and nothing else.
+def adds_dependencies_only(path: str, rendered: bytes, user: bytes) -> bool:
+    """Return whether a user only added dependencies to a rendered manifest, or raised versions.
 
-    A line's place in its list does not count: tools sort the lists, and Go moves a line to another
-    block when the code imports it.
+    An update merges these without a conflict, so they are not a difference from the template.
     """
-    theirs, ours = (Counter(_entries(path, text)) for text in (rendered, user))
-    added = ours - theirs
-    return not theirs - ours and all(_DEPENDENCIES.search(where) for where, _ in added)
+    template, own = _Side(path, rendered), _Side(path, user)
+    kept = 0
+    for at, line in enumerate(own.lines):
+        is_dependency = bool(_DEPENDENCIES.search(own.lists[at]))
+        if kept < len(template.lines) and (
+            _plain(line) == _plain(template.lines[kept])
+            or (is_dependency and _raised((template, kept), (own, at)))
+        ):
+            kept += 1
+        elif not is_dependency:
+            return False
+    return kept == len(template.lines)
 
 
-def _entries(path: str, text: bytes) -> list[tuple[str, str]]:
-    """Return the list of each line, and the line without versions."""
-    side = _Side(path, text.replace(b"\r\n", b"\n").replace(b" // indirect\n", b"\n"))
-    return list(zip(side.lists, side.masked, strict=True))
+def _plain(line: str) -> str:
+    return line.rstrip("\r").removesuffix(",")  # in JSON, what follows the last entry adds a comma
+
+
+def _raised(before: tuple[_Side, int], after: tuple[_Side, int]) -> bool:
+    (template, there), (own, here) = before, after
+    if _plain(own.masked[here]) != _plain(template.masked[there]):
+        return False
+    capped = own.upper_bounds(here) != template.upper_bounds(there)
+    return not capped and compare(own.versions(here), template.versions(there)) == 1
 
 
 class _Side:

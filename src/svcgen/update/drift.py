@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from svcgen.git import keeps_modes
 from svcgen.merge.files import File, Tree, parents, read_tree
-from svcgen.merge.manifests import differs_only_in_dependencies
+from svcgen.merge.manifests import adds_dependencies_only
 from svcgen.merge.text import is_binary
 from svcgen.render.render import render_version, seeded_patterns
 from svcgen.service import ANSWERS_FILE
@@ -48,7 +48,7 @@ def find_drift(folder: Path, version: Version, *, trusted: bool = False) -> tupl
     """Compare a service with a render of its version and answers, by content and mode.
 
     Seeded files, locks and the answers file are not managed. Line ends that a checkout made CRLF
-    do not count, and neither do the service's own dependencies in a manifest. Raises SvcgenError
+    do not count, nor do dependencies that were added to a manifest, or raised. Raises SvcgenError
     when the answers cannot be read, or the version does not render them.
     """
     answers = stored_answers(folder)
@@ -63,7 +63,7 @@ def find_drift(folder: Path, version: Version, *, trusted: bool = False) -> tupl
     differences = tuple(
         file
         for file in _differences(managed, read_tree(folder, managed))
-        if file.path not in manifests or not _has_own_dependencies(file)
+        if not (file.path in manifests and _has_own_dependencies(file))
     )
     if any(file.state == MODE for file in differences) and not keeps_modes(folder):
         return tuple(file for file in differences if file.state != MODE)
@@ -84,11 +84,9 @@ def _differences(managed: Tree, user_tree: Tree) -> Iterator[DriftedFile]:
 
 
 def _has_own_dependencies(file: DriftedFile) -> bool:
-    """Return whether a manifest is the rendered one but for dependencies and their versions."""
     if file.state != CHANGED or file.found is None or file.found.link != file.rendered.link:
         return False
-    texts = file.rendered.content, file.found.content
-    return differs_only_in_dependencies(file.path, *texts)
+    return adds_dependencies_only(file.path, file.rendered.content, file.found.content)
 
 
 def _same_text(rendered: File, found: File) -> bool:

@@ -33,7 +33,7 @@ def test_a_process_of_this_machine_reaches_what_a_replica_reaches(shop: DockerWo
     shop.up()
     given = env(shop.workspace, "orders")
     assert (given.engine, list(given.missing)) == ("docker", ["STOPPED"])
-    assert given.missing["STOPPED"] == "late does not run. Start it: svcgen up late"
+    assert given.missing["STOPPED"] == "late does not run. Start the fleet: svcgen up"
     with urllib.request.urlopen(f"{given.variables['CATALOG_URL']}/v1/catalog") as answer:
         assert json.load(answer)["replica"] in shop.ids("catalog")["catalog"]
     address = urlsplit(given.variables["CATALOG_URL"]).netloc

@@ -32,11 +32,15 @@ def edge_listener(host: str, port: int, routes: Values) -> Values:
 
 
 def internal_listener(service: str, port: int, routes: Values) -> Values:
-    """Return the loopback listener for calls to one service; identity headers pass."""
+    """Return the loopback listener for calls to one service; identity and deadline pass."""
     manager = {
         "stat_prefix": f"internal-{service}",
         "route_config": routes,
         **_PLAIN,
+        # Envoy then keeps the x-envoy-* headers of callers, which are services.
+        "internal_address_config": {
+            "cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]
+        },
         "http_filters": [_ROUTER],
     }
     return _listener(f"internal-{service}", "127.0.0.1", port, manager)
@@ -69,7 +73,7 @@ def _listener(name: str, host: str, port: int, manager: Values) -> Values:
     }
 
 
-# `internal_address_config` stays unset: then Envoy trusts no caller's x-envoy-* headers.
+# `internal_address_config` is unset at the edge: then Envoy trusts no client's x-envoy-* headers.
 _PLAIN: Values = {
     "use_remote_address": True,
     "normalize_path": True,

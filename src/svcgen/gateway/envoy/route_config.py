@@ -18,6 +18,7 @@ RETRY_IDEMPOTENT = "connect-failure,refused-stream,reset,retriable-status-codes"
 RETRY_OTHERS = "connect-failure,refused-stream,reset-before-request"
 BUFFER = "envoy.filters.http.buffer"
 STREAM_IDLE_MS = 60_000  # the listener's own limit
+EXPECTED_TIMEOUT = "x-envoy-expected-rq-timeout-ms"  # contract rule `call-deadline`
 
 
 def edge_routes(table: Sequence[Route]) -> Values:
@@ -88,12 +89,22 @@ def _entries(route: Route) -> list[Values]:
             "name": route.full_name,
             "match": {**_path_match(route), **_method_match(methods)},
             "route": {**action, **retry},
+            "request_headers_to_add": [_deadline(route.timeout_ms)],
             "metadata": {"filter_metadata": {"gateway": {"http_route": route.path}}},  # for the log
             "request_body_buffer_limit": route.max_body,  # a longer body is not sent again
             "typed_per_filter_config": {BUFFER: _taken_in(route.max_body)},
         }
         for methods, retry in entries
     ]
+
+
+def _deadline(timeout_ms: int) -> Values:
+    """Return the header that says how long a response is waited for.
+
+    Between services the caller's own value stays. That of a client was removed before.
+    """
+    header = {"key": EXPECTED_TIMEOUT, "value": str(timeout_ms)}
+    return {"header": header, "append_action": "ADD_IF_ABSENT"}
 
 
 def _taken_in(max_body: int) -> Values:

@@ -53,7 +53,7 @@ def _reachable(value: str, services: Mapping[str, object], seen: Observed) -> st
         return value
     running = [container for container in seen.of(host) if container.runs and container.host]
     if not running:
-        raise SvcgenError(f"{host} does not run.", f"Start it: svcgen up {host}")
+        raise SvcgenError(f"{host} does not run.", "Start the fleet: svcgen up")
     address = running[0].host
     if not _answers(address, port):
         raise SvcgenError(
