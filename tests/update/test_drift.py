@@ -69,10 +69,6 @@ def crlf_and_more(path: Path) -> None:
     append(path)
 
 
-def replace(old: str, new: str) -> Edit:
-    return lambda path: path.write_text(path.read_text().replace(old, new))
-
-
 def noted(path: Path) -> None:
     append(path, "# note\n")
 
@@ -100,10 +96,6 @@ EDITS: list[tuple[str, Edit, str]] = [
     ("chart/registration.yaml", append, "changed"),
     ("src/store.py", append, ""),  # seeded
     ("requirements.txt", append, ""),  # a lock
-    ("pyproject.toml", replace("[\n", '[\n    "cache>=1",\n'), ""),  # an own dependency
-    ("pyproject.toml", replace("log==1.0", "log==1.1"), ""),
-    ("pyproject.toml", replace('    "log==1.0",\n', ""), "changed"),
-    ("pyproject.toml", noted, "changed"),
     (".copier-answers.yml", noted, ""),
     ("src/own.py", Path.touch, ""),
 ]
