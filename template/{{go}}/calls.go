@@ -29,6 +29,8 @@ const (
 	pause       = 50 * time.Millisecond // before the retry: a killed replica closes its connections one by one
 	// The milliseconds that the caller still waits. Envoy sets it too.
 	deadlineHeader = "X-Envoy-Expected-Rq-Timeout-Ms"
+	// In a path, instead of an argument that would lead to another path, percent-encoded too.
+	noSegment = "\x00"
 )
 
 var (
@@ -40,6 +42,7 @@ var (
 	callTransport = newTransport() // one for all clients: they share its idle connections
 	placeholder   = regexp.MustCompile(`\{[^{}]*\}`)
 	errTooMuch    = errors.New("the body of the response is too large")
+	errSwitched   = errors.New("the callee switched the protocol")
 )
 
 // CalleeError is a failed call. Unhandled, it becomes a 502 problem, or 504 after the deadline.
@@ -118,21 +121,22 @@ func readIdentity(r *http.Request) http.Header {
 // withDeadline ends the context when the sender of the headers stops waiting.
 func withDeadline(ctx context.Context, headers http.Header) (context.Context, context.CancelFunc) {
 	left, err := strconv.ParseInt(headers.Get(deadlineHeader), 10, 32)
-	if err != nil || left <= 0 {
+	if err != nil || left < 0 {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, time.Duration(left)*time.Millisecond)
 }
 
-// pathOf replaces each {placeholder} by the next argument, percent-encoded, and adds the query.
+// pathOf replaces each {placeholder} by the next argument, percent-encoded, and adds the query. A
+// call with an argument that is empty, "." or ".." is a 422.
 func pathOf(template string, query url.Values, arguments ...string) string {
 	path := placeholder.ReplaceAllStringFunc(template, func(text string) string {
 		if len(arguments) == 0 {
 			return text
 		}
 		text, arguments = url.PathEscape(arguments[0]), arguments[1:]
-		if text == "." || text == ".." { // a proxy would drop the segment
-			text = strings.ReplaceAll(text, ".", "%2E")
+		if text == "" || text == "." || text == ".." {
+			return noSegment
 		}
 		return text
 	})
@@ -151,6 +155,9 @@ func call[T any](
 	sent, err := encodeBody(body)
 	if err != nil {
 		return result, err
+	}
+	if strings.Contains(path, noSegment) {
+		return result, invalid(Fault{Detail: "an argument of the path is empty, . or .."})
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(to.timeout, callTimeout))
 	defer cancel()
@@ -268,6 +275,9 @@ func (c client) try(
 		return reply{}, err
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return reply{}, errSwitched // no deadline ends its body
+	}
 	limit := cmp.Or(c.limit, mib)
 	text, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	if err == nil && int64(len(text)) > limit {

@@ -90,6 +90,7 @@ func TestAFailedCallIsA502Or504(t *testing.T) {
 		{404, 404, 502},
 		{418, 200, 502},
 		{503, 503, 502},
+		{101, 0, 502},
 		{syscall.ECONNREFUSED, 0, 502},
 		{time.Hour, 0, 504},
 	} {
@@ -174,13 +175,21 @@ func TestArgumentsOfAPathAreEncoded(t *testing.T) {
 		_ = writeJSON(w, http.StatusOK, r.RequestURI)
 	})
 	for want, path := range map[string]string{
-		"/v1/products/a%2Fb%3F/%2E%2E?q=x+%26y": pathOf(
-			"/v1/products/{id}/{part}", url.Values{"q": {"x &y"}}, "a/b?", "..",
-		),
-		"/v1/products": pathOf("/v1/products", nil),
+		"/v1/products/a%2Fb%3F?q=x+%26y": pathOf("/v1/products/{id}", url.Values{"q": {"x &y"}}, "a/b?"),
+		"/v1/products":                   pathOf("/v1/products", nil),
 	} {
 		if sent, err := call[string](t.Context(), to, http.MethodGet, path, nil, nil); sent != want {
 			t.Error(sent, want, err)
+		}
+	}
+}
+
+func TestAnArgumentCannotLeadToAnotherPath(t *testing.T) {
+	for _, argument := range []string{"", ".", ".."} {
+		path := pathOf("/v1/products/{id}", nil, argument)
+		_, err := call[struct{}](t.Context(), newClient("other", "http://other"), http.MethodGet, path, nil, nil)
+		if p, _ := errors.AsType[*Problem](err); p == nil || p.Status != http.StatusUnprocessableEntity {
+			t.Error(argument, err)
 		}
 	}
 }

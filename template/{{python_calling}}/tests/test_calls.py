@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import httpx2
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
-from app.calls import REMAINING, Callee, CalleeError, Deadlines, callee
+from app.calls import REMAINING, Callee, CalleeError, Deadlines, callee, new_client
 
 IDENTITY = {"x-auth-subject": "ann"}
 PROBLEM = {"title": "Not Found", "status": 404, "detail": "No product has this id."}
@@ -23,7 +24,7 @@ class Product(BaseModel):
 def call(handler: Handler, method: str = "GET", path: str = "/v1/other", **options: Any) -> Product:
     async def run() -> Product:
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(handler)) as client:
-            other = Callee("other", "http://other:8080/", client, max_body=1000)
+            other = Callee("other", "http://other:8080/", client, max_body=100_000)
             return await other.call(method, path, Product, **options)
 
     return asyncio.run(run())
@@ -91,7 +92,7 @@ def test_an_error_has_the_problem_of_the_callee() -> None:
     assert (raised.value.problem, raised.value.retry_after) == (PROBLEM, "7")
 
 
-@pytest.mark.parametrize("content", [b"null", b"x" * 1001])
+@pytest.mark.parametrize("content", [b"null", b"x" * 100_001])
 @pytest.mark.parametrize("status", [200, 500])
 def test_an_unexpected_or_large_body_is_a_502(status: int, content: bytes) -> None:
     async def chunks() -> AsyncIterator[bytes]:
@@ -104,11 +105,62 @@ def test_an_unexpected_or_large_body_is_a_502(status: int, content: bytes) -> No
     assert raised.value.problem is None
 
 
-@pytest.mark.parametrize(("id", "encoded"), [("a/b?", b"a%2Fb%3F"), ("..", b"%2E%2E")])
-def test_parameters_and_query_are_encoded(id: str, encoded: bytes) -> None:
+@pytest.mark.parametrize(
+    ("headers", "content", "code"),
+    [
+        ([(b"x-note", b"caf\xe9"), (b"set-cookie", b"a=\xff")], b'{"price": 1}', None),
+        ([(b"content-encoding", b"gzip")], b"no gzip", 502),
+        ([(b"content-type", b"application/problem+json")], b"[" * 100_000, 502),
+    ],
+)
+def test_an_odd_response_is_no_internal_error(
+    headers: list[tuple[bytes, bytes]], content: bytes, code: int | None
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    async def handle(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers=headers, content=chunks())
+
+    if code is None:
+        assert call(handle).price == 1
+        return
+    with pytest.raises(CalleeError) as raised:
+        call(handle)
+    assert raised.value.status_code == code
+
+
+def test_a_cookie_of_one_caller_is_not_sent_for_another() -> None:
+    seen: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: session=ann\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, new_client() as client:
+            for token in ("ann", "b\xe9a"):
+                caller = {"authorization": token}
+                await Callee("other", address, client).send("GET", "/", caller)
+
+    asyncio.run(run())
+    assert b"authorization: b\xe9a" in seen[1].lower()
+    assert b"session" not in seen[1]
+
+
+def test_parameters_and_query_are_encoded() -> None:
     handler, requests = sequence(200)
-    call(handler, path="/v1/products/{id}", parameters={"id": id}, query={"q": "x&y", "n": 1})
-    assert requests[0].url.raw_path == b"/v1/products/%s?q=x%%26y&n=1" % encoded
+    call(handler, path="/v1/products/{id}", parameters={"id": "a/b?"}, query={"q": "x&y", "n": 1})
+    assert requests[0].url.raw_path == b"/v1/products/a%2Fb%3F?q=x%26y&n=1"
+
+
+@pytest.mark.parametrize("id", ["", ".", ".."])
+def test_a_parameter_cannot_lead_to_another_path(id: str) -> None:
+    with pytest.raises(RequestValidationError):  # a 422
+        call(sequence(200)[0], path="/v1/products/{id}", parameters={"id": id})
 
 
 @pytest.mark.parametrize("caller", [None, IDENTITY])

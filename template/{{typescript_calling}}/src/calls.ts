@@ -16,6 +16,7 @@ const PAUSE = 50; // milliseconds before the retry: a killed replica closes its 
 const IDEMPOTENT = ["DELETE", "GET", "HEAD", "OPTIONS", "PUT"]; // RFC 9110, 9.2.2
 const IDENTITY = ["authorization", "x-auth-subject", "x-auth-scopes"];
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 const tracer = trace.getTracer(SERVICE);
 const agent = new Agent({ connect: { timeout: 500 } });
 
@@ -194,7 +195,7 @@ export class Callee {
       }
       chunks.push(chunk);
     }
-    const body = readJson(Buffer.concat(chunks).toString());
+    const body = readJson(Buffer.concat(chunks));
     const isProblem = String(type).startsWith(KIND) && typeof body === "object" && body !== null;
     return { ...received, problem: isProblem ? body : undefined, body };
   }
@@ -242,9 +243,9 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && ["AbortError", "TimeoutError"].includes(error.name);
 }
 
-function readJson(text: string): unknown {
+function readJson(text: Buffer): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(UTF8.decode(text));
   } catch {
     return undefined;
   }

@@ -138,6 +138,12 @@ test("a failed call has the problem and Retry-After", async () => {
   assert.partialDeepStrictEqual(error.response, { status: 404, problem, retryAfter: 7 });
 });
 
+test("JSON that is not UTF-8 is 502", async () => {
+  const other = new Callee("other", await serve((_, response) => response.end('"\xff"', "latin1")));
+  const isText = (body: unknown): body is string => typeof body === "string";
+  await assert.rejects(other.request("GET", "/", isText), { status: 502 });
+});
+
 test("a response above the limit is 502", async () => {
   const listener: RequestListener = (_, response) => response.end(JSON.stringify("x".repeat(2000)));
   const error = await fail(listener, { maxBytes: 1000 });

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import monotonic
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import httpx2
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from opentelemetry import trace
 from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind
@@ -22,7 +24,12 @@ TIMEOUT = 2.0  # seconds for a whole call, including the retry
 PAUSE = 0.05  # seconds before the retry: a killed replica closes its connections one by one
 MAX_BODY = 1024 * 1024  # bytes of a response
 IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")  # RFC 9110, 9.2.2
-UNREACHABLE = (httpx2.ConnectTimeout, httpx2.NetworkError, httpx2.RemoteProtocolError)
+UNREACHABLE = (
+    httpx2.ConnectTimeout,
+    httpx2.NetworkError,
+    httpx2.RemoteProtocolError,
+    httpx2.DecodingError,
+)
 IDENTITY = ("authorization", "x-auth-subject", "x-auth-scopes")
 REMAINING = "x-envoy-expected-rq-timeout-ms"  # the milliseconds after which the caller gives up
 
@@ -73,15 +80,19 @@ def _problem(response: httpx2.Response | None) -> dict[str, Any] | None:
         return None
     try:
         members = response.json()
-    except (ValueError, httpx2.StreamError):  # not JSON, or too large to be read
+    except (ValueError, RecursionError, httpx2.StreamError):  # not JSON, or not read: too large
         return None
     return members if isinstance(members, dict) else None
 
 
-def _encode(parameter: object) -> str:
-    """Encode a path parameter. Dots alone are encoded too: they would change the path."""
-    encoded = quote(str(parameter), safe="")
-    return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded
+def _encode(name: str, value: object) -> str:
+    text = str(value)
+    if text in {"", ".", ".."}:  # these would lead to another path, percent-encoded too
+        reason = "cannot be a segment of a path"
+        raise RequestValidationError(
+            [{"type": "value_error", "loc": ("path", name), "msg": reason}]
+        )
+    return quote(text, safe="")
 
 
 @dataclass(frozen=True)
@@ -131,11 +142,11 @@ class Callee:
         `/v1/products/{id}` takes `id` from the parameters. Any other outcome raises CalleeError;
         `seconds` limits this call instead of the timeout of the callee.
         """
-        encoded = {name: _encode(value) for name, value in (parameters or {}).items()}
+        encoded = {name: _encode(name, value) for name, value in (parameters or {}).items()}
         url = self.url.rstrip("/") + (path.format(**encoded) if parameters else path)
         end = min(monotonic() + (self.timeout if seconds is None else seconds), deadline.get())
         with tracer.start_as_current_span(f"{method} {self.name}", kind=SpanKind.CLIENT):
-            headers = dict(caller or {})
+            headers = httpx2.Headers(caller, encoding="latin-1")  # as Starlette decodes them
             inject(headers)
             request = self.client.build_request(
                 method, url, headers=headers, json=body, params=query
@@ -178,8 +189,8 @@ class Callee:
                     raise CalleeError(self.name, "returned too large a body", response)
         headers = [
             (name, value)
-            for name, value in response.headers.multi_items()
-            if name not in {"content-encoding", "content-length"}  # the content is decoded
+            for name, value in response.headers.raw
+            if name.lower() not in {b"content-encoding", b"content-length"}  # it is decoded
         ]
         return httpx2.Response(response.status_code, headers=headers, content=bytes(content))
 
@@ -194,11 +205,18 @@ def callee(name: str) -> Callable[[Request], Awaitable[Callee]]:
     return find
 
 
+def new_client() -> httpx2.AsyncClient:
+    """Return a client without cookies, which all callers would share, and without a proxy from
+    the environment, which would see the callers' identities.
+    """
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx2.AsyncClient(trust_env=False, cookies=cookies)
+
+
 @asynccontextmanager
 async def open_callees(app: FastAPI) -> AsyncIterator[None]:
     """Open the clients of the called services, as `app.state.callees`."""
-    # Without a proxy from the environment: it would see the callers' identities.
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with new_client() as client:
         urls = app.state.settings.callees
         app.state.callees = [Callee(name, url, client) for name, url in urls.items()]
         yield
