@@ -19,6 +19,7 @@ __all__ = ["images", "postgres"]
 LONGEST_FIRST = (
     "run/docker/test_docker.py",
     "e2e/test_docs.py",
+    "e2e/test_story.py",
     "cli/test_input_fuzz.py",
     "run/local/test_local_killed.py",
     "run/local/test_local_replace.py",

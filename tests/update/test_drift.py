@@ -355,6 +355,10 @@ def test_a_dependency_that_the_owner_added_or_raised_is_no_drift(tmp_path: Path)
         change(path, line, found[0] + own)
     for stack, (line, version) in VERSIONS.items():
         change(tmp_path / stack / OWN_DEPENDENCIES[stack][0], line, version.format(99))
+    go_mod = tmp_path / "go/go.mod"
+    (module,) = re.findall(r"\n(\tgolang.org/x/sys .*) // indirect", go_mod.read_text())
+    change(go_mod, rf"\n{re.escape(module)} // indirect", "")
+    change(go_mod, r"\n\)", f"\n{module}\n)")  # the code imports it now
     assert drifted_files(tmp_path, 0) == {stack: [] for stack in OWN_DEPENDENCIES}
     for stack, (line, version) in VERSIONS.items():  # lower than the template's
         change(tmp_path / stack / OWN_DEPENDENCIES[stack][0], line, version.format(0))

@@ -58,7 +58,7 @@ def adds_dependencies_only(path: str, rendered: bytes, user: bytes) -> bool:
 
     An update merges these without a conflict, so they are not a difference from the template.
     """
-    template, own = _Side(path, rendered), _Side(path, user)
+    template, own = (_Side(path, _in_one_block(path, text)) for text in (rendered, user))
     kept = 0
     for at, line in enumerate(own.lines):
         is_dependency = bool(_DEPENDENCIES.search(own.lists[at]))
@@ -70,6 +70,18 @@ def adds_dependencies_only(path: str, rendered: bytes, user: bytes) -> bool:
         elif not is_dependency:
             return False
     return kept == len(template.lines)
+
+
+def _in_one_block(path: str, text: bytes) -> bytes:
+    """Return go.mod with one list of requirements: Go moves one that the code begins to import."""
+    if PurePosixPath(path).suffix != ".mod":
+        return text
+    lines = text.decode(errors="surrogateescape").replace("\r\n", "\n").split("\n")
+    lists = list_of_each_line(path, lines)
+    required = [line for line, name in zip(lines, lists, strict=True) if name == "require"]
+    others = [line for line, name in zip(lines, lists, strict=True) if name not in {"require", ""}]
+    entries = sorted(line.removesuffix(" // indirect") for line in required if line[:1] == "\t")
+    return "\n".join([*others, "require (", *entries, ")"]).encode(errors="surrogateescape")
 
 
 def _plain(line: str) -> str:

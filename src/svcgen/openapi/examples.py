@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -99,7 +100,9 @@ def _scalar(schema: Mapping[str, Any], types: frozenset[str]) -> Any:
     if types & {"integer", "number"}:
         above = schema.get("exclusiveMinimum")
         lowest = schema.get("minimum", above + 1 if isinstance(above, int | float) else 1)
-        return min(lowest, schema.get("maximum", lowest))
+        number = min(lowest, schema.get("maximum", lowest))
+        # FastAPI writes "minimum": 0.0, which a strict parser refuses for an integer.
+        return number if "number" in types else math.ceil(number)
     return False if "boolean" in types else None
 
 

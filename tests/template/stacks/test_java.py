@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from svcgen.render.render import render_service
 from tests.support.checkout import (
     Checkout,
     assert_dev_starts_again,
@@ -22,16 +19,12 @@ from tests.support.checkout import (
     migrate_twice_at_once,
 )
 from tests.support.killed_tests import assert_a_service_ends_with_its_tests
-from tests.support.repository import REPOSITORY
-from tests.support.run import svcgen
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("make", "local", "java")]
 CALLS = ["b" * 40, "order-items"]
 LONGEST = {"name": "a" * 40, "stack": "java", "calls": CALLS, "organization": "3-new.acme.com"}
 # A word of the language, too.
 SHORTEST = {"name": "new", "stack": "java", "database": "postgres", "calls": ["catalog"]}
-ORDERS = REPOSITORY / "tests/data/java_orders"  # the code of a team, instead of the example
-EXAMPLE = ("Items", "Store", "Summary", "Callees", "ItemsTest")
 
 
 @pytest.fixture(scope="module")
@@ -130,29 +123,3 @@ def test_a_service_without_the_example_is_green(tmp_path: Path) -> None:
     answers = {"name": "orders", "stack": "java", "example": "none", "calls": ["products"]}
     bare = check_out(tmp_path, answers, environment_of("java"))
     bare.succeed("lint", "test")
-
-
-def test_own_code_replaces_the_example_without_drift(tmp_path: Path) -> None:
-    """The steps of docs/extend.md: a resource, a setting, a limit, a task, and a call."""
-    answers = {"name": "orders", "stack": "java", "calls": ["products"]}
-    made = check_out(tmp_path, answers, environment_of("java"))
-    for folder in (made.folder / "src/main/java", made.folder / "src/test/java"):
-        for path in folder.rglob("*.java"):
-            if path.stem in EXAMPLE:
-                path.unlink()
-    (settings,) = made.folder.rglob("OwnSettings.java")
-    (skeleton,) = made.folder.rglob("ServiceTest.java")
-    for path in ORDERS.glob("*.java"):
-        shutil.copy(path, (skeleton if path.stem.endswith("Test") else settings).parent)
-    bare = render_service(tmp_path / "bare", {**answers, "name": "bare", "example": "none"})
-    document = json.loads((bare / "openapi.json").read_text())
-    document["info"]["title"] = "orders"
-    own = json.loads((ORDERS / "openapi.json").read_text())
-    document["paths"] = own["paths"]
-    document["components"]["schemas"] |= own["schemas"]
-    (made.folder / "openapi.json").write_text(json.dumps(document, indent=2))
-    made.succeed("lint", "test")
-    assert svcgen("drift", within=made.folder).returncode == 0
-    refused = made.make("run", MAX_LINES="many")
-    assert refused.returncode == 2
-    assert json.loads(refused.stdout.splitlines()[0])["msg"] == "MAX_LINES is malformed"
