@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, METHODS, type Server } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import swagger from "@fastify/swagger";
+import type { TracerProvider } from "@opentelemetry/sdk-trace";
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -11,7 +12,6 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from "fastify";
-import type { TracerProvider } from "@opentelemetry/sdk-trace";
 import { ConfigurationError, Environment, readSettings, SERVICE, type Settings } from "./config.ts";
 import { addHealth, Readiness } from "./health.ts";
 import {
@@ -180,9 +180,7 @@ export async function runJob(openService: OpenService, name: string): Promise<vo
   const job = jobs.get(name);
   if (!job) {
     const names = ["migrate", "openapi", ...jobs.keys()].join(", ");
-    throw new ConfigurationError(
-      `unknown command ${name}: use ${names}, or no argument to serve`,
-    );
+    throw new ConfigurationError(`unknown command ${name}: use ${names}, or no argument to serve`);
   }
   environment.check();
   setLogLevel(settings.logLevel);
