@@ -7,7 +7,7 @@ import (
 )
 
 // This file is yours: the routes of the service, its own settings, what it opens at the
-// start and closes at the end, and its tasks. server.go calls the methods.
+// start and closes at the end, its tasks and jobs. server.go calls the methods.
 
 // app has what the handlers use.
 type app struct {
@@ -37,6 +37,9 @@ func (a *app) checks() map[string]check { return a.items.checks() }
 
 // tasks returns what runs beside the server until it stops.
 func (a *app) tasks() map[string]task { return map[string]task{} }
+
+// jobs returns what runs once, without the server, when its name is the argument: a scheduled job.
+func (a *app) jobs() map[string]task { return nil }
 
 // schemaTypes are the types of the schemas in openapi.json, except Problem and Fault. A test compares
 // their members.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -136,6 +137,45 @@ func serve() error {
 	return running.serve(listener)
 }
 
+// runJob runs a job of routes.go once, with what the server opens. SIGTERM or SIGINT ends its context.
+func runJob(name string) error {
+	config, err := readSettings()
+	if err != nil {
+		return err
+	}
+	logAsJSON(config.level)
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	a, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	jobs := jobsOf(a)
+	job, found := jobs[name]
+	if !found {
+		names := strings.Join(append([]string{"migrate", "ready"}, slices.Sorted(maps.Keys(jobs))...), ", ")
+		return fmt.Errorf("unknown command %s: use %s, or no argument to serve", name, names)
+	}
+	stopTracing, err := startTracing(ctx, config.exported)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
+	if err := runTask(ctx, job); err != nil {
+		return fmt.Errorf("the job %s failed: %w", name, err)
+	}
+	return nil
+}
+
+// jobsOf returns the jobs by name. A routes.go without the method has none.
+func jobsOf(a any) map[string]task {
+	if registry, found := a.(interface{ jobs() map[string]task }); found {
+		return registry.jobs()
+	}
+	return nil
+}
+
 func newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -189,7 +229,8 @@ func stop(server *http.Server, background *taskGroup) error {
 	return errors.Join(err, background.wait(ctx))
 }
 
-// task runs beside the server until ctx is done. An error, or a panic, ends the service.
+// task runs beside the server until ctx is done. An error, or a panic, ends the service. A job has the
+// same type, and runs once.
 type task func(ctx context.Context) error
 
 // taskGroup is all tasks of the service.
@@ -204,7 +245,9 @@ func startTasks(tasks map[string]task) *taskGroup {
 	group := &taskGroup{stop: stop, failed: make(chan error, len(tasks))}
 	for name, run := range tasks {
 		group.ended.Go(func() {
-			if err := runTask(ctx, run); err != nil {
+			err := runTask(ctx, run)
+			stopped := ctx.Err() != nil && errors.Is(err, context.Canceled)
+			if err != nil && !stopped {
 				group.failed <- fmt.Errorf("the task %s failed: %w", name, err)
 			}
 		})
@@ -212,7 +255,7 @@ func startTasks(tasks map[string]task) *taskGroup {
 	return group
 }
 
-// runTask returns the error of a task. That its context was canceled is none.
+// runTask returns the error, or the panic, of a task or a job.
 func runTask(ctx context.Context, run task) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -220,11 +263,7 @@ func runTask(ctx context.Context, run task) (err error) {
 			err = fmt.Errorf("panic: %v", value)
 		}
 	}()
-	err = run(ctx)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	return run(ctx)
 }
 
 // wait waits for the tasks until ctx is done, and returns an error that was not received yet.

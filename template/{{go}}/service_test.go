@@ -180,6 +180,19 @@ func TestATaskThatFailsEndsTheService(t *testing.T) {
 	}
 }
 
+func TestAnUnknownCommandEndsWith1(t *testing.T) {
+	needed(t)
+	log := filepath.Join(t.TempDir(), "log")
+	process := begin(log, environment, "x")
+	if err := process.Wait(); process.ProcessState.ExitCode() != 1 {
+		t.Error(err)
+	}
+	logged := lines(t, log)
+	if len(logged) != 1 || !strings.HasPrefix(logged[0]["msg"].(string), "unknown command x: use migrate, ready, ") {
+		t.Error(logged)
+	}
+}
+
 func TestTasksRunUntilTheServiceStops(t *testing.T) {
 	begun, stopped := make(chan struct{}), false
 	ended, stop := serveInTest(t, map[string]task{

@@ -33,7 +33,11 @@ log = logging.getLogger("app")
 async def fail(_):
     raise RuntimeError("no more")
 
+async def print_level(app):
+    log.info(app.state.settings.log_level)
+
 async def wait(_):
+    log.info("waiting")
     try:
         await asyncio.Event().wait()
     finally:
@@ -117,6 +121,36 @@ def test_a_failed_background_task_ends_the_service(environment: dict[str, str]) 
     with tempfile.NamedTemporaryFile() as log:
         assert start(variables, log, setup=setup).wait(60) == 1
         assert "background task fail failed" in messages(log)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("report", 0, "info"),
+        ("broken", 1, "job broken failed"),
+        ("x", 1, "unknown command x: use migrate, report, broken, or no argument to serve"),
+    ],
+)
+def test_a_job_runs_once(
+    environment: dict[str, str], command: str, code: int, message: str
+) -> None:
+    setup = f"{SETUP}service.JOBS = {{'report': print_level, 'broken': fail}}"
+    with tempfile.NamedTemporaryFile() as log:
+        assert start(environment, log, command, setup=setup).wait(60) == code
+        assert messages(log) == [message]
+
+
+def test_a_stopped_job_is_cancelled(environment: dict[str, str]) -> None:
+    setup = f"{SETUP}service.JOBS = {{'wait': wait}}"
+    with tempfile.NamedTemporaryFile() as log:
+        process = start(environment, log, "wait", setup=setup)
+        for _ in range(400):
+            if messages(log):
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 1
+        assert messages(log) == ["waiting", "cancelled", "job wait failed"]
 
 
 def messages(log: IO[bytes]) -> list[str]:

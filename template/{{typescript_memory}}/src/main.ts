@@ -1,7 +1,9 @@
-/** `node src/main.ts` serves. The argument `openapi` prints the OpenAPI document. */
+/**
+ * `node src/main.ts` serves. The argument `openapi` prints the OpenAPI document, and the name of a
+ * job runs that job.
+ */
 
-import { ConfigurationError } from "./config.ts";
-import { describe, serve } from "./server.ts";
+import { describe, runJob, serve } from "./server.ts";
 import { openService } from "./service.ts";
 
 const command = process.argv.slice(2).join(" ");
@@ -11,7 +13,5 @@ if (command === "") {
   console.log(JSON.stringify(await describe(openService), undefined, 2));
 } else if (command !== "migrate") {
   // Without a database, there is nothing to migrate.
-  throw new ConfigurationError(
-    `unknown command ${command}: use migrate, openapi, or no argument to serve`,
-  );
+  await runJob(openService, command);
 }

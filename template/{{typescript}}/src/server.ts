@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, METHODS, type Server } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import swagger from "@fastify/swagger";
+import type { TracerProvider } from "@opentelemetry/sdk-trace";
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -40,6 +41,8 @@ export interface Service {
   checks?: Record<string, () => Promise<unknown>>;
   /** Work beside the server, by name. The signal aborts when the service stops. */
   tasks?: Record<string, (signal: AbortSignal) => Promise<void>>;
+  /** Commands that run once without the server, by name. The signal aborts on SIGTERM. */
+  jobs?: Record<string, (signal: AbortSignal) => Promise<void>>;
   /** Closes what was opened, after the last request and task. */
   close?: () => Promise<void>;
 }
@@ -165,6 +168,36 @@ export async function serve(openService: OpenService): Promise<void> {
   await setTimeout(signal === "SIGTERM" ? settings.drainSeconds * 1000 : 0);
   stopped.abort();
   await Promise.all([close(app.server), Promise.race([Promise.all(tasks), setTimeout(GRACE)])]);
+  await end(service, tracing);
+}
+
+/** Run a job once. If it fails, the exit code is 1. */
+export async function runJob(openService: OpenService, name: string): Promise<void> {
+  const environment = new Environment();
+  const settings = readSettings(environment);
+  const service = openService(environment, settings);
+  const jobs = new Map(Object.entries(service.jobs ?? {}));
+  const job = jobs.get(name);
+  if (!job) {
+    const names = ["migrate", "openapi", ...jobs.keys()].join(", ");
+    throw new ConfigurationError(`unknown command ${name}: use ${names}, or no argument to serve`);
+  }
+  environment.check();
+  setLogLevel(settings.logLevel);
+  const tracing = await startTracing(settings.exported);
+  const stopped = new AbortController();
+  process.once("SIGTERM", () => stopped.abort());
+  try {
+    await job(stopped.signal);
+  } catch (error) {
+    log.error({ err: error }, `the job ${name} failed`);
+    process.exitCode = 1;
+  }
+  await end(service, tracing);
+}
+
+/** Close what was opened, write the last spans and log lines, and exit. */
+async function end(service: Service, tracing: TracerProvider): Promise<void> {
   await service.close?.();
   await Promise.race([tracing.shutdown(), setTimeout(FLUSH)]);
   await Promise.race([endLog(), setTimeout(FLUSH)]);

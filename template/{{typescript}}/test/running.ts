@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { CALLEES } from "../src/config.ts";
 
 const MAIN = new URL("../src/main.ts", import.meta.url);
-/** A service with the server of this one, and with routes and tasks for its tests. */
+/** A service with the server of this one, and with routes, tasks and jobs for its tests. */
 export const TEST_SERVICE = new URL("test-service.ts", import.meta.url);
 /** Ends the service when the process of the tests ends: only that has the other end of stdin. */
 const WATCH =

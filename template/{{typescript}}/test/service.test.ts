@@ -142,6 +142,30 @@ describe("a process", () => {
     assert.partialDeepStrictEqual(failed, [{ msg: "the task sweep failed" }]);
   });
 
+  test("runs a job once, closes what was opened and exits with 0", async () => {
+    const running = new Running({}, TEST_SERVICE, "report");
+    assert.equal(await running.exited(), 0);
+    const messages = running.lines.map((line) => line.msg);
+    assert.deepEqual(messages, ["printed", "closed"]);
+  });
+
+  test("exits with 1 and a log line when a job fails, here by SIGTERM", async () => {
+    const running = new Running({}, TEST_SERVICE, "wait");
+    running.process.stdout?.once("data", () => running.process.kill("SIGTERM"));
+    assert.equal(await running.exited(), 1);
+    const messages = running.lines.map((line) => line.msg);
+    assert.deepEqual(messages, ["waiting", "the job wait failed", "closed"]);
+  });
+
+  test("exits with 1 and the names of the jobs for an unknown command", async () => {
+    const running = new Running({}, TEST_SERVICE, "print");
+    assert.equal(await running.exited(), 1);
+    const messages = running.lines.map((line) => line.msg);
+    assert.deepEqual(messages, [
+      "unknown command print: use migrate, openapi, report, wait, or no argument to serve",
+    ]);
+  });
+
   test("completes a request in flight, and its connection does not delay the exit", async () => {
     const stopping = await Service.started({ DRAIN_SECONDS: "0" }, TEST_SERVICE);
     const headers = { "Content-Type": "application/json", Connection: "keep-alive" };

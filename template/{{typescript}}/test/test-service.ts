@@ -1,10 +1,10 @@
-/** A service with the server of this one, and with routes and tasks for its tests. */
+/** A service with the server of this one, and with routes, tasks and jobs for its tests. */
 
 import { setTimeout } from "node:timers/promises";
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import { responseOf, shared } from "../src/schemas.ts";
-import { type OpenService, serve } from "../src/server.ts";
+import { type OpenService, runJob, serve } from "../src/server.ts";
 import { log } from "../src/telemetry.ts";
 
 const MIB = 1024 * 1024;
@@ -55,6 +55,15 @@ const openService: OpenService = (environment) => {
         log.info("the sweep ends");
       },
     },
+    jobs: {
+      report: async () => {
+        log.info("printed");
+      },
+      wait: async (signal) => {
+        log.info("waiting");
+        await setTimeout(60_000, undefined, { signal });
+      },
+    },
     checks: {
       disk: async () => {
         if (closed) {
@@ -71,4 +80,5 @@ const openService: OpenService = (environment) => {
   };
 };
 
-await serve(openService);
+const job = process.argv[2];
+await (job ? runJob(openService, job) : serve(openService));

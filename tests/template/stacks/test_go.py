@@ -44,7 +44,7 @@ BARE: dict[str, dict[str, object]] = {
         "calls": ["catalog", "order-items"],
     },
 }
-# What a team adds to routes.go: a setting, a route with its own limit, and a task.
+# What a team adds to routes.go: a setting, a route with its own limit, a task, and jobs.
 SETTING = """	interval, intervalErr := read("REPORT_SECONDS", "60", parseSeconds)
 	limit, limitErr := read("FILE_MIB", "5", parseNumber(1, 100))
 	return &app{interval: interval, limit: int64(limit) * mib}, errors.Join(intervalErr, limitErr)
@@ -56,6 +56,11 @@ func (a *app) putFile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, len(file))
+}
+
+func (a *app) printOnce(context.Context) error {
+	slog.Info("printed", "interval", a.interval.Seconds())
+	return nil
 }
 
 func (a *app) report(ctx context.Context) error {
@@ -81,6 +86,9 @@ EDITS = {
         'map[string]http.Handler{"PUT /v1/bare": withBodyLimit(a.limit, a.putFile)}'
     ),
     "map[string]task{}": 'map[string]task{"report": a.report}',
+    "map[string]task { return nil }": (
+        'map[string]task { return map[string]task{"print": a.printOnce, "report": a.report} }'
+    ),
 }
 
 
@@ -194,7 +202,29 @@ def test_routes_go_has_settings_limits_and_tasks(tmp_path: Path) -> None:
         "FILE_MIB: must be a whole number from 1 to 100"
     ]
     assert end(REPORT_SECONDS="0.1") == ["the task report failed: no printer"]
+    assert_jobs_run_once(bare)
     assert_the_route_is_limited_and_the_task_ends(bare)
+
+
+def assert_jobs_run_once(bare: Checkout) -> None:
+    for name, code, message in (
+        ("print", 0, "printed"),
+        ("report", 1, "the job report failed: no printer"),
+        (
+            "x",
+            1,
+            "unknown command x: use migrate, ready, print, report, or no argument to serve",
+        ),
+    ):
+        ran = subprocess.run(
+            [bare.folder / ".make/service", name],
+            env={**bare.environment, "REPORT_SECONDS": "0.1"},
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        assert ran.returncode == code
+        assert [json.loads(line)["msg"] for line in ran.stdout.splitlines()] == [message]
 
 
 def assert_the_route_is_limited_and_the_task_ends(bare: Checkout) -> None:

@@ -1,4 +1,4 @@
-"""What this service adds to the skeleton: settings, routes, resources and background tasks."""
+"""What this service adds to the skeleton: settings, routes, resources, tasks and jobs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +17,8 @@ class Settings(config.Settings):
 ROUTERS: list[APIRouter] = [items.router]
 # Coroutine functions that run beside the server: `async def refresh(app: FastAPI) -> None`.
 TASKS: list[Task] = []
+# Such functions that run once: `python -m app NAME`, for example in a scheduled job.
+JOBS: dict[str, Task] = {}
 
 
 @asynccontextmanager

@@ -1,9 +1,11 @@
-"""`python -m app` serves; `python -m app migrate` does nothing without a database."""
+"""`python -m app` serves; `python -m app NAME` runs a job of `app.service`.
+
+`python -m app migrate` does nothing without a database.
+"""
 
 import sys
 
-from app.config import fail
-from app.server import serve
+from app.server import run_job, serve
 
 match sys.argv[1:]:
     case []:
@@ -11,4 +13,4 @@ match sys.argv[1:]:
     case ["migrate"]:
         pass
     case args:
-        fail(f"unknown command {' '.join(args)}: use migrate, or no argument to serve")
+        run_job(" ".join(args))

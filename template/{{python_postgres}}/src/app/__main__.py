@@ -1,4 +1,7 @@
-"""`python -m app` serves; `python -m app migrate` applies the database migrations."""
+"""`python -m app` serves; `python -m app NAME` runs a job of `app.service`.
+
+`python -m app migrate` applies the database migrations.
+"""
 
 import sys
 
@@ -12,6 +15,6 @@ match sys.argv[1:]:
 
         migrate()
     case args:
-        from app.config import fail
+        from app.server import run_job
 
-        fail(f"unknown command {' '.join(args)}: use migrate, or no argument to serve")
+        run_job(" ".join(args))
