@@ -113,7 +113,7 @@ def test_an_unexpected_or_large_body_is_a_502(status: int, content: bytes) -> No
         ([(b"content-type", b"application/problem+json")], b"[" * 100_000, 502),
     ],
 )
-def test_an_odd_response_is_no_internal_error(
+def test_an_odd_response_is_not_an_internal_error(
     headers: list[tuple[bytes, bytes]], content: bytes, code: int | None
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
