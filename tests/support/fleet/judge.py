@@ -14,6 +14,7 @@ from tests.support.fleet.tree import File, Tree, ended, is_text, lines_of, with_
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "go.sum", "package-lock.json")
 _MARKER = "<<<<<<< "
+_LIST = re.compile(r"[\s-]*[\w./-]+: [{[]|from [\w.]+ import |\.PHONY: ")
 _COMMIT = re.compile(r"@[0-9a-f]{40}\b")
 
 
@@ -41,11 +42,14 @@ def _lost_lines(case: Case, outcome: Outcome) -> Iterator[str]:
 
 
 def _is_kept(line: str, lines: Collection[str]) -> bool:
-    """Return whether a line is among these, or one of them is that line with more words."""
+    """Return whether a line is among these; a list in one line, with more words at its place."""
     if line in lines or f"{line} \\" in lines:  # a label that is continued now
         return True
+    head = _LIST.match(line)
     words = set(_words(line))
-    return len(words) > 1 and any(words <= set(_words(one)) for one in lines)
+    return head is not None and any(
+        one.startswith(head[0]) and words <= set(_words(one)) for one in lines
+    )
 
 
 def _words(line: str) -> list[str]:
