@@ -137,7 +137,7 @@ def versions(stack: str, environment: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for program in NEEDED.get(stack, ()):
         place = _find(stack, program, path)
-        version = _version(place, program.ask)
+        version = _version(place, program.ask, path)
         if not version:
             raise SvcgenError(f"{place} does not run.", "Repair or remove it.")
         found[program.name] = ".".join(map(str, version))
@@ -182,8 +182,10 @@ def _executables(program: Program, places: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def run_program(program: str | Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a program that prints its version, in any encoding.
+def run_program(
+    program: str | Path, words: Sequence[str], path: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that prints its version, in any encoding; `path` replaces PATH.
 
     Raises OSError when it cannot be run, and TimeoutExpired after TIMEOUT.
     """
@@ -194,13 +196,14 @@ def run_program(program: str | Path, words: Sequence[str]) -> subprocess.Complet
         errors="replace",
         timeout=TIMEOUT,
         check=False,
+        env={**os.environ, "PATH": path} if path else None,
     )
 
 
-def _version(program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
+def _version(program: Path, ask: tuple[str, ...], path: str = "") -> tuple[int, ...]:
     """Return the version in a program's output; empty when it fails, or prints none."""
     try:
-        done = run_program(program, ask)
+        done = run_program(program, ask, path)
     except (OSError, subprocess.TimeoutExpired):
         return ()
     if done.returncode:

@@ -166,7 +166,7 @@ def _winner(old: Versions, new: Versions, user: Versions, *, bounded: bool) -> V
     a faulty version. Of two changed ones the higher wins if both raised it, and neither side
     changed an upper bound (`bounded`).
     """
-    if old in (new, user):
+    if new == user or old in (new, user):
         return user if new == old else new
     raised = compare(user, old) == 1 and compare(new, old) == 1
     higher = compare(user, new) if raised and not bounded else None

@@ -177,6 +177,8 @@ class Calls:
         url = urlsplit(proxy) if proxy else self.url
         left_of_request = 2000 if broken("call-deadline") else int(headers.get(DEADLINE, 2000))
         most = min(2.0, left_of_request / 1000)
+        if most == 0:
+            raise ProblemError(504, f"{CALLEE} is slow")
         connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=most)
         try:
             headers = {**headers, DEADLINE: str(int(most * 1000))}
