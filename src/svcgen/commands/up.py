@@ -153,7 +153,7 @@ def watch(workspace: Workspace, fleet: UpResult, report: Report = silent) -> Non
 
 
 def _replace_on_save(workspace: Workspace, fleet: UpResult, report: Report) -> None:
-    from svcgen.run.local.saves import restart_on_save
+    from svcgen.run.local.saves import restart_on_save, saves
     from svcgen.run.watching import watching
 
     def replace(name: str) -> None:
@@ -167,9 +167,10 @@ def _replace_on_save(workspace: Workspace, fleet: UpResult, report: Report) -> N
     running = {replica.service for replica in fleet.replicas}
     folders = {each.name: each.folder for each in workspace.services if each.name in running}
     over = threading.Event()
-    with watching(workspace.root, over.set):
+    # A save after this line is seen: all files were looked at before.
+    with watching(workspace.root, over.set), saves(folders) as look:
         report("watch", f"{counted(len(folders), 'service')}; Ctrl-C ends the watch")
-        restart_on_save(folders, replace, over)
+        restart_on_save(look, replace, over)
 
 
 def _port(

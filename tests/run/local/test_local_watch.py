@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,15 @@ def shop(tmp_path: Path) -> Iterator[LocalWorkspace]:
     yield from workspace(tmp_path / "shop")
 
 
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a process that still runs when the block fails: Popen would wait for it."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 def test_each_save_replaces_its_service(shop: LocalWorkspace, tmp_path: Path) -> None:
     orders = tiny(shop.root, "orders", database="postgres")
     tiny(shop.root, "catalog")
@@ -32,6 +42,7 @@ def test_each_save_replaces_its_service(shop: LocalWorkspace, tmp_path: Path) ->
         subprocess.Popen(
             [*SVCGEN, *words], cwd=shop.root, env=environment({}), stdout=output, stderr=output
         ) as watch,
+        ended(watch),
     ):
 
         def printed() -> str:

@@ -91,9 +91,13 @@ def _changed(path: Path) -> int:
         return 0
 
 
+Look = Callable[[], frozenset[str]]
+"""Returns the services with a file that changed since its last call."""
+
+
 @contextmanager
-def saves(folders: Mapping[str, Path]) -> Iterator[Callable[[], frozenset[str]]]:
-    """Yield a function that returns the services with a changed file since its last call."""
+def saves(folders: Mapping[str, Path]) -> Iterator[Look]:
+    """Look at each file, and yield the function that looks again."""
     with tempfile.TemporaryDirectory(prefix="svcgen-watch-") as made:
         git("init", "--quiet", made)
         repository = Path(made, ".git")
@@ -106,21 +110,18 @@ def saves(folders: Mapping[str, Path]) -> Iterator[Callable[[], frozenset[str]]]
         yield look
 
 
-def restart_on_save(
-    folders: Mapping[str, Path], restart: Callable[[str], None], over: threading.Event
-) -> None:
+def restart_on_save(look: Look, restart: Callable[[str], None], over: threading.Event) -> None:
     """Call `restart` with each service in whose folder a file was saved, until `over` is set.
 
     Saves that follow each other within LOOK_SECONDS are one. What is saved during a restart is
     followed by another one.
     """
-    with saves(folders) as look:
-        changed: set[str] = set()
-        while not over.wait(LOOK_SECONDS):
-            if new := look():
-                changed |= new
-                continue
-            for name in sorted(changed):
-                if not over.is_set():
-                    restart(name)
-            changed.clear()
+    changed: set[str] = set()
+    while not over.wait(LOOK_SECONDS):
+        if new := look():
+            changed |= new
+            continue
+        for name in sorted(changed):
+            if not over.is_set():
+                restart(name)
+        changed.clear()
