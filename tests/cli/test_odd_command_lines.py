@@ -146,3 +146,10 @@ def test_a_misspelt_route_in_svcgen_yaml_is_named_there(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "svcgen.yaml (services.orders): routes.ordersx is not in" in done.stderr
     assert 'Did you mean "orders"?' in done.stderr
+
+
+def test_no_route_at_all_is_a_sentence(tmp_path: Path) -> None:
+    assert svcgen("new", "mailer", "--kind", "worker", "--yes", within=tmp_path).returncode == 0
+    done = svcgen("routes", within=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "No service of this workspace has routes.\n"

@@ -97,7 +97,9 @@ def routes(
 
     if path is None:
         listed = list_routes(current_workspace())
-        emit(documents.routes_document(listed), output.routes(listed.routes), json=json)
+        notes = "" if listed.routes else "No service of this workspace has routes."
+        text = output.routes(listed.routes) if listed.routes else ""
+        emit(documents.routes_document(listed), text, notes, json=json)
     else:
         for_all = path == "*" and method.upper() == "OPTIONS"  # RFC 9110, section 9.3.7
         if not (path.startswith("/") or for_all):
