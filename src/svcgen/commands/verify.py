@@ -31,6 +31,10 @@ HOW_TO_NAME = (
 )
 
 
+# Seconds: seven JVMs that start at once on two busy cores take more than a minute.
+START_TIMEOUT = 150.0
+
+
 @dataclass(frozen=True)
 class VerifyResult:
     """What the contract's checks found, in the order of docs/contract.md."""
@@ -64,7 +68,7 @@ def verify(target: str, folder: Path, only: Sequence[str], report: Report) -> Ve
 
     report(found.service.name, f"checking {counted(len(checks), 'rule')}")
     _require_answer(found)
-    findings = run_checks(found, url, checks, report=count)
+    findings = run_checks(found, url, checks, START_TIMEOUT, report=count)
     if all(one.ok is None for one in findings):
         reasons = dict.fromkeys(f"{one.check.name} {one.detail}" for one in findings)
         raise SvcgenError(f"No rule can be checked here: {'; '.join(reasons)}.")
