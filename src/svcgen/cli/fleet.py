@@ -98,8 +98,7 @@ def routes(
     if path is None:
         listed = list_routes(current_workspace())
         notes = "" if listed.routes else "No service of this workspace has routes."
-        text = output.routes(listed.routes) if listed.routes else ""
-        emit(documents.routes_document(listed), text, notes, json=json)
+        emit(documents.routes_document(listed), output.routes(listed.routes), notes, json=json)
     else:
         for_all = path == "*" and method.upper() == "OPTIONS"  # RFC 9110, section 9.3.7
         if not (path.startswith("/") or for_all):

@@ -25,14 +25,12 @@ if TYPE_CHECKING:
     from svcgen.contract.targets.base import Target
 
 Report = Callable[[str, str], None]
+# Seconds: seven JVMs that start at once on two busy cores take more than a minute.
+START_TIMEOUT = 150.0
 STEP = 10  # rules between two lines of progress
 HOW_TO_NAME = (
     "Name the folder of a service, an image, or a URL: svcgen verify http://127.0.0.1:8080"
 )
-
-
-# Seconds: seven JVMs that start at once on two busy cores take more than a minute.
-START_TIMEOUT = 150.0
 
 
 @dataclass(frozen=True)

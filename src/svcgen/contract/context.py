@@ -6,7 +6,7 @@ import contextlib
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -15,7 +15,7 @@ from svcgen.contract.http import Address, ask
 from svcgen.contract.support.stub import ANSWER, Stub
 from svcgen.contract.targets.base import CALLS, DATABASE, NEWER, START, Output, Running, Target
 from svcgen.errors import SvcgenError
-from svcgen.openapi.document import operations, read_document
+from svcgen.openapi.document import Key, Operation, operations, read_document
 from svcgen.openapi.examples import request_of
 from svcgen.ports import free_port
 from svcgen.service import Service, client_copy, url_variable
@@ -201,21 +201,22 @@ class CheckContext:
 def documented(context: CheckContext) -> dict[str, set[str]]:
     """Read the paths without parameters of the committed document; empty without a document."""
     found: dict[str, set[str]] = {}
-    if context.service.openapi.is_file():
-        for method, path in operations(read_document(context.service.openapi)):
-            if "{" not in path:
-                found.setdefault(path, set()).add(method.upper())
+    for method, path in _offered(context):
+        if "{" not in path:
+            found.setdefault(path, set()).add(method.upper())
     return found
 
 
 def path_templates(context: CheckContext) -> list[re.Pattern[str]]:
     """Return a pattern for each path with parameters of the committed document."""
-    if not context.service.openapi.is_file():
-        return []
-    paths = {path for _, path in operations(read_document(context.service.openapi))}
-    return [
-        re.compile("[^/]+".join(map(re.escape, path.split("{}")))) for path in paths if "{}" in path
-    ]
+    paths = {path for _, path in _offered(context) if "{}" in path}
+    return [re.compile("[^/]+".join(map(re.escape, path.split("{}")))) for path in paths]
+
+
+def _offered(context: CheckContext) -> Mapping[Key, Operation]:
+    """Return the operations of the committed document; none without a document."""
+    openapi = context.service.openapi
+    return operations(read_document(openapi)) if openapi.is_file() else {}
 
 
 def find_calling(context: CheckContext) -> Calling:

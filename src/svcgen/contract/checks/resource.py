@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from svcgen.contract.check import Check
+from svcgen.contract.checks.calls import summarize
 from svcgen.contract.checks.problems import problem
 from svcgen.contract.context import CheckContext, marker
 from svcgen.contract.expect import expect
@@ -102,7 +103,7 @@ def list_pages(context: CheckContext) -> None:
         cursor = current["next"]
     expect(len(seen) == len(set(seen)), "an item is on two pages")
     expect(times == sorted(times) and seen[-1] == late_id, "the items are not oldest first")
-    held = summarize(context)["items"]
+    held = own_summary(context)["items"]
     expect(len(seen) == held, f"{len(seen)} items on all pages, {held} in the summary")
 
 
@@ -117,17 +118,17 @@ def list_limits(context: CheckContext) -> None:
         expect_invalid(get(context.address, f"{context.path}?cursor={wrong}"), "cursor")
 
 
-def summarize(context: CheckContext) -> Any:
+def own_summary(context: CheckContext) -> Any:
     """Get the summary without calling other services."""
-    answer = get(context.address, f"{context.path}/summary?depth=0")
+    answer = summarize(context, 0)
     expect(answer.status == 200, f"GET {context.path}/summary is {answer.status}")
     return answer.json()
 
 
 def summary(context: CheckContext) -> None:
-    before = summarize(context)
+    before = own_summary(context)
     made(context, "counted")
-    after = summarize(context)
+    after = own_summary(context)
     expect(set(after) == {"service", "items", "calls"}, f"the summary is {after}")
     expect(after["service"] == context.service.name, f"service is {after['service']!r}")
     expect(after["items"] == before["items"] + 1, f"{before['items']} items, then {after['items']}")
