@@ -173,7 +173,6 @@ def test_ci_skips_what_the_machine_lacks_and_names_it(clone: Clone) -> None:
     assert calls == [
         "make .venv/developing",
         "make test local,typescript",
-        "make demo ENGINE=local",
     ]
 
 
@@ -185,8 +184,6 @@ def test_ci_requires_what_the_machine_has(clone: Clone) -> None:
     assert calls == [
         "make .venv/developing",
         f"make test {ALL}",
-        "make demo ENGINE=docker",
-        "make demo ENGINE=local",
     ]
 
 
@@ -201,6 +198,4 @@ def test_ci_requires_all_where_its_tools_are_beside_the_clone(clone: Clone) -> N
         "images",
         "clis",
         f"make test {ALL}",
-        "make demo ENGINE=docker",
-        "make demo ENGINE=local",
     ]

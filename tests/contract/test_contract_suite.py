@@ -17,8 +17,8 @@ import pytest
 
 from svcgen.contract.check import Check, Finding
 from svcgen.contract.checks.stopping import DRAIN
-from svcgen.contract.context import set_up
-from svcgen.contract.expect import BrokenRuleError
+from svcgen.contract.context import CheckContext, set_up
+from svcgen.contract.expect import BrokenRuleError, expect
 from svcgen.contract.http import Address, ask, get
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.support.stub import ANSWER, UNAVAILABLE, Stub
@@ -91,6 +91,27 @@ def test_a_url_alone_leaves_out_what_it_cannot_see(tmp_path: Path, fake_database
         assert {one.check.name: one.detail for one in found if one.ok is False} == {}
         assert {bool(one.check.needs) for one in found if one.ok is None} == {True}
         assert sum(one.ok is True for one in found) > 20
+
+
+def test_a_broken_rule_is_checked_again_when_nothing_else_runs(
+    tmp_path: Path, fake_database: str
+) -> None:
+    asked = []
+
+    def late_once(_context: CheckContext) -> None:
+        asked.append("late")
+        expect(len(asked) > 1, "it took 7 s")
+
+    def wrong(_context: CheckContext) -> None:
+        expect(False, "the status is 500")
+
+    checks = [Check("late", "in time", late_once), Check("wrong", "right", wrong)]
+    target = ProcessTarget(write_reference(tmp_path / "things"))
+    found = run_checks(target, fake_database, checks, TIMEOUT)
+    assert [(one.ok, one.detail) for one in found] == [
+        (True, "kept when checked again; at first: it took 7 s"),
+        (False, "the status is 500"),
+    ]
 
 
 class SlowSignals(ProcessTarget):
