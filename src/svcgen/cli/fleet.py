@@ -127,16 +127,29 @@ def up(
     watch: Annotated[
         bool, typer.Option("--watch", help="Update a service when a file in its folder changes.")
     ] = False,
+    on_host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Let a process that you start, for example in an IDE, serve this service.",
+            autocompletion=complete_services,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Start all services behind the gateway, or replace the named ones if the fleet runs."""
     from svcgen.cli.documents import fleet as documents
+    from svcgen.commands.run import on_host as wait
     from svcgen.commands.up import attach as follow
     from svcgen.commands.up import read_scale
     from svcgen.commands.up import up as start
     from svcgen.commands.up import watch as sync
 
+    if attach + watch + bool(on_host) > 1:
+        raise typer.BadParameter("--attach, --watch and --on-host exclude each other.")
     workspace, counts = current_workspace(), read_scale(scale or [])
+    if on_host:
+        workspace.service(on_host)
     fleet = start(
         workspace,
         names or [],
@@ -151,7 +164,9 @@ def up(
         output.absent(fleet.absent) + output.broken_contracts(fleet.broken),
         json=json,
     )
-    if watch:
+    if on_host:
+        wait(workspace, on_host, report=report_progress)
+    elif watch:
         sync(workspace, fleet, report_progress)
     elif attach:
         # With --json, standard output holds the document alone.

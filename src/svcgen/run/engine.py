@@ -22,6 +22,9 @@ SERVICE_PORT = 8080  # of a service that runs alone: the default of PORT in the 
 Report = Callable[[str, str], None]
 """Called for each step: with the service ("orders", "gateway"), then a few words."""
 
+Command = Callable[[Mapping[str, str]], Sequence[str]]
+"""Called with the variables of the fleet; returns the command that serves, and its arguments."""
+
 
 @dataclass(frozen=True)
 class Replica:
@@ -166,7 +169,7 @@ class Engine(Protocol):
         With `follow`, new lines follow until the iterator is closed or the fleet ends.
         """
 
-    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
+    def run(self, request: FleetRequest, command: Command, report: Report) -> int:
         """Run a command that serves the one service in `replaced`; return its exit code.
 
         The replicas of the service return when the command has ended. 0 is also the exit code of a

@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from svcgen.env_file import read_env_file
 from tests.support.local_fleet import LocalWorkspace, load, tiny, until, workspace
 from tests.support.run import SVCGEN, environment, svcgen
 
@@ -86,6 +88,54 @@ def test_a_process_of_the_terminal_serves_until_it_ends(shop: LocalWorkspace) ->
     assert shop.rows("catalog") + shop.rows("gateway") + shop.rows("database") == others
     assert not psutil.pid_exists(called["pid"])
     assert svcgen("ps", within=shop.root).stderr == ""
+
+
+def test_a_process_of_the_user_serves_until_the_end_of_up_on_host(shop: LocalWorkspace) -> None:
+    """As an IDE starts one: with the file of variables, in no terminal of svcgen."""
+    with (shop.root.parent / "output").open("w") as output:
+        process = subprocess.Popen(
+            [*SVCGEN, "up", "--engine", "local", "--port", str(shop.port), "--on-host", "orders"],
+            cwd=shop.root,
+            env=environment({}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        until(lambda: "with the variables of" in printed(shop), seconds=120)
+        file = shop.root / ".svcgen" / "orders.env"
+        assert file.stat().st_mode & 0o777 == 0o600
+        variables = read_variables(file)
+        assert variables["DATABASE_URL"].startswith("postgresql://orders:")
+        assert f"start it on 127.0.0.1:{variables['PORT']} with" in printed(shop)
+        (shop.root / "orders" / "build.txt").write_text("mine")
+        folder = shop.root / "orders"
+        own = [sys.executable, "server.py"]
+        with (
+            load(shop.port, "/v1/orders", rate=50) as statuses,
+            subprocess.Popen(own, cwd=folder, env=environment(variables)) as started,
+        ):
+            until(lambda: build(shop) == "mine")
+            started_pid = shop.get("/v1/catalog/call/orders")[1]["pid"]
+            assert started_pid == started.pid, "other services call it, too"
+            assert list(statuses) == [200]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+            assert started.poll() is None, "it belongs to the user"
+            started.terminate()
+        assert not file.exists()
+        assert [row.state for row in shop.rows("orders")] == ["ready"]
+        assert shop.get("/v1/orders")[0] == 200
+    finally:
+        process.kill()
+        process.wait()
+
+
+def read_variables(file: Path) -> dict[str, str]:
+    copied = file.with_name("copy") / ".env"
+    copied.parent.mkdir()
+    copied.write_text(file.read_text())
+    return {name: value or "" for name, value in read_env_file(copied.parent).items()}
 
 
 def test_what_is_killed_is_given_back(shop: LocalWorkspace) -> None:

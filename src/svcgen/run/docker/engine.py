@@ -36,6 +36,7 @@ from svcgen.run.docker.state import (
 from svcgen.run.engine import (
     GATEWAY_PORT,
     KILLED,
+    Command,
     FleetRequest,
     FleetState,
     GivenVariables,
@@ -151,7 +152,7 @@ class DockerEngine:
                 if match := PREFIX.match(line.rstrip("\r\n")):
                     yield LogLine(match["service"], int(match["number"]), match["text"])
 
-    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
+    def run(self, request: FleetRequest, command: Command, report: Report) -> int:
         """Run a command of the terminal that serves the one service in `replaced`."""
         (name,) = request.replaced
         fleet = request.fleet

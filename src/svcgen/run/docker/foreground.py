@@ -29,7 +29,7 @@ from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.gateway import wait_routable
 from svcgen.run.docker.rolling import drain, remove, scale_and_replace
 from svcgen.run.docker.state import replica_counts
-from svcgen.run.engine import Report
+from svcgen.run.engine import Command, Report
 from svcgen.run.foreground import ForegroundCommand, started
 from svcgen.workspace import STATE_FOLDER, state_folder
 
@@ -86,13 +86,13 @@ class DockerRun:
     over: threading.Event = field(default_factory=threading.Event)
     proxy: TcpProxy | None = None
 
-    def serve(self, root: Path, command: Sequence[str], variables: Mapping[str, str]) -> int:
+    def serve(self, root: Path, command: Command, variables: Mapping[str, str]) -> int:
         """Run the command in the foreground; return its exit code."""
         state_folder(root)
         lock = lock_of(root, self.name)
         try:
             with locked(lock, wait=False, create=True):
-                process = ForegroundCommand(started(command, self.folder, variables))
+                process = ForegroundCommand(started(command(variables), self.folder, variables))
                 port = int(variables["PORT"])
                 following = threading.Thread(
                     target=self._follow, args=(root, port, process.child), daemon=True

@@ -19,6 +19,7 @@ from svcgen.ports import next_free_port
 from svcgen.run.engine import (
     GATEWAY,
     SERVICE_PORT,
+    Command,
     FleetRequest,
     FleetState,
     GivenVariables,
@@ -143,7 +144,7 @@ class LocalEngine:
         runs = self._paths.state_file.exists
         return read_logs(self._paths.logs, names, tail, lambda: follow and runs())
 
-    def run(self, request: FleetRequest, command: Sequence[str], report: Report) -> int:
+    def run(self, request: FleetRequest, command: Command, report: Report) -> int:
         """Run a command of the terminal that serves the one service in `replaced`."""
         from svcgen.run.local.foreground import serve
         from svcgen.run.local.request import build_request

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from svcgen.errors import SvcgenError
-from svcgen.run.engine import Report
+from svcgen.run.engine import Command, Report
 from svcgen.run.foreground import ForegroundCommand, started
 from svcgen.run.local.protocol import LostError, encode, read_reply, requested
 
@@ -18,7 +18,7 @@ LOST = "the supervisor of the fleet has ended; `svcgen up` continues with the fl
 
 
 def serve(
-    socket_path: Path, request: dict[str, Any], folder: Path, command: Sequence[str], report: Report
+    socket_path: Path, request: dict[str, Any], folder: Path, command: Command, report: Report
 ) -> int:
     """Run a command in the foreground with the variables of the supervisor; return its exit code.
 
@@ -28,7 +28,7 @@ def serve(
     with requested(socket_path, request) as (connection, lines):
         connection.settimeout(None)
         variables: Mapping[str, str] = read_reply(lines, "start", report)
-        process = ForegroundCommand(started(command, folder, variables))
+        process = ForegroundCommand(started(command(variables), folder, variables))
         supervisor = _Replies(lines, report)
         with contextlib.suppress(OSError):  # the supervisor has ended
             connection.sendall(encode({"pid": process.child.pid}))
