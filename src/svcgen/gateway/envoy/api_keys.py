@@ -1,0 +1,90 @@
+"""Envoy's `basic_auth` filter: the users of all API keys in one file, and the check of a route.
+
+The filter verifies the key only. Which group and tier a route takes is a rule of `rbac` on the
+verified user name, so a key of another group gets 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document
+
+BASIC_AUTH = "envoy.filters.http.basic_auth"
+KEYS_FILE = "keys.json"
+SUBJECT = "x-auth-subject"
+_BASIC_AUTH_TYPE = f"{EXTENSIONS}.filters.http.basic_auth.v3.BasicAuth"
+
+# Envoy refuses a list without users. This one has no dot, so no group contains it, and its hash is
+# 20 bytes of zero, which no known text has.
+_NO_USER = "-:{SHA}AAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+
+def keys_document(users: Iterable[tuple[str, str]]) -> str:
+    """Return the file of all users, given their names and hashes; the listener discovers it.
+
+    Without a change of the listener, a change of this file reaches the connections that are open.
+    """
+    entries = sorted(f"{name}:{hash_}" for name, hash_ in users)
+    config = {
+        "@type": _BASIC_AUTH_TYPE,
+        "users": {"inline_string": "\n".join([_NO_USER, *entries])},
+        "forward_username_header": SUBJECT,  # a value that the client sends is replaced
+        "emit_dynamic_metadata": True,
+    }
+    resource = {
+        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        "name": BASIC_AUTH,  # with another name than the filter's, every request is 500
+        "typed_config": config,
+    }
+    return document({"resources": [resource]})
+
+
+def basic_auth_filter(path: str) -> Values:
+    """Return the filter, off until a route switches it on; its users are in the file at `path`."""
+    source = {"path_config_source": {"path": path}, "resource_api_version": "V3"}
+    return {
+        "name": BASIC_AUTH,
+        "disabled": True,
+        "config_discovery": {"config_source": source, "type_urls": [_BASIC_AUTH_TYPE]},
+    }
+
+
+SWITCHED_ON: Values = {"@type": f"{CONFIG}.route.v3.FilterConfig", "config": {}}
+
+
+def user_prefix(group: str, tier: str | None) -> str:
+    """Return what the user names of a group's keys begin with; of one tier only if it is given."""
+    return f"{group}.{tier}." if tier else f"{group}."
+
+
+def principals(groups: Sequence[tuple[str, str | None]]) -> list[Values]:
+    """Return the callers of `rbac` whose verified key is of one of these groups and tiers."""
+    return [
+        {
+            "sourced_metadata": {
+                "metadata_matcher": {
+                    "filter": BASIC_AUTH,
+                    "path": [{"key": "username"}],
+                    "value": {"string_match": {"prefix": user_prefix(group, tier)}},
+                }
+            }
+        }
+        for group, tier in groups
+    ]
+
+
+def challenge(groups: Sequence[tuple[str, str | None]]) -> str:
+    """Return the challenge of a 401 (RFC 7617, section 2); Envoy's own has the whole URL."""
+    realm = " ".join(dict.fromkeys(group for group, _tier in groups))
+    return f'Basic realm="{realm}", charset="UTF-8"'
+
+
+IS_KEY: Values = {
+    "name": "authorization",
+    "string_match": {"prefix": "Basic ", "ignore_case": True},
+}
+"""The header of a request that is checked as a key where a route takes tokens, too.
+
+Envoy joins repeated headers with a comma, so two credentials are neither a valid key nor a token.
+"""
