@@ -22,6 +22,7 @@ from pydantic import Field, model_validator
 
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.files import locked, read_text, write_atomic
+from svcgen.gateway.access import KeyWay, Name, Way
 from svcgen.service import NAME_PATTERN, NAME_RULE
 from svcgen.strict import StrictModel, Text, matching, read_strictly
 from svcgen.workspace import STATE_FOLDER, state_folder
@@ -30,8 +31,6 @@ KEYS_FILE = "keys.json"
 _LOCK_FILE = "keys.lock"
 _BYTES = 32
 
-# No dot, so a user name has one reading; no `:`, which ends it in RFC 7617, section 2.
-KeyName = Annotated[Text, matching(f"^{NAME_PATTERN}$", NAME_RULE, "acme")]
 # As `htpasswd -s` writes it. Envoy refuses the whole file for an entry of another form, and would
 # then still accept a key that is revoked.
 Hash = Annotated[Text, matching(r"^\{SHA\}[A-Za-z0-9+/]{27}=$", "must be a hash such as {SHA}…=")]
@@ -40,16 +39,26 @@ Hash = Annotated[Text, matching(r"^\{SHA\}[A-Za-z0-9+/]{27}=$", "must be a hash 
 class Key(StrictModel):
     """A key as it is stored: what it is for, and the hash that proves it."""
 
-    group: KeyName
-    name: KeyName
-    tier: KeyName | None = None
+    group: Name
+    name: Name
+    tier: Name | None = None
     added: Annotated[Text, Field(max_length=40)]
     hash: Hash
 
     @property
     def user(self) -> str:
-        """The user name of HTTP's basic authentication; the service gets it as x-auth-subject."""
+        """The user name of HTTP's basic authentication; the service gets it as x-auth-subject.
+
+        Names have no dot, so it has one reading, and no `:`, which would end it (RFC 7617).
+        """
         return ".".join(filter(None, (self.group, self.tier, self.name)))
+
+    def opens(self, ways: Iterable[Way]) -> bool:
+        """Report whether a route with these ways accepts the key."""
+        return any(
+            isinstance(way, KeyWay) and way.key == self.group and way.tier in (None, self.tier)
+            for way in ways
+        )
 
 
 class _Stored(StrictModel):

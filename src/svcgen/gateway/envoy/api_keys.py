@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from svcgen.gateway.access import KeyWay
 from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document
 
 BASIC_AUTH = "envoy.filters.http.basic_auth"
@@ -53,30 +54,30 @@ def basic_auth_filter(path: str) -> Values:
 SWITCHED_ON: Values = {"@type": f"{CONFIG}.route.v3.FilterConfig", "config": {}}
 
 
-def user_prefix(group: str, tier: str | None) -> str:
-    """Return what the user names of a group's keys begin with; of one tier only if it is given."""
-    return f"{group}.{tier}." if tier else f"{group}."
+def user_prefix(way: KeyWay) -> str:
+    """Return what the user names of the keys of a group, or of its tier, begin with."""
+    return f"{way.key}.{way.tier}." if way.tier else f"{way.key}."
 
 
-def principals(groups: Sequence[tuple[str, str | None]]) -> list[Values]:
-    """Return the callers of `rbac` whose verified key is of one of these groups and tiers."""
+def principals(ways: Sequence[KeyWay]) -> list[Values]:
+    """Return the principals of `rbac` that these ways accept, by their verified user names."""
     return [
         {
             "sourced_metadata": {
                 "metadata_matcher": {
                     "filter": BASIC_AUTH,
                     "path": [{"key": "username"}],
-                    "value": {"string_match": {"prefix": user_prefix(group, tier)}},
+                    "value": {"string_match": {"prefix": user_prefix(way)}},
                 }
             }
         }
-        for group, tier in groups
+        for way in ways
     ]
 
 
-def challenge(groups: Sequence[tuple[str, str | None]]) -> str:
+def challenge(ways: Sequence[KeyWay]) -> str:
     """Return the challenge of a 401 (RFC 7617, section 2); Envoy's own has the whole URL."""
-    realm = " ".join(dict.fromkeys(group for group, _tier in groups))
+    realm = " ".join(dict.fromkeys(way.key for way in ways))
     return f'Basic realm="{realm}", charset="UTF-8"'
 
 
