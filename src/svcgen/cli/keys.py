@@ -44,14 +44,18 @@ def add_(
     from svcgen.commands.key import add
 
     added = add(current_workspace(), group, name, tier)
-    emit(documents.added_document(added), added.secret, "" if json else how_to_call(added), json=json)
+    emit(
+        documents.added_document(added), added.secret, "" if json else how_to_call(added), json=json
+    )
 
 
 @keys.command("list", cls=Command)
 def list_(
     group: Annotated[
         str | None,
-        typer.Argument(metavar="GROUP", help="Group of the keys; default: all.", show_default=False),
+        typer.Argument(
+            metavar="GROUP", help="Group of the keys; default: all.", show_default=False
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -169,9 +169,8 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
         later[file, f"upstream.protocol: {upstream.protocol}"] = upstream.protocol != "http"
         later[file, "upstream.health.grpc"] = upstream.health.grpc is not None
         for name, route in member.registration.routes.items():
-            for way in ways_of(route.auth):
-                kind = "jwt" if isinstance(way, JwtWay) else "key"
-                later[file, f"routes.{name}.auth: {kind}"] = True
+            if any(isinstance(way, JwtWay) for way in ways_of(route.auth)):
+                later[file, f"routes.{name}.auth: jwt"] = True
             for key in ("regex", "grpc", "rate_limit", "cors", "transcode"):
                 later[file, f"routes.{name}.{key}"] = getattr(route, key) is not None
     for (file, key), used in later.items():

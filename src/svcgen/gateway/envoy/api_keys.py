@@ -26,19 +26,23 @@ def keys_document(users: Iterable[tuple[str, str]]) -> str:
 
     Without a change of the listener, a change of this file reaches the connections that are open.
     """
+    resource = {
+        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        "name": BASIC_AUTH,  # with another name than the filter's, every request is 500
+        "typed_config": basic_auth(users),
+    }
+    return document({"resources": [resource]})
+
+
+def basic_auth(users: Iterable[tuple[str, str]]) -> Values:
+    """Return the configuration of the filter with these users."""
     entries = sorted(f"{name}:{hash_}" for name, hash_ in users)
-    config = {
+    return {
         "@type": _BASIC_AUTH_TYPE,
         "users": {"inline_string": "\n".join([_NO_USER, *entries])},
         "forward_username_header": SUBJECT,  # a value that the client sends is replaced
         "emit_dynamic_metadata": True,
     }
-    resource = {
-        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-        "name": BASIC_AUTH,  # with another name than the filter's, every request is 500
-        "typed_config": config,
-    }
-    return document({"resources": [resource]})
 
 
 def basic_auth_filter(path: str) -> Values:

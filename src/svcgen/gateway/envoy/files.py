@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.gateway.envoy import clusters, listeners, route_config
+from svcgen.gateway.envoy.api_keys import BASIC_AUTH, basic_auth
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.xds import Values, document, resources
@@ -44,6 +45,7 @@ class ComposePlacement:
 
     port: int = 8000
     folder: Path = Path("/etc/gateway")
+    access: Path = Path("/etc/gateway-access")
     host: str = "0.0.0.0"  # noqa: S104 (of the container; compose publishes it on loopback only)
     admin_port: int = 9901
     absent_port: int = 0
@@ -62,6 +64,11 @@ class LocalPlacement:
     admin_socket: Path
     internal: Mapping[str, int] = field(default_factory=dict)
     host: str = "127.0.0.1"
+
+    @property
+    def access(self) -> Path:
+        """The folder of the files that say who may call."""
+        return self.folder / "access"
 
 
 Placement = ComposePlacement | LocalPlacement
@@ -114,6 +121,7 @@ def edge_files(
                 },
             }
         },
+        placement.access,
     )
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
@@ -143,10 +151,14 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
             ]
         named = {"edge", *(f"internal-{name}" for name in only)}
         every_listener = [each for each in every_listener if each["name"] in named]
+    discovered = {BASIC_AUTH: basic_auth([])}
     for listener in every_listener:
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         if manager.pop("rds", None):
             manager["route_config"] = routes
+        for each in manager["http_filters"]:
+            if each.pop("config_discovery", None):
+                each["typed_config"] = discovered[each["name"]]
     for cluster in services:
         if cluster["type"] == "EDS":
             del cluster["eds_cluster_config"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from svcgen.gateway.envoy.guards import Guard, guards
 from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension, seconds
 from svcgen.gateway.paths import REFUSED_PATH, parents
 from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed
@@ -85,17 +86,30 @@ def _entries(route: Route) -> list[Values]:
     if others:
         entries.append((others, _retry(RETRY_OTHERS, route.attempts, None)))
     return [
-        {
-            "name": route.full_name,
-            "match": {**_path_match(route), **_method_match(methods)},
-            "route": {**action, **retry},
-            "request_headers_to_add": [_deadline(route.timeout_ms)],
-            "metadata": {"filter_metadata": {"gateway": {"http_route": route.path}}},  # for the log
-            "request_body_buffer_limit": route.max_body,  # a longer body is not sent again
-            "typed_per_filter_config": {BUFFER: _taken_in(route.max_body)},
-        }
+        _guarded(guard, route, methods, {**action, **retry})
         for methods, retry in entries
+        for guard in guards(route.auth)
     ]
+
+
+def _guarded(guard: Guard, route: Route, methods: Sequence[str], action: Values) -> Values:
+    """Return the entry of a route for some methods and one kind of credential."""
+    match = _method_match(methods)
+    about = {"http_route": route.path}  # for the log
+    if guard.challenge:
+        about["challenge"] = guard.challenge
+    entry = {
+        "name": route.full_name,
+        "match": {**_path_match(route), "headers": [*match["headers"], *guard.matched]},
+        "route": action,
+        "request_headers_to_add": [_deadline(route.timeout_ms)],
+        "metadata": {"filter_metadata": {"gateway": about}},
+        "request_body_buffer_limit": route.max_body,  # a longer body is not sent again
+        "typed_per_filter_config": {**guard.filters, BUFFER: _taken_in(route.max_body)},
+    }
+    if guard.removed:
+        entry["request_headers_to_remove"] = list(guard.removed)
+    return entry
 
 
 def _deadline(timeout_ms: int) -> Values:
