@@ -82,8 +82,8 @@ def how_to_call(added: AddedKey) -> str:
     """Return the user name of a new key with a call, or that no route accepts the key."""
     user, key = added.key.user, added.key
     lines = [f"This is the only time that svcgen shows the key. Its user name is {user}."]
-    if added.path:
-        lines.append(f"Call: curl -u {user}:KEY http://127.0.0.1:8000{added.path}")
+    if added.url:
+        lines.append(f"Call: curl -u {user}:KEY {added.url}")
     else:
         tier = f" and tier {key.tier}" if key.tier else ""
         lines.append(

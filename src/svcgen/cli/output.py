@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from svcgen.commands.template.upgrade import UpgradeResult
     from svcgen.commands.up import UpResult
     from svcgen.compose.fleet import Fault
+    from svcgen.gateway.access import KeyWay
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import LogLine, Replica
     from svcgen.template_check.check import CheckResult
@@ -169,6 +170,16 @@ def broken_contracts(faults: Sequence[Fault]) -> str:
     lines = [f"  {fault}\n" for fault in faults]
     advice = "Fix the callee, or accept its API: svcgen compose --refresh\n"
     return "".join(["Broken contracts:\n", *lines, advice]) if lines else ""
+
+
+def wanted_keys(ways: Sequence[KeyWay]) -> str:
+    """Name each group of keys that a route accepts and that has no key; empty without."""
+    return "".join(f"No caller has a key for {way}. Add one: {add_key(way)}\n" for way in ways)
+
+
+def add_key(way: KeyWay) -> str:
+    """Return the command that adds a key for a route."""
+    return f"svcgen key add {way.key} NAME" + (f" --tier {way.tier}" if way.tier else "")
 
 
 def routes(table_: Sequence[Route]) -> str:

@@ -27,6 +27,7 @@ from svcgen.workspace import Workspace, open_workspace, require_services
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault, Fleet
     from svcgen.compose.write import InspectedFleet
+    from svcgen.gateway.access import KeyWay
     from svcgen.gateway.routes import Route
 
 MOST_REPLICAS = 50  # of one service: each needs memory, a port and health checks
@@ -38,7 +39,8 @@ class UpResult:
     """A fleet that is ready: its engine, why it is this engine, its URL, and what runs.
 
     `broken` has what callers rely on and their callees no longer offer, `absent` what to do about
-    called services that are not checked out; the fleet runs anyway.
+    called services that are not checked out; the fleet runs anyway. `wanted_keys` has the groups of
+    API keys that a route accepts and that have no key yet.
     """
 
     engine: str
@@ -48,6 +50,7 @@ class UpResult:
     replicas: tuple[Replica, ...]
     broken: tuple[Fault, ...] = ()
     absent: tuple[Fault, ...] = ()
+    wanted_keys: tuple[KeyWay, ...] = ()
 
 
 def up(  # noqa: PLR0913 (one for each option of the command)
@@ -86,6 +89,16 @@ def up(  # noqa: PLR0913 (one for each option of the command)
         replicas=state.replicas,
         broken=tuple(broken_contracts(fleet, inspected.everyone)),
         absent=inspected.absent,
+        wanted_keys=_wanted_keys(workspace.root, fleet),
+    )
+
+
+def _wanted_keys(root: Path, fleet: Fleet) -> tuple[KeyWay, ...]:
+    from svcgen.gateway.keys import read_keys, wanted_keys
+    from svcgen.gateway.routes import exposed
+
+    return wanted_keys(
+        (way for route in exposed(fleet.table) for way in route.auth), read_keys(root)
     )
 
 

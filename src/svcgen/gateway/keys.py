@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,9 @@ from pydantic import Field, model_validator
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.files import locked, read_text, write_atomic
 from svcgen.gateway.access import KeyWay, Name, Way
+from svcgen.gateway.apply import replace_text
+from svcgen.gateway.envoy.api_keys import KEYS_FILE as USERS_FILE
+from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.service import NAME_PATTERN, NAME_RULE
 from svcgen.strict import StrictModel, Text, matching, read_strictly
 from svcgen.workspace import STATE_FOLDER, state_folder
@@ -84,6 +87,24 @@ def new_secret() -> str:
     return secrets.token_hex(_BYTES)
 
 
+def access_folder(root: Path) -> Path:
+    """Return where the gateways of this machine read who may call."""
+    return root / STATE_FOLDER / "gateway" / "access"
+
+
+def publish_keys(root: Path) -> bool:
+    """Write the file of users that the gateways of this machine read; report whether it changed.
+
+    Call it within `changing_keys`: an older list would make a revoked key valid again.
+    """
+    text = keys_document((key.user, key.hash) for key in read_keys(root))
+    path = access_folder(root) / USERS_FILE
+    if read_text(path) == text:
+        return False
+    replace_text(path, text)
+    return True
+
+
 @contextmanager
 def changing_keys(root: Path) -> Iterator[None]:
     """Hold the lock of the keys of a workspace: no other svcgen changes them at the same time."""
@@ -111,7 +132,7 @@ def read_keys(root: Path) -> tuple[Key, ...]:
 
 
 def add_key(root: Path, group: str, name: str, tier: str | None = None) -> tuple[Key, str]:
-    """Make and store a key; return it with the secret, which is stored nowhere.
+    """Make and store a key; return it with the secret, which is not stored.
 
     Call it within `changing_keys`. Raises SvcgenError for a name that cannot be used or is used.
     """
@@ -147,6 +168,13 @@ def revoke_key(root: Path, group: str, name: str) -> Key:
         raise SvcgenError(f'There is no key of the group "{group}".', advice)
     advice = did_you_mean(name, names, f"See the keys of the group: svcgen key list {group}")
     raise SvcgenError(f'The group "{group}" has no key "{name}".', advice)
+
+
+def wanted_keys(ways: Iterable[Way], keys: Sequence[Key]) -> tuple[KeyWay, ...]:
+    """Return the groups and tiers of these ways that none of the keys has, sorted."""
+    found = {way for way in ways if isinstance(way, KeyWay)}
+    missing = (way for way in found if not any(key.opens([way]) for key in keys))
+    return tuple(sorted(missing, key=str))
 
 
 def _write(root: Path, keys: Iterable[Key]) -> None:

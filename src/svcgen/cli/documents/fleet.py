@@ -183,6 +183,14 @@ class RunningReplica:
 
 
 @dataclass(frozen=True)
+class WantedKey:
+    """A group of keys that has no key for a route: `svcgen key add` makes one."""
+
+    group: Annotated[str, "Name of the group."]
+    tier: Annotated[str, "Tier that a route asks for; empty for any."]
+
+
+@dataclass(frozen=True)
 class UpDocument:
     """The fleet that runs after `svcgen up`."""
 
@@ -195,6 +203,9 @@ class UpDocument:
         tuple[FleetFault, ...], "Client contracts that the called service no longer satisfies."
     ]
     absent: Annotated[tuple[FleetFault, ...], "Called services that are not in the workspace."]
+    wanted_keys: Annotated[
+        tuple[WantedKey, ...], "Groups of keys that a route accepts and that have no key yet."
+    ]
 
 
 def up_document(result: UpResult) -> UpDocument:
@@ -207,6 +218,7 @@ def up_document(result: UpResult) -> UpDocument:
         replicas=replica_rows(result.replicas),
         broken=_faults(result.broken),
         absent=_faults(result.absent),
+        wanted_keys=tuple(WantedKey(way.key, way.tier or "") for way in result.wanted_keys),
     )
 
 

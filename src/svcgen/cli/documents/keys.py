@@ -27,12 +27,12 @@ class KeyAddedDocument:
 
     key: Annotated[ApiKey, "The new key."]
     secret: Annotated[str, "The key itself, which no later command prints."]
-    path: Annotated[str, "Path of a route that accepts it; empty if there is none."]
+    url: Annotated[str, "Address of a route that accepts it; empty if there is none."]
 
 
 def added_document(result: AddedKey) -> KeyAddedDocument:
     """Build the document of `svcgen key add`."""
-    return KeyAddedDocument(_api_key(result.key), result.secret, result.path)
+    return KeyAddedDocument(_api_key(result.key), result.secret, result.url)
 
 
 @dataclass(frozen=True)

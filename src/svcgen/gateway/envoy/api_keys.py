@@ -12,7 +12,8 @@ from svcgen.gateway.access import KeyWay
 from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document
 
 BASIC_AUTH = "envoy.filters.http.basic_auth"
-KEYS_FILE = "keys.json"
+KEYS_FILE = "keys.json"  # in the folder of the files that say who may call
+KEYS_PATH = f"access/{KEYS_FILE}"  # in the gateway's folder
 SUBJECT = "x-auth-subject"
 _BASIC_AUTH_TYPE = f"{EXTENSIONS}.filters.http.basic_auth.v3.BasicAuth"
 

@@ -14,6 +14,7 @@ from svcgen.compose.fleet import Fleet
 from svcgen.compose.stitch import stitched_files
 from svcgen.compose.write import write_stitched
 from svcgen.errors import SvcgenError
+from svcgen.gateway.keys import access_folder, changing_keys, publish_keys
 from svcgen.run.docker.containers import Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.environment import host_variables
@@ -82,6 +83,8 @@ class DockerEngine:
                 require_free_port(request.port)
             files = [member.compose_file for member in fleet.members if member.compose_file]
             write_image_names(self.root, files)
+            with changing_keys(self.root):
+                publish_keys(self.root)
             waiting = wait_applied(seen.gateway)
             write_stitched(fleet, stitched_files(fleet), waiting, find_validator)
             compose = self._compose(seen, fleet.services, request.port, holding)
@@ -203,6 +206,7 @@ class DockerEngine:
         require_own_name(project, seen)
         environment = password_variables(self.root, services, project)
         environment["GATEWAY_PORT"] = str(port or GATEWAY_PORT)
+        environment["GATEWAY_ACCESS"] = str(access_folder(self.root))
         return Compose(self.root, project, environment, holding)
 
 
