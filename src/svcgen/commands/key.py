@@ -83,7 +83,7 @@ class _NotAppliedError(SvcgenError):
 @contextmanager
 def _published(root: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold the lock of the keys; at the end publish them, and wait until the gateway uses them."""
-    from svcgen.gateway.envoy.api_keys import KEYS_PATH
+    from svcgen.gateway.apply import KEYS_FILE
     from svcgen.gateway.keys import changing_keys, publish_keys
     from svcgen.run.applied import wait_for_gateway
 
@@ -92,7 +92,7 @@ def _published(root: Path, *, wait: bool = True) -> Iterator[None]:
         wait_applied = wait_for_gateway(root) if wait else None
         if publish_keys(root) and wait_applied:
             try:
-                wait_applied(KEYS_PATH)
+                wait_applied(KEYS_FILE)
             except SvcgenError as error:
                 raise _NotAppliedError(error.problem, error.advice) from error
 

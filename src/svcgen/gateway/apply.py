@@ -25,6 +25,9 @@ class RefusedFileError(SvcgenError):
 
 CLUSTERS = "cds.json"
 ROUTING = (CLUSTERS, "lds.json", "rds.json")
+BASIC_AUTH = "envoy.filters.http.basic_auth"
+ACCESS_FOLDER = "access"  # of the files that say who may call
+KEYS_FILE = f"{ACCESS_FOLDER}/keys.json"  # written by `gateway.keys` alone
 FIRST = ("eds/",)  # Envoy refuses a cluster while the file of its replicas is missing
 
 Step = tuple[str, str]

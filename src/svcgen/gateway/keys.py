@@ -23,8 +23,8 @@ from pydantic import Field, model_validator
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.files import locked, read_text, write_atomic
 from svcgen.gateway.access import KeyWay, Name, Way
-from svcgen.gateway.apply import replace_text
-from svcgen.gateway.envoy.api_keys import KEYS_FILE as USERS_FILE
+from svcgen.gateway.apply import ACCESS_FOLDER, replace_text
+from svcgen.gateway.apply import KEYS_FILE as USERS_FILE
 from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.service import NAME_PATTERN, NAME_RULE
 from svcgen.strict import StrictModel, Text, matching, read_strictly
@@ -89,7 +89,7 @@ def new_secret() -> str:
 
 def access_folder(root: Path) -> Path:
     """Return where the gateways of this machine read who may call."""
-    return root / STATE_FOLDER / "gateway" / "access"
+    return root / STATE_FOLDER / "gateway" / ACCESS_FOLDER
 
 
 def publish_keys(root: Path) -> bool:
@@ -98,7 +98,7 @@ def publish_keys(root: Path) -> bool:
     Call it within `changing_keys`: an older list would make a revoked key valid again.
     """
     text = keys_document((key.user, key.hash) for key in read_keys(root))
-    path = access_folder(root) / USERS_FILE
+    path = root / STATE_FOLDER / "gateway" / USERS_FILE
     if read_text(path) == text:
         return False
     replace_text(path, text)

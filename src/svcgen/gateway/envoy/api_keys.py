@@ -7,13 +7,12 @@ verified user name, so a key of another group gets 403.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from svcgen.gateway.access import KeyWay
+from svcgen.gateway.apply import BASIC_AUTH
 from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document
 
-BASIC_AUTH = "envoy.filters.http.basic_auth"
-KEYS_FILE = "keys.json"  # in the folder of the files that say who may call
-KEYS_PATH = f"access/{KEYS_FILE}"  # in the gateway's folder
 SUBJECT = "x-auth-subject"
 _BASIC_AUTH_TYPE = f"{EXTENSIONS}.filters.http.basic_auth.v3.BasicAuth"
 
@@ -46,9 +45,9 @@ def basic_auth(users: Iterable[tuple[str, str]]) -> Values:
     }
 
 
-def basic_auth_filter(path: str) -> Values:
-    """Return the filter, off until a route switches it on; its users are in the file at `path`."""
-    source = {"path_config_source": {"path": path}, "resource_api_version": "V3"}
+def basic_auth_filter(file: Path) -> Values:
+    """Return the filter, off until a route switches it on; it reads its users from the file."""
+    source = {"path_config_source": {"path": str(file)}, "resource_api_version": "V3"}
     return {
         "name": BASIC_AUTH,
         "disabled": True,

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from svcgen.gateway.apply import BASIC_AUTH, KEYS_FILE
 from svcgen.gateway.envoy import clusters, listeners, route_config
-from svcgen.gateway.envoy.api_keys import BASIC_AUTH, basic_auth
+from svcgen.gateway.envoy.api_keys import basic_auth
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.xds import Values, document, resources
@@ -45,7 +46,6 @@ class ComposePlacement:
 
     port: int = 8000
     folder: Path = Path("/etc/gateway")
-    access: Path = Path("/etc/gateway-access")
     host: str = "0.0.0.0"  # noqa: S104 (of the container; compose publishes it on loopback only)
     admin_port: int = 9901
     absent_port: int = 0
@@ -64,11 +64,6 @@ class LocalPlacement:
     admin_socket: Path
     internal: Mapping[str, int] = field(default_factory=dict)
     host: str = "127.0.0.1"
-
-    @property
-    def access(self) -> Path:
-        """The folder of the files that say who may call."""
-        return self.folder / "access"
 
 
 Placement = ComposePlacement | LocalPlacement
@@ -121,7 +116,7 @@ def edge_files(
                 },
             }
         },
-        placement.access,
+        placement.folder / KEYS_FILE,
     )
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),

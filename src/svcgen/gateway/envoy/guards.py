@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from svcgen.gateway.access import KeyWay, Way
+from svcgen.gateway.apply import BASIC_AUTH
 from svcgen.gateway.envoy import api_keys
 from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension
 
@@ -46,7 +47,7 @@ def guards(ways: Sequence[Way]) -> tuple[Guard, ...]:
 def _key_guard(keys: Sequence[KeyWay], *, alone: bool) -> Guard:
     return Guard(
         matched=() if alone else (api_keys.IS_KEY,),
-        filters={api_keys.BASIC_AUTH: api_keys.SWITCHED_ON, RBAC: allow(api_keys.principals(keys))},
+        filters={BASIC_AUTH: api_keys.SWITCHED_ON, RBAC: allow(api_keys.principals(keys))},
         removed=("authorization",),
         challenge=api_keys.challenge(keys),
     )

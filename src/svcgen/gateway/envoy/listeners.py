@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from svcgen.gateway.envoy.api_keys import KEYS_FILE, basic_auth_filter
+from svcgen.gateway.envoy.api_keys import basic_auth_filter
 from svcgen.gateway.envoy.clusters import BUFFER_BYTES, socket_address
 from svcgen.gateway.envoy.guards import RBAC_FILTER
 from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
@@ -21,18 +21,17 @@ MAX_HEADERS_KIB = 32  # contract rule `headers-large`: a service accepts more
 MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
-def edge_listener(host: str, port: int, routes: Values, access: Path) -> Values:
+def edge_listener(host: str, port: int, routes: Values, keys: Path) -> Values:
     """Return the listener for clients; `routes` is its `rds` or `route_config`.
 
-    `access` is the folder of the files that say who may call.
+    `keys` is the file of keys_document.
     """
-    keys = basic_auth_filter(str(access / KEYS_FILE))
     manager = {
         "stat_prefix": "edge",
         **routes,
         **_HARDENED,
         "early_header_mutation_extensions": [STRIP_HEADERS, VALID_TRACE],
-        "http_filters": [_READYZ, keys, RBAC_FILTER, _BUFFER, _ROUTER],
+        "http_filters": [_READYZ, basic_auth_filter(keys), RBAC_FILTER, _BUFFER, _ROUTER],
         "tracing": TRACING,
         "access_log": [_ACCESS_LOG],
     }
