@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, type] = {
     "key add": keys.KeyAddedDocument,
     "key list": keys.KeysDocument,
     "key revoke": keys.KeyRevokedDocument,
+    "token": fleet.TokenDocument,
     "list": services.ListDocument,
     "list --outdated": services.OutdatedDocument,
     "list --graph": services.GraphDocument,

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from svcgen.gateway.admin import acknowledged, ask, read_stats
-from svcgen.gateway.apply import write_in_order
+from svcgen.gateway.apply import KEYS_FILE, write_in_order
 from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files, endpoints_file, upstream_of
+from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.registration import Registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.run.local.supervisor.envoy import FLAGS
@@ -90,6 +91,7 @@ class Gateway:
         self.internal = dict(internal or {})
         self.settings = SETTINGS
         self.keys: dict[str, str] = {}  # hash by user name
+        self.issuers: tuple[Issuer, ...] = ()
         self.table: tuple[Route, ...] = ()
         self.log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,8 +106,9 @@ class Gateway:
             f"eds/{name}.json": endpoints_file(name, [("127.0.0.1", port) for port in listed])
             for name, listed in ports.items()
         }
-        access = {"access/keys.json": keys_document(self.keys.items())}
-        return edge_files(self.table, upstreams, placement, self.settings) | replicas | access
+        access = {KEYS_FILE: keys_document(self.keys.items())}
+        files = edge_files(self.table, upstreams, placement, self.settings, self.issuers)
+        return files | replicas | access
 
     def use(self, ports: Ports, registrations: Iterable[Registration] = ()) -> None:
         files = self.files(ports, registrations)

@@ -13,13 +13,13 @@ from itertools import chain, combinations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from svcgen.compose.access_checks import check_access
 from svcgen.compose.callees import check_external, ways_out
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.compose.operations import undocumented_methods
 from svcgen.env_file import ENV_FILE
 from svcgen.errors import did_you_mean
-from svcgen.gateway.access import JwtWay, ways_of
 from svcgen.gateway.paths import parents, reserved_problem
 from svcgen.gateway.registration import LONGER, RouteEntry
 from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, url_variable
@@ -69,6 +69,7 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
         _check_claims(routes, fleet.settings.gateway.claims),
         _check_tries(routes, fleet.settings.gateway.timeout),
         _check_documented(exposed),
+        check_access(unique),
         _check_calls(unique, names),
     )
     return list(dict.fromkeys(found))
@@ -169,8 +170,6 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
         later[file, f"upstream.protocol: {upstream.protocol}"] = upstream.protocol != "http"
         later[file, "upstream.health.grpc"] = upstream.health.grpc is not None
         for name, route in member.registration.routes.items():
-            if any(isinstance(way, JwtWay) for way in ways_of(route.auth)):
-                later[file, f"routes.{name}.auth: jwt"] = True
             for key in ("regex", "grpc", "rate_limit", "cors", "transcode"):
                 later[file, f"routes.{name}.{key}"] = getattr(route, key) is not None
     for (file, key), used in later.items():

@@ -44,7 +44,7 @@ services:
     tmpfs: [/tmp]
     volumes:
       - ./gateway:/etc/gateway:ro
-      # svcgen up gives a folder that also has the keys of this machine.
+      # svcgen up gives a folder that also has the development issuer and the keys of this machine.
       - ${{GATEWAY_ACCESS:-./gateway/access}}:/etc/gateway/access:ro
     ports: ["127.0.0.1:${{GATEWAY_PORT:-{port}}}:8000"]
     networks: [platform]
@@ -67,7 +67,9 @@ networks:
 def stitched_files(fleet: Fleet) -> dict[str, str]:
     """Return the text of every file, by its path relative to the root."""
     placement = ComposePlacement(absent_port=ABSENT_PORT if fleet.absent else 0)
-    gateway = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
+    gateway = edge_files(
+        fleet.table, fleet.upstreams, placement, fleet.settings.gateway, fleet.issuers
+    )
     gateway[KEYS_FILE] = keys_document([])  # keys are of a machine, and never committed
     added = {CALLS: address_files(fleet), ENVIRONMENT: environment_files(fleet)}
     for folder, texts in added.items():

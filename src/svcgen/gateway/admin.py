@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from svcgen.errors import SvcgenError
-from svcgen.gateway.apply import BASIC_AUTH, KEYS_FILE, RefusedFileError
+from svcgen.gateway.apply import (
+    ACCESS_FILE,
+    BASIC_AUTH,
+    JWT_FILTER,
+    KEYS_FILE,
+    RefusedFileError,
+)
 
 TIMEOUT = 15.0  # seconds; Envoy uses a new cluster after the first health checks
 PAUSE = 0.02
@@ -30,6 +36,7 @@ Stats = Callable[[], Mapping[str, int]]
 # The counters of updates that Envoy applied, by file.
 APPLIED = {
     KEYS_FILE: f"extension_config_discovery.http_filter.{BASIC_AUTH}.update_success",
+    ACCESS_FILE: f"extension_config_discovery.http_filter.{JWT_FILTER}.update_success",
     "cds.json": "cluster_manager.cds.update_success",
     "lds.json": "listener_manager.lds.update_success",
     "rds.json": "http.edge.rds.edge.update_success",
@@ -152,7 +159,7 @@ def acknowledged(stats: Stats, timeout: float = TIMEOUT) -> Callable[[str], None
 
     def wait_applied(name: str) -> None:
         applied, warming = APPLIED[name], WARMING.get(name, "")
-        if name == KEYS_FILE and applied not in before:
+        if name in (ACCESS_FILE, KEYS_FILE) and applied not in before:
             return  # an Envoy that an older svcgen started does not read this file
         refused = [applied.replace("success", "rejected"), applied.replace("success", "failure")]
         end = time.monotonic() + timeout

@@ -23,8 +23,8 @@ from pydantic import Field, model_validator
 from svcgen.errors import SvcgenError, did_you_mean
 from svcgen.files import locked, read_text, write_atomic
 from svcgen.gateway.access import KeyWay, Name, Way
-from svcgen.gateway.apply import ACCESS_FOLDER, replace_text
 from svcgen.gateway.apply import KEYS_FILE as USERS_FILE
+from svcgen.gateway.apply import replace_text
 from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.service import NAME_PATTERN, NAME_RULE
 from svcgen.strict import StrictModel, Text, matching, read_strictly
@@ -85,11 +85,6 @@ def hash_of(secret: str) -> str:
 def new_secret() -> str:
     """Return a new key."""
     return secrets.token_hex(_BYTES)
-
-
-def access_folder(root: Path) -> Path:
-    """Return where the gateways of this machine read who may call."""
-    return root / STATE_FOLDER / "gateway" / ACCESS_FOLDER
 
 
 def publish_keys(root: Path) -> bool:

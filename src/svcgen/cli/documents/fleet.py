@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault
     from svcgen.gateway.access import Way
     from svcgen.gateway.routes import Explanation, Route
+    from svcgen.gateway.tokens import Token
     from svcgen.run.engine import Replica
 
 
@@ -206,6 +207,7 @@ class UpDocument:
     wanted_keys: Annotated[
         tuple[WantedKey, ...], "Groups of keys that a route accepts and that have no key yet."
     ]
+    token: Annotated[str, "Command that prints a token for the routes; empty if none needs one."]
 
 
 def up_document(result: UpResult) -> UpDocument:
@@ -219,6 +221,7 @@ def up_document(result: UpResult) -> UpDocument:
         broken=_faults(result.broken),
         absent=_faults(result.absent),
         wanted_keys=tuple(WantedKey(way.key, way.tier or "") for way in result.wanted_keys),
+        token=result.token,
     )
 
 
@@ -313,3 +316,19 @@ class EnvDocument:
 def env_document(result: EnvResult) -> EnvDocument:
     """Build the document of `svcgen env`."""
     return EnvDocument(result.service, result.engine, dict(result.variables), dict(result.missing))
+
+
+@dataclass(frozen=True)
+class TokenDocument:
+    """A token of the development issuer."""
+
+    token: Annotated[str, "The token, for the header `Authorization: Bearer TOKEN`."]
+    expires: Annotated[int, "When it ends, in seconds since 1970."]
+    subject: Annotated[str, "Who the caller is."]
+    scopes: Annotated[tuple[str, ...], "What it may do."]
+
+
+def token_document(made: Token) -> TokenDocument:
+    """Build the document of `svcgen token`."""
+    scopes = tuple(str(made.claims.get("scope", "")).split())
+    return TokenDocument(made.text, made.expires, str(made.claims["sub"]), scopes)

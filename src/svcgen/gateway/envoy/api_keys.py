@@ -63,20 +63,18 @@ def user_prefix(way: KeyWay) -> str:
     return f"{way.key}.{way.tier}." if way.tier else f"{way.key}."
 
 
-def principals(ways: Sequence[KeyWay]) -> list[Values]:
-    """Return the principals of `rbac` that these ways accept, by their verified user names."""
-    return [
+def policy(ways: Sequence[KeyWay]) -> Values:
+    """Return the policy of `rbac` that a key of one of these groups and tiers passes."""
+    metadata = {"filter": BASIC_AUTH, "path": [{"key": "username"}]}
+    principals = [
         {
             "sourced_metadata": {
-                "metadata_matcher": {
-                    "filter": BASIC_AUTH,
-                    "path": [{"key": "username"}],
-                    "value": {"string_match": {"prefix": user_prefix(way)}},
-                }
+                "metadata_matcher": {**metadata, "value": {"string_match": {"prefix": prefix}}}
             }
         }
-        for way in ways
+        for prefix in map(user_prefix, ways)
     ]
+    return {"permissions": [{"any": True}], "principals": principals}
 
 
 def challenge(ways: Sequence[KeyWay]) -> str:

@@ -12,18 +12,16 @@ from dataclasses import dataclass, field
 from svcgen.gateway.access import KeyWay, Way
 from svcgen.gateway.apply import BASIC_AUTH
 from svcgen.gateway.envoy import api_keys
-from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension
-
-RBAC = "envoy.filters.http.rbac"
-_RBAC_TYPE = "filters.http.rbac.v3.RBAC"
-RBAC_FILTER: Values = {**extension(RBAC, _RBAC_TYPE), "disabled": True}
+from svcgen.gateway.envoy.jwt import ACCESS, route_access
+from svcgen.gateway.envoy.xds import EXTENSIONS, Values
+from svcgen.issuer_settings import Claims
 
 
 @dataclass(frozen=True)
 class Guard:
     """What one entry of a route adds: to its match, to its filters, and to the request.
 
-    `challenge` is the WWW-Authenticate of its 401; without one, the filter's own stays.
+    `challenge` is the one for keys in WWW-Authenticate of a 401; empty where keys are not accepted.
     """
 
     matched: tuple[Values, ...] = ()
@@ -32,29 +30,26 @@ class Guard:
     challenge: str = ""
 
 
-def guards(ways: Sequence[Way]) -> tuple[Guard, ...]:
-    """Return the guards of a route, in the order in which their entries are tried."""
-    if not ways:
-        return (Guard(),)
+def guards(ways: Sequence[Way], claims: Mapping[str, Claims]) -> tuple[Guard, ...]:
+    """Return the guards of a route, in the order in which their entries are tried.
+
+    `claims` has the names of an issuer's claims, by its name.
+    """
     keys = [way for way in ways if isinstance(way, KeyWay)]
-    tokens = [way for way in ways if not isinstance(way, KeyWay)]
-    found = [_key_guard(keys, alone=not tokens)] if keys else []
-    if tokens:
-        found.append(Guard(filters={RBAC: allow([])}))
-    return tuple(found)
-
-
-def _key_guard(keys: Sequence[KeyWay], *, alone: bool) -> Guard:
-    return Guard(
+    challenge = api_keys.challenge(keys) if keys else ""
+    tokens = Guard(filters=route_access(ways, claims), challenge=challenge)
+    if not keys:
+        return (tokens,)
+    alone = len(keys) == len(ways)
+    rules = {"action": "ALLOW", "policies": {"keys": api_keys.policy(keys)}}
+    kind = f"{EXTENSIONS}.filters.http.rbac.v3.RBACPerRoute"
+    key = Guard(
         matched=() if alone else (api_keys.IS_KEY,),
-        filters={BASIC_AUTH: api_keys.SWITCHED_ON, RBAC: allow(api_keys.principals(keys))},
+        filters={
+            BASIC_AUTH: api_keys.SWITCHED_ON,
+            ACCESS: {"@type": kind, "rbac": {"rules": rules}},
+        },
         removed=("authorization",),
-        challenge=api_keys.challenge(keys),
+        challenge=challenge,
     )
-
-
-def allow(principals: Sequence[Values]) -> Values:
-    """Return the rule of a route that only these principals pass; without any, no caller does."""
-    policies = {"callers": {"permissions": [{"any": True}], "principals": principals}}
-    rules = {"action": "ALLOW", "policies": policies if principals else {}}
-    return {"@type": f"{EXTENSIONS}.{_RBAC_TYPE}PerRoute", "rbac": {"rules": rules}}
+    return (key,) if alone else (key, tokens)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from svcgen.gateway.envoy.access_replies import refusals
 from svcgen.gateway.envoy.xds import Values
 
 # Title is the status' phrase (RFC 9110, section 15), as RFC 9457 asks for type about:blank.
 PROBLEMS = {
     400: ("Bad Request", "The gateway cannot read this request."),
-    401: ("Unauthorized", "The route needs a valid token or API key."),
+    401: ("Unauthorized", "The request has no credentials that this route accepts."),
     403: ("Forbidden", "The gateway does not let this request through."),
     404: ("Not Found", "No route claims this path."),
     405: ("Method Not Allowed", "No route on this path takes this method."),
@@ -34,20 +35,13 @@ UNAVAILABLE = {
 # A call to a service that is not checked out; `svcgen up` names it.
 ABSENT = "The called service is not in this workspace. `external` in svcgen.yaml can give its URL."
 
-# The challenge of the route, if it has one: that of the filter repeats the URL with its query.
-_CHALLENGE: Values = {
-    "header": {"key": "www-authenticate", "value": "%METADATA(ROUTE:gateway:challenge)%"},
-    "append_action": "OVERWRITE_IF_EXISTS",
-}
-
 
 def problem_replies() -> Values:
     """Return the listener's `local_reply_config`."""
     ready = {"json_format": {"status": "ready"}, "content_type": "application/json"}
     problems = [_mapper(_is(status), _problem(*texts)) for status, texts in PROBLEMS.items()]
-    problems[list(PROBLEMS).index(401)]["headers_to_add"] = [_CHALLENGE]
     return {
-        "mappers": [_mapper(_is(200), ready), *_unavailable(), *problems],
+        "mappers": [_mapper(_is(200), ready), *_refused(), *_unavailable(), *problems],
         "body_format": _problem("%RESPONSE_CODE_DETAILS%", "The gateway answered by itself."),
     }
 
@@ -56,6 +50,17 @@ def absent_reply() -> Values:
     """Return the `local_reply_config` of a listener for services that are not here."""
     title = PROBLEMS[503][0]
     return {"body_format": _problem(title, ABSENT)}
+
+
+def _refused() -> list[Values]:
+    return [
+        {
+            **_mapper(filtered, _problem(PROBLEMS[refusal.status][0], refusal.detail)),
+            "status_code": refusal.status,
+            "headers_to_add": refusal.headers,
+        }
+        for filtered, refusal in refusals()
+    ]
 
 
 def _unavailable() -> list[Values]:

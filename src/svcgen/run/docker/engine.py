@@ -14,12 +14,13 @@ from svcgen.compose.fleet import Fleet
 from svcgen.compose.stitch import stitched_files
 from svcgen.compose.write import write_stitched
 from svcgen.errors import SvcgenError
-from svcgen.gateway.keys import access_folder, changing_keys, publish_keys
+from svcgen.gateway.keys import changing_keys, publish_keys
+from svcgen.run.access import access_folder, write_access
 from svcgen.run.docker.containers import Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.environment import host_variables
 from svcgen.run.docker.foreground import DockerRun, relays, require_not_served
-from svcgen.run.docker.gateway import wait_applied
+from svcgen.run.docker.gateway import wait_applied, wait_issuers
 from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.reconcile import reconcile, remove_volumes, require_free_port, take_down
 from svcgen.run.docker.rolling import drain, scale_and_replace, stop
@@ -85,8 +86,14 @@ class DockerEngine:
             write_image_names(self.root, files)
             with changing_keys(self.root):
                 publish_keys(self.root)
-            waiting = wait_applied(seen.gateway)
-            write_stitched(fleet, stitched_files(fleet), waiting, find_validator)
+            waiting, issuers = wait_applied(seen.gateway), wait_issuers(seen.gateway)
+            write_stitched(
+                fleet,
+                stitched_files(fleet),
+                waiting,
+                find_validator,
+                lambda: write_access(fleet, issuers),
+            )
             compose = self._compose(seen, fleet.services, request.port, holding)
             remember(self.root, project=compose.project)
             counts = replica_counts(self.root, changed, request.scale)
