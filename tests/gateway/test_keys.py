@@ -7,11 +7,14 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
 from svcgen.gateway.envoy.api_keys import keys_document
+from svcgen.gateway.issuers import development_issuer
 from svcgen.gateway.keys import hash_of, new_secret
+from svcgen.gateway.tokens import ensure_key, sign
 from tests.support.envoy_process import Gateway, load, problem, registration, until
 from tests.support.raw_http import Reply, exchange, exchange_http2
 from tests.support.upstream import Upstream
@@ -25,6 +28,10 @@ ROUTES: dict[str, dict[str, object]] = {
     "open": {"path": "/open"},
     "keys": {"path": "/keys", "auth": {"key": "partners"}},
     "gold": {"path": "/keys/gold", "auth": {"key": "partners", "tier": "gold"}},
+    "both": {
+        "path": "/both",
+        "auth": {"any": [{"jwt": "dev", "scopes": ["orders:read"]}, {"key": "partners"}]},
+    },
     "two": {
         "path": "/two",
         "auth": {"any": [{"key": "partners", "tier": "gold"}, {"key": "gold"}]},
@@ -39,8 +46,17 @@ def orders() -> Upstream:
 
 
 @pytest.fixture(scope="module")
-def shop(orders: Upstream) -> Iterator[Gateway]:
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder with the key of the development issuer."""
+    folder = tmp_path_factory.mktemp("state")
+    ensure_key(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shop(orders: Upstream, state: Path) -> Iterator[Gateway]:
     gateway = Gateway()
+    gateway.issuers = development_issuer(state)
     gateway.keys = {user: hash_of(secret) for user, secret in SECRETS.items()}
     try:
         gateway.use({"orders": [orders.port]}, [registration("orders", **ROUTES)])
@@ -76,12 +92,13 @@ def get(gateway: Gateway, path: str, *fields: tuple[str, str]) -> Reply:
 def test_the_service_learns_the_name_of_a_valid_key_and_not_the_key(
     shop: Gateway, path: str, user: str
 ) -> None:
-    forged = [("x-auth-subject", "root"), ("X-Auth-Subject", "partners.gold.big2")]
+    forged = [("x-auth-subject", "root"), ("X-Auth-Subject", "root"), ("x-auth-scopes", "all")]
     reply = get(shop, path, key(user), *forged)
     assert reply.status == 200
     received = json.loads(reply.body)["headers"]
     assert received["x-auth-subject"] == user
     assert "authorization" not in received
+    assert "x-auth-scopes" not in received
     assert SECRETS[user] not in reply.body.decode()
 
 
@@ -102,6 +119,7 @@ def test_a_key_of_another_group_or_tier_is_forbidden(
     reply = get(shop, path, key(user))
     assert reply.status == 403
     assert reply.headers["content-type"] == "application/problem+json"
+    assert json.loads(reply.body)["detail"] == "The route takes keys of another group or tier."
     assert len(orders.seen) == seen
 
 
@@ -161,7 +179,74 @@ def test_without_a_valid_key_nothing_reaches_the_service(
     assert reply.headers["www-authenticate"] == 'Basic realm="partners", charset="UTF-8"'
     assert reply.headers["content-type"] == "application/problem+json"
     assert json.loads(reply.body)["status"] == 401
+    assert "key" in json.loads(reply.body)["detail"]
     assert len(orders.seen) == seen
+
+
+KEY, OTHER_KEY = key("partners.acme"), key("gold.x")
+READ = ("orders:read",)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "status", "subject"),
+    [
+        ((KEY,), 200, "partners.acme"),
+        (("TOKEN",), 200, "ann"),
+        ((), 401, ""),
+        ((OTHER_KEY,), 403, ""),
+        ((basic("partners.acme:wrong"),), 401, ""),
+        ((basic(f"partners.acme:{ACME}", "basic "),), 401, ""),
+        ((basic(f"partners.acme:{ACME}", "BASIC "),), 401, ""),
+        ((basic(f"partners.acme:{ACME}", "Bearer "),), 401, ""),
+        ((("Authorization", f"Bearer {ACME}"),), 401, ""),
+        (("WEAK",), 403, ""),
+        (("BASIC TOKEN",), 401, ""),
+        ((KEY, "TOKEN"), 401, ""),
+        (("TOKEN", KEY), 401, ""),
+        ((OTHER_KEY, "TOKEN"), 401, ""),
+        (("TOKEN", OTHER_KEY), 401, ""),
+        (("WEAK", KEY), 401, ""),
+        ((("Authorization", "Bearer x"), KEY), 401, ""),
+        ((("Authorization", "Negotiate x"), KEY), 401, ""),
+        ((("Authorization", " "), KEY, KEY), 401, ""),
+    ],
+)
+def test_a_route_for_both_enforces_each_credential_alone(
+    shop: Gateway,
+    orders: Upstream,
+    state: Path,
+    credentials: tuple[tuple[str, str] | str, ...],
+    status: int,
+    subject: str,
+) -> None:
+    token = sign(state, "ann", READ).text
+    tokens = {
+        "TOKEN": f"Bearer {token}",
+        "WEAK": f"Bearer {sign(state, 'ann', ('orders:write',)).text}",
+        "BASIC TOKEN": f"Basic {token}",
+    }
+    fields = [
+        ("Authorization", tokens[each]) if isinstance(each, str) else each for each in credentials
+    ]
+    seen = len(orders.seen)
+    reply = get(shop, "/both", *fields, ("x-auth-subject", "root"))
+    assert reply.status == status, reply.body
+    assert len(orders.seen) - seen == (status == 200)
+    if subject:
+        received = json.loads(reply.body)["headers"]
+        assert received["x-auth-subject"] == subject
+        assert received.get("x-auth-scopes", "") == ("orders:read" if subject == "ann" else "")
+        assert KEY[1] not in received.values()
+
+
+def test_a_route_for_both_names_both_challenges(shop: Gateway) -> None:
+    connection = HTTPConnection("127.0.0.1", shop.port, timeout=10)
+    with closing(connection):
+        connection.request("GET", "/both?key=secret")
+        answer = connection.getresponse()
+        answer.read()
+    challenges = answer.headers.get_all("www-authenticate")
+    assert challenges == ["Bearer", 'Basic realm="partners", charset="UTF-8"']
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "DELETE"])
