@@ -17,20 +17,8 @@ from tests.support.terminal import at_terminal
 BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
-    *(
-        "new",
-        "questions",
-        "demo",
-        "compose",
-        "up",
-        "down",
-        "ps",
-        "logs",
-        "restart",
-        "env",
-        "run",
-        "key",
-    ),
+    *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env", "run"),
+    *("token", "key"),
     *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure"),
     *("rename", "remove", "adopt"),
     *("template",),

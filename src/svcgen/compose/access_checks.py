@@ -14,7 +14,7 @@ from svcgen.settings import SETTINGS_FILE
 
 
 def check_access(fleet: Fleet) -> Iterator[Fault]:
-    """Find routes that nobody can call, and routes that ask for less than their path should."""
+    """Find routes that no one can call, and routes that ask for less than their path should."""
     files = {member.name: member.file(REGISTRATION_FILE) for member in fleet.members}
     yield from _check_issuers(fleet, files)
     yield from _check_weaker(fleet.table, files)

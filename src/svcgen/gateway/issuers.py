@@ -104,7 +104,7 @@ def _key_problem(key: Mapping[str, Any]) -> str:
     if key.get("kty") not in _PUBLIC_KINDS:
         return f"has the kty {key.get('kty')!r}, but must be a public key: RSA, EC or OKP"
     if private := sorted(_PRIVATE & key.keys()):
-        return f"has a private member, {private[0]}: whoever reads the file can sign tokens"
+        return f"has a private member, {private[0]}: a reader of the file could sign tokens"
     if str(key.get("kid", "")).startswith(KEY_ID_PREFIX):
         return "is the key of a development issuer, which no other issuer may use"
     return ""

@@ -1,7 +1,7 @@
 """Tokens: the filter that checks them, the file with the issuers, and what a route demands.
 
 Both filters are in the listener whatever the routes are: a change of a listener would not reach
-open connections. The issuers are in a file of their own (ECDS), so new keys take no restart.
+open connections. The issuers are in a separate file (ECDS), so new keys take no restart.
 """
 
 from __future__ import annotations
