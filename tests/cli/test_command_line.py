@@ -18,6 +18,7 @@ BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
     *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env", "run"),
+    *("token", "key"),
     *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure"),
     *("rename", "remove", "adopt"),
     *("template",),
@@ -118,7 +119,7 @@ def test_the_shell_is_detected_or_is_the_login_shell(tmp_path: Path) -> None:
         assert part in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "template check", "template init"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "template check", "template init", "key add"])
 def test_h_is_help_without_types_of_python(command: str, tmp_path: Path) -> None:
     short = svcgen(*command.split(), "-h", within=tmp_path)
     assert short.returncode == 0

@@ -20,6 +20,7 @@ import pytest
 from scripts.json_reference import COMMANDS, SNAPSHOTS, json_reference, snapshot
 from svcgen.cli.documents import as_json
 from svcgen.cli.documents import fleet as fleet_documents
+from svcgen.cli.documents import keys as keys_documents
 from svcgen.cli.documents import services as services_documents
 from svcgen.cli.documents import template as template_documents
 from svcgen.cli.verify import STATES
@@ -27,6 +28,7 @@ from svcgen.commands.demo import DemoResponse, DemoResult
 from svcgen.commands.doctor import Condition, DoctorResult
 from svcgen.commands.down import DownResult
 from svcgen.commands.env import EnvResult
+from svcgen.commands.key import AddedKey, KeysResult
 from svcgen.commands.logs import LogsResult
 from svcgen.commands.ps import PsResult
 from svcgen.commands.restart import RestartResult
@@ -35,7 +37,10 @@ from svcgen.commands.template.upgrade import UpgradeResult
 from svcgen.commands.up import UpResult
 from svcgen.commands.verify import VerifyResult
 from svcgen.contract.check import Check, Finding
+from svcgen.gateway.access import JwtWay, KeyWay
+from svcgen.gateway.keys import Key, hash_of
 from svcgen.gateway.routes import Route
+from svcgen.gateway.tokens import Token
 from svcgen.run.engine import LogLine, Replica
 from svcgen.template_check.check import CheckResult
 from svcgen.template_check.fault import TemplateFault
@@ -64,13 +69,20 @@ ROUTE = Route(
     path="/v1/orders",
     exact=False,
     methods=("GET", "HEAD"),
-    auth="none",
+    auth=(JwtWay(jwt="dev", scopes=("orders:read",)), KeyWay(key="partners", tier="gold")),
     timeout_ms=15000,
     attempts=2,
     per_try_ms=None,
 )
 REPLICA = Replica("orders", 1, "ready", 0, "127.0.0.1:41801", 4711)
 UP = UpResult("local", "no Docker engine answers", "http://127.0.0.1:8000", (ROUTE,), (REPLICA,))
+KEY = Key(
+    group="partners",
+    name="acme",
+    tier="gold",
+    added="2026-11-28T12:00:00+00:00",
+    hash=hash_of("1" * 64),
+)
 CHECKED = CheckResult(
     24, 24, 0, (TemplateFault("template/Makefile", "parses", "has no tab", "stack=go"),)
 )
@@ -107,6 +119,9 @@ ENV = EnvResult(
 )
 
 
+TOKEN = Token("HEADER.CLAIMS.SIGNATURE", 1795906498, {"sub": "ann", "scope": "orders:read"})
+
+
 def logged(text: str) -> LogsResult:
     return LogsResult(iter([LogLine("orders", 1, text)]))
 
@@ -118,6 +133,7 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
     "logs": lambda: fleet_documents.logs_document(logged("listening on :8080")),
     "restart": lambda: fleet_documents.restart_document(RestartResult("local", (REPLICA,))),
     "env": lambda: fleet_documents.env_document(ENV),
+    "token": lambda: fleet_documents.token_document(TOKEN),
     "demo": lambda: services_documents.demo_document(
         DemoResult(
             Path("/tmp/svcgen-demo"), UP, (DemoResponse("GET", "/v1/orders", 200, {"items": []}),)
@@ -125,6 +141,11 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
     ),
     "verify": lambda: services_documents.verify_document(VERIFIED, STATES),
     "doctor": lambda: services_documents.doctor_document(DIAGNOSED),
+    "key add": lambda: keys_documents.added_document(
+        AddedKey(KEY, "1" * 64, "http://127.0.0.1:8000/v1/orders")
+    ),
+    "key list": lambda: keys_documents.keys_document(KeysResult((KEY,))),
+    "key revoke": lambda: keys_documents.revoked_document(KEY),
     "template check": lambda: template_documents.check_document(CHECKED),
     "template release": lambda: template_documents.release_document(
         ReleaseResult("v1.2.0", CHECKED)

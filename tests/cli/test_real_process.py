@@ -25,6 +25,7 @@ COMMANDS = {
     "restart orders": 1,
     "env nobody": 1,
     "run orders": 1,
+    "token --sub ann --for 25h": 1,
     "update orders": 1,
     "drift orders": 1,
     "verify ./nowhere": 1,
@@ -34,6 +35,9 @@ COMMANDS = {
     "rename orders sales": 1,
     "remove orders": 1,
     "demo --port 0": 2,
+    "key add partners a:b": 1,
+    "key list": 0,
+    "key revoke partners acme": 1,
     "template init acme --ref v0.0.1": 1,
     "template versions": 0,
     "template check nowhere": 1,
@@ -47,7 +51,7 @@ def test_each_command_has_a_row() -> None:
 
 
 def names(group: object, prefix: str = "") -> list[str]:
-    """Return the names of all commands, those of `template` with this word."""
+    """Return the names of all commands, those of `template` and `key` with this word."""
     commands: dict[str, object] = getattr(group, "commands", {})
     if not commands:
         return [prefix.strip()]
@@ -57,7 +61,7 @@ def names(group: object, prefix: str = "") -> list[str]:
 def words(command: str) -> tuple[str, list[str]]:
     """Return a command's name and its words."""
     split = command.split()
-    return " ".join(split[: 2 if split[0] == "template" else 1]), split
+    return " ".join(split[: 2 if split[0] in {"template", "key"} else 1]), split
 
 
 @pytest.mark.parametrize("command", COMMANDS)

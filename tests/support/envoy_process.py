@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from svcgen.gateway.admin import acknowledged, ask, read_stats
-from svcgen.gateway.apply import write_in_order
+from svcgen.gateway.apply import KEYS_FILE, write_in_order
+from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files, endpoints_file, upstream_of
+from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.registration import Registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.run.local.supervisor.envoy import FLAGS
@@ -88,6 +90,8 @@ class Gateway:
         self.admin = self.folder / "admin"
         self.internal = dict(internal or {})
         self.settings = SETTINGS
+        self.keys: dict[str, str] = {}  # hash by user name
+        self.issuers: tuple[Issuer, ...] = ()
         self.table: tuple[Route, ...] = ()
         self.log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -102,7 +106,9 @@ class Gateway:
             f"eds/{name}.json": endpoints_file(name, [("127.0.0.1", port) for port in listed])
             for name, listed in ports.items()
         }
-        return edge_files(self.table, upstreams, placement, self.settings) | replicas
+        access = {KEYS_FILE: keys_document(self.keys.items())}
+        files = edge_files(self.table, upstreams, placement, self.settings, self.issuers)
+        return files | replicas | access
 
     def use(self, ports: Ports, registrations: Iterable[Registration] = ()) -> None:
         files = self.files(ports, registrations)
@@ -161,7 +167,13 @@ def until(holds: Callable[[], object], seconds: float = 30) -> None:
 
 
 @contextmanager
-def load(port: int, path: str, rate: float, method: str = "GET") -> Iterator[list[str]]:
+def load(
+    port: int,
+    path: str,
+    rate: float,
+    method: str = "GET",
+    headers: Iterable[tuple[str, str]] = (),
+) -> Iterator[list[str]]:
     """Send requests at a steady rate from a few clients; collect what did not answer 200."""
     failed: list[str] = []
     stop = threading.Event()
@@ -169,7 +181,7 @@ def load(port: int, path: str, rate: float, method: str = "GET") -> Iterator[lis
     def one_client() -> None:
         while not stop.wait(CLIENTS / rate):
             try:
-                answer = send(port, path, method)
+                answer = send(port, path, method, headers=dict(headers))
                 if answer.status != 200:
                     failed.append(f"{answer.status} {answer.text}")
             except (OSError, http.client.HTTPException) as error:

@@ -20,6 +20,7 @@ from svcgen.cli import (
     verify,
 )
 from svcgen.cli.help_format import Command, Group
+from svcgen.cli.keys import keys
 from svcgen.cli.system import denied, open_streams
 from svcgen.cli.template import templates
 from svcgen.errors import SvcgenError, printable
@@ -89,6 +90,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "restart": fleet.restart,
         "env": development.env,
         "run": development.run,
+        "token": development.token,
     },
     "Check": {
         "list": services.list_,
@@ -107,6 +109,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
 for panel, commands in PANELS.items():
     for name, command in commands.items():
         app.command(name, cls=Command, rich_help_panel=panel)(command)
+app.add_typer(keys, name="key", rich_help_panel="Run")
 app.add_typer(templates, name="template", rich_help_panel="Template")
 
 

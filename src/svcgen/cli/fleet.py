@@ -161,7 +161,9 @@ def up(
     emit(
         documents.up_document(fleet),
         output.fleet(fleet),
-        output.absent(fleet.absent) + output.broken_contracts(fleet.broken),
+        output.absent(fleet.absent)
+        + output.broken_contracts(fleet.broken)
+        + output.wanted_keys(fleet.wanted_keys),
         json=json,
     )
     if on_host:

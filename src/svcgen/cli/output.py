@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from svcgen.commands.template.upgrade import UpgradeResult
     from svcgen.commands.up import UpResult
     from svcgen.compose.fleet import Fault
+    from svcgen.gateway.access import KeyWay
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import LogLine, Replica
     from svcgen.template_check.check import CheckResult
@@ -171,6 +172,16 @@ def broken_contracts(faults: Sequence[Fault]) -> str:
     return "".join(["Broken contracts:\n", *lines, advice]) if lines else ""
 
 
+def wanted_keys(ways: Sequence[KeyWay]) -> str:
+    """Name each group of keys that a route accepts and that has no key; empty without."""
+    return "".join(f"No caller has a key for {way}. Add one: {add_key(way)}\n" for way in ways)
+
+
+def add_key(way: KeyWay) -> str:
+    """Return the command that adds a key for a route."""
+    return f"svcgen key add {way.key} NAME" + (f" --tier {way.tier}" if way.tier else "")
+
+
 def routes(table_: Sequence[Route]) -> str:
     """Show the gateway's table in the order in which routes are tried."""
     rows = [
@@ -179,13 +190,14 @@ def routes(table_: Sequence[Route]) -> str:
             "methods": " ".join(route.methods) or "all",
             "service": route.service,
             "route": route.name,
-            "auth": route.auth,
+            "auth": route.auth_text,
             "timeout": seconds(route.timeout_ms),
             "expose": "internal" if route.internal else "gateway",
         }
         for route in table_
     ]
-    return table(rows)
+    weaker = [f"{each.full_name} is weaker: {each.weaker}" for each in table_ if each.weaker]
+    return "\n".join([table(rows), *weaker])
 
 
 def explanation(explained: Explanation) -> str:
@@ -200,7 +212,8 @@ def explanation(explained: Explanation) -> str:
         f"{head} -> {route.service} (route {route.name})",
         f"won by: {explained.reason}",
         *(f"passed over: {other}" for other in explained.passed_over),
-        f"authentication: {route.auth}",
+        f"authentication: {route.auth_text}",
+        *([f"weaker: {route.weaker}"] if route.weaker else []),
         f"timeout: {seconds(route.timeout_ms)}, retries: {route.attempts or 'none'}",
     ]
     return "\n".join(lines)
@@ -223,8 +236,9 @@ def replicas(running: Iterable[Replica]) -> str:
 
 
 def fleet(result: UpResult) -> str:
-    """Show where a fleet runs, and its routes."""
-    return f"\n{result.url} ({result.engine}: {result.why})\n\n{routes(result.routes)}"
+    """Show where a fleet runs, its routes, and how to get a token where one is needed."""
+    token = f"\n\nPrint a token: {result.token}" if result.token else ""
+    return f"\n{result.url} ({result.engine}: {result.why})\n\n{routes(result.routes)}{token}"
 
 
 def running(result: PsResult) -> str:

@@ -13,6 +13,7 @@ from itertools import chain, combinations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from svcgen.compose.access_checks import check_access
 from svcgen.compose.callees import check_external, ways_out
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import Fault, Fleet, Member
@@ -68,6 +69,7 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
         _check_claims(routes, fleet.settings.gateway.claims),
         _check_tries(routes, fleet.settings.gateway.timeout),
         _check_documented(exposed),
+        check_access(unique),
         _check_calls(unique, names),
     )
     return list(dict.fromkeys(found))
@@ -168,7 +170,6 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
         later[file, f"upstream.protocol: {upstream.protocol}"] = upstream.protocol != "http"
         later[file, "upstream.health.grpc"] = upstream.health.grpc is not None
         for name, route in member.registration.routes.items():
-            later[file, f"routes.{name}.auth: jwt"] = route.auth != "none"
             for key in ("regex", "grpc", "rate_limit", "cors", "transcode"):
                 later[file, f"routes.{name}.{key}"] = getattr(route, key) is not None
     for (file, key), used in later.items():

@@ -14,11 +14,12 @@ from svcgen.compose.compose_file import ComposeFile, read_compose_file
 from svcgen.env_file import ENV_FILE, Values, read_env_file
 from svcgen.errors import SvcgenError, counted
 from svcgen.gateway.envoy.clusters import ClusterUpstream, upstream_of
+from svcgen.gateway.issuers import Issuer, configured_issuers
 from svcgen.gateway.registration import Registration, read_registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.openapi.document import read_document
 from svcgen.service import CALLERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, Service
-from svcgen.settings import Settings
+from svcgen.settings import SETTINGS_FILE, Settings
 from svcgen.strict import StrictError
 from svcgen.workspace import Workspace
 
@@ -83,12 +84,14 @@ class Fleet:
     """The chosen services, sorted by name, and the gateway in front of them.
 
     `absent` are called services that the workspace does not have and svcgen.yaml does not name.
+    `issuers` are those of svcgen.yaml.
     """
 
     root: Path
     members: tuple[Member, ...]
     settings: Settings
     absent: tuple[str, ...] = ()
+    issuers: tuple[Issuer, ...] = ()
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -140,7 +143,13 @@ def read_fleet(workspace: Workspace) -> tuple[Fleet, tuple[Fault, ...]]:
     """Read all services of a workspace; each file that cannot be read is a fault."""
     faults: list[Fault] = []
     members = tuple(_read_member(workspace, service, faults) for service in workspace.services)
-    return Fleet(workspace.root, members, workspace.settings), tuple(faults)
+    issuers: tuple[Issuer, ...] = ()
+    try:
+        issuers = configured_issuers(workspace.root, workspace.settings.gateway)
+    except SvcgenError as error:
+        problem = error.sentence.removeprefix(f"{SETTINGS_FILE}: ")
+        faults.append(Fault((SETTINGS_FILE,), problem))
+    return Fleet(workspace.root, members, workspace.settings, issuers=issuers), tuple(faults)
 
 
 def _read_member(workspace: Workspace, service: Service, faults: list[Fault]) -> Member:

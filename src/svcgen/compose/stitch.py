@@ -13,6 +13,8 @@ from svcgen.compose.agents import agents_files
 from svcgen.compose.callees import ABSENT_PORT, address_files
 from svcgen.compose.environment import environment_files
 from svcgen.compose.fleet import Fleet
+from svcgen.gateway.apply import KEYS_FILE
+from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
 from svcgen.service import COMPOSE_FILE
@@ -40,7 +42,10 @@ services:
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     tmpfs: [/tmp]
-    volumes: ["./gateway:/etc/gateway:ro"]
+    volumes:
+      - ./gateway:/etc/gateway:ro
+      # svcgen up gives a folder that also has the development issuer and the keys of this machine.
+      - ${{GATEWAY_ACCESS:-./gateway/access}}:/etc/gateway/access:ro
     ports: ["127.0.0.1:${{GATEWAY_PORT:-{port}}}:8000"]
     networks: [platform]
     healthcheck:
@@ -62,7 +67,10 @@ networks:
 def stitched_files(fleet: Fleet) -> dict[str, str]:
     """Return the text of every file, by its path relative to the root."""
     placement = ComposePlacement(absent_port=ABSENT_PORT if fleet.absent else 0)
-    gateway = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
+    gateway = edge_files(
+        fleet.table, fleet.upstreams, placement, fleet.settings.gateway, fleet.issuers
+    )
+    gateway[KEYS_FILE] = keys_document([])  # keys are of a machine, and never committed
     added = {CALLS: address_files(fleet), ENVIRONMENT: environment_files(fleet)}
     for folder, texts in added.items():
         gateway |= {f"{folder}/{name}.yaml": text for name, text in texts.items()}

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from svcgen.commands.routes import RoutesResult
     from svcgen.commands.up import UpResult
     from svcgen.compose.fleet import Fault
+    from svcgen.gateway.access import Way
     from svcgen.gateway.routes import Explanation, Route
+    from svcgen.gateway.tokens import Token
     from svcgen.run.engine import Replica
 
 
@@ -75,6 +77,16 @@ def _faults(faults: Iterable[Fault]) -> tuple[FleetFault, ...]:
 
 
 @dataclass(frozen=True)
+class AccessWay:
+    """One way to call a route: a token of an issuer, or a key of a group."""
+
+    jwt: Annotated[str, "Name of the issuer; empty for a key."]
+    scopes: Annotated[tuple[str, ...], "Scopes that the token must have, all of them."]
+    key: Annotated[str, "Name of the group of keys; empty for a token."]
+    tier: Annotated[str, "Tier that the key must have; empty for any."]
+
+
+@dataclass(frozen=True)
 class GatewayRoute:
     """A route at the gateway. Times are in milliseconds."""
 
@@ -83,7 +95,9 @@ class GatewayRoute:
     path: Annotated[str, "Path that it matches."]
     exact: Annotated[bool, "Whether only this path matches, and not the paths below it."]
     methods: Annotated[tuple[str, ...], "Methods that match; empty for all methods."]
-    auth: Annotated[str, "Authentication that the route requires."]
+    auth: Annotated[str, "Authentication that the route requires, as text."]
+    access: Annotated[tuple[AccessWay, ...], "The ways to call it; one suffices. Empty if open."]
+    weaker: Annotated[str, "Why it may ask for less than another route of its path; or empty."]
     timeout_ms: Annotated[int, "Time limit of a request, with all its attempts."]
     attempts: Annotated[int, "Largest number of retries after the first try."]
     per_try_ms: Annotated[int | None, "Time limit of one attempt; `null` for no limit."]
@@ -132,6 +146,14 @@ def _routes(table: Iterable[Route]) -> tuple[GatewayRoute, ...]:
     return tuple(_route(route) for route in table)
 
 
+def _access_way(way: Way) -> AccessWay:
+    from svcgen.gateway.access import JwtWay
+
+    if isinstance(way, JwtWay):
+        return AccessWay(jwt=way.jwt, scopes=way.scopes, key="", tier="")
+    return AccessWay(jwt="", scopes=(), key=way.key, tier=way.tier or "")
+
+
 def _route(route: Route) -> GatewayRoute:
     return GatewayRoute(
         service=route.service,
@@ -139,7 +161,9 @@ def _route(route: Route) -> GatewayRoute:
         path=route.path,
         exact=route.exact,
         methods=route.methods,
-        auth=route.auth,
+        auth=route.auth_text,
+        access=tuple(map(_access_way, route.auth)),
+        weaker=route.weaker,
         timeout_ms=route.timeout_ms,
         attempts=route.attempts,
         per_try_ms=route.per_try_ms,
@@ -160,6 +184,14 @@ class RunningReplica:
 
 
 @dataclass(frozen=True)
+class WantedKey:
+    """A group of keys that has no key for a route: `svcgen key add` makes one."""
+
+    group: Annotated[str, "Name of the group."]
+    tier: Annotated[str, "Tier that a route asks for; empty for any."]
+
+
+@dataclass(frozen=True)
 class UpDocument:
     """The fleet that runs after `svcgen up`."""
 
@@ -172,6 +204,10 @@ class UpDocument:
         tuple[FleetFault, ...], "Client contracts that the called service no longer satisfies."
     ]
     absent: Annotated[tuple[FleetFault, ...], "Called services that are not in the workspace."]
+    wanted_keys: Annotated[
+        tuple[WantedKey, ...], "Groups of keys that a route accepts and that have no key yet."
+    ]
+    token: Annotated[str, "Command that prints a token for the routes; empty if none needs one."]
 
 
 def up_document(result: UpResult) -> UpDocument:
@@ -184,6 +220,8 @@ def up_document(result: UpResult) -> UpDocument:
         replicas=replica_rows(result.replicas),
         broken=_faults(result.broken),
         absent=_faults(result.absent),
+        wanted_keys=tuple(WantedKey(way.key, way.tier or "") for way in result.wanted_keys),
+        token=result.token,
     )
 
 
@@ -278,3 +316,19 @@ class EnvDocument:
 def env_document(result: EnvResult) -> EnvDocument:
     """Build the document of `svcgen env`."""
     return EnvDocument(result.service, result.engine, dict(result.variables), dict(result.missing))
+
+
+@dataclass(frozen=True)
+class TokenDocument:
+    """A token of the development issuer."""
+
+    token: Annotated[str, "The token, for the header `Authorization: Bearer TOKEN`."]
+    expires: Annotated[int, "When it ends, in seconds since 1970."]
+    subject: Annotated[str, "Who the caller is."]
+    scopes: Annotated[tuple[str, ...], "What it may do."]
+
+
+def token_document(made: Token) -> TokenDocument:
+    """Build the document of `svcgen token`."""
+    scopes = tuple(str(made.claims.get("scope", "")).split())
+    return TokenDocument(made.text, made.expires, str(made.claims["sub"]), scopes)

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from svcgen.gateway.envoy import clusters, listeners, route_config
+from svcgen.gateway.apply import ACCESS_FILE, BASIC_AUTH, KEYS_FILE
+from svcgen.gateway.envoy import clusters, jwt, listeners, route_config
+from svcgen.gateway.envoy.api_keys import basic_auth
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.xds import Values, document, resources
+from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.routes import Route, exposed
 from svcgen.ports import LOOPBACK
 from svcgen.settings import GatewaySettings
@@ -47,6 +50,7 @@ class ComposePlacement:
     host: str = "0.0.0.0"  # noqa: S104 (of the container; compose publishes it on loopback only)
     admin_port: int = 9901
     absent_port: int = 0
+    ca_file: str = jwt.CA_FILE
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class LocalPlacement:
     admin_socket: Path
     internal: Mapping[str, int] = field(default_factory=dict)
     host: str = "127.0.0.1"
+    ca_file: str = jwt.CA_FILE
 
 
 Placement = ComposePlacement | LocalPlacement
@@ -72,9 +77,11 @@ def edge_files(
     upstreams: Iterable[ClusterUpstream],
     placement: Placement,
     settings: GatewaySettings | None = None,
+    issuers: Sequence[Issuer] = (),
 ) -> dict[str, str]:
-    """Return the text of each file by its name: envoy.json, cds.json, lds.json and rds.json.
+    """Return the text of each file by its name: envoy.json, cds, lds, rds and access/jwt.json.
 
+    The gateway accepts tokens of `issuers`.
     With a LocalPlacement, the caller adds eds/NAME.json for each upstream (`endpoints_file`).
     """
     by_name = {upstream.service: upstream for upstream in upstreams}
@@ -114,14 +121,21 @@ def edge_files(
                 },
             }
         },
+        issuers=placement.folder / ACCESS_FILE,
+        keys=placement.folder / KEYS_FILE,
     )
+    services += jwt.keys_clusters(issuers, placement.ca_file)
+    claims = {issuer.name: issuer.claims for issuer in issuers}
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
         "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
         "rds.json": resources(
-            "route.v3.RouteConfiguration", [route_config.edge_routes(table)], ROUTES_DEPTH
+            "route.v3.RouteConfiguration",
+            [route_config.edge_routes(table, claims)],
+            ROUTES_DEPTH,
         ),
+        ACCESS_FILE: jwt.jwt_file(issuers),
     }
 
 
@@ -134,7 +148,8 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
     routes = _resources(files["rds.json"])[0] | {"validate_clusters": True}
     services, every_listener = _resources(files["cds.json"]), _resources(files["lds.json"])
     if only is not None:
-        services = [cluster for cluster in services if cluster["name"] in only]
+        # Also those of issuers, which belong to no service.
+        services = [each for each in services if each["name"] in only or "#" in each["name"]]
         for host in routes["virtual_hosts"]:
             host["routes"] = [
                 route
@@ -143,10 +158,17 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
             ]
         named = {"edge", *(f"internal-{name}" for name in only)}
         every_listener = [each for each in every_listener if each["name"] in named]
+    inline = {
+        jwt.JWT: jwt.inline_filter(files[ACCESS_FILE]),
+        BASIC_AUTH: {"name": BASIC_AUTH, "disabled": True, "typed_config": basic_auth([])},
+    }
     for listener in every_listener:
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         if manager.pop("rds", None):
             manager["route_config"] = routes
+        manager["http_filters"] = [
+            inline.get(each["name"], each) for each in manager["http_filters"]
+        ]
     for cluster in services:
         if cluster["type"] == "EDS":
             del cluster["eds_cluster_config"]

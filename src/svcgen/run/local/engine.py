@@ -35,7 +35,7 @@ from svcgen.run.local.saved import stored_address
 from svcgen.run.passwords import has_password
 from svcgen.run.watching import end_watching
 from svcgen.service import url_variable
-from svcgen.workspace import STATE_FOLDER, Workspace, state_folder
+from svcgen.workspace import STATE_FOLDER, Workspace
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fleet
@@ -71,9 +71,11 @@ class LocalEngine:
 
     def up(self, request: FleetRequest, report: Report) -> FleetState:
         """Send the request to the supervisor; start one where none accepts it."""
+        from svcgen.gateway.keys import changing_keys, publish_keys
         from svcgen.run.local.request import build_request
 
-        state_folder(self._paths.root)
+        with changing_keys(self._paths.root):
+            publish_keys(self._paths.root)
         if request.before.port is None:
             # Nothing runs with which a new supervisor could continue, so all of it starts.
             request = replace(request, only=frozenset(), replaced=frozenset())

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from svcgen.errors import SvcgenError
 from svcgen.files import locked, write_atomic
+from svcgen.gateway.apply import ACCESS_FOLDER
 from svcgen.run.engine import Report, silent
 from svcgen.run.local import processes
 from svcgen.run.local.paths import Paths, clear_state
@@ -271,8 +272,12 @@ def _clean_up(paths: Paths, left: SavedFleet | None) -> None:
     processes.end_all(paths.run, LEFTOVER_SECONDS, keep=left.labels if left else ())
     if left:
         return
-    shutil.rmtree(paths.gateway, ignore_errors=True)
-    paths.gateway.mkdir(mode=0o700)
+    paths.gateway.mkdir(mode=0o700, exist_ok=True)
+    for path in paths.gateway.iterdir():
+        if path.is_dir() and path.name != ACCESS_FOLDER:  # of the commands, not of a fleet
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
     for log in paths.logs.glob("*-*.log"):
         log.unlink()
 

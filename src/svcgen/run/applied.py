@@ -1,0 +1,30 @@
+"""Waiting until the gateway of a running fleet uses a file that says who may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from svcgen.errors import SvcgenError
+from svcgen.gateway.admin import acknowledged, read_stats, waiting
+from svcgen.run.local.paths import Paths
+from svcgen.run.memory import recall
+
+
+def wait_for_gateway(root: Path) -> Callable[[str], None]:
+    """Return a function that waits until the gateway uses a file, given the file's name.
+
+    Call it before the file is written. Without a gateway there is nothing to wait for.
+    """
+    paths = Paths(root)
+    if paths.state_file.exists():
+        try:
+            return acknowledged(lambda: read_stats(paths.admin))
+        except SvcgenError:  # it is starting or ending, and reads the file when it starts
+            return waiting(0.0)
+    if recall(root).engine == "docker":
+        from svcgen.run.docker.containers import observe
+        from svcgen.run.docker.gateway import wait_applied
+
+        return wait_applied(observe(root).gateway)
+    return waiting(0.0)

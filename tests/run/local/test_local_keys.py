@@ -1,0 +1,58 @@
+"""A key is valid as soon as `svcgen key add` ends, and refused as soon as `key revoke` ends."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.envoy_process import load, send
+from tests.support.local_fleet import LocalWorkspace, tiny, workspace
+from tests.support.run import answered, svcgen
+
+pytestmark = pytest.mark.needs("local")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[LocalWorkspace]:
+    registration = tiny(tmp_path, "orders") / "chart/registration.yaml"
+    content = json.loads(registration.read_text())
+    content["routes"]["orders"]["auth"] = {"key": "partners", "tier": "gold"}
+    registration.write_text(json.dumps(content))
+    yield from workspace(tmp_path)
+
+
+def test_up_names_the_missing_key_and_a_running_gateway_follows(shop: LocalWorkspace) -> None:
+    start = ("up", "--engine", "local", "--port", str(shop.port))
+    up = svcgen(*start, within=shop.root)
+    assert up.returncode == 0, up.stderr
+    assert "Add one: svcgen key add partners NAME --tier gold\n" in up.stderr
+
+    def status(user: str, key: str) -> int:
+        text = b64encode(f"{user}:{key}".encode()).decode()
+        return send(shop.port, "/v1/orders", headers={"Authorization": f"Basic {text}"}).status
+
+    def added(name: str) -> str:
+        words = ("key", "add", "partners", name, "--tier", "gold", "--json")
+        document = answered(svcgen(*words, within=shop.root))
+        assert document["url"] == f"http://127.0.0.1:{shop.port}/v1/orders"
+        return str(document["secret"])
+
+    first = added("acme")
+    user = "partners.gold.acme"
+    kept = b64encode(f"{user}:{first}".encode()).decode()
+    with load(
+        shop.port, "/v1/orders", rate=100, headers=[("Authorization", f"Basic {kept}")]
+    ) as failed:
+        for name in ("one", "two"):
+            key = added(name)
+            assert status(f"partners.gold.{name}", key) == 200
+            svcgen("key", "revoke", "partners", name, within=shop.root)
+            assert status(f"partners.gold.{name}", key) == 401
+    assert failed == []
+    again = svcgen(*start, within=shop.root)
+    assert "svcgen key add" not in again.stderr
+    assert status(user, first) == 200
