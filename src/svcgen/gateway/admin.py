@@ -20,15 +20,20 @@ LOOK_SECONDS = 0.1
 
 # The pages that `parse_clusters` and `parse_stats` read.
 CLUSTERS_PAGE = "/clusters?format=json"
-STATS_PAGE = r"/stats?format=json&filter=^(cluster_manager|listener_manager|http\.edge\.rds)\."
+STATS_PAGE = (
+    "/stats?format=json&filter="
+    r"^(cluster_manager|listener_manager|http\.edge\.rds|extension_config_discovery)\."
+)
 
 Stats = Callable[[], Mapping[str, int]]
 
+_LIMITS = "extension_config_discovery.http_filter.envoy.filters.http.local_ratelimit"
 # The counters of updates that Envoy applied, by file.
 APPLIED = {
     "cds.json": "cluster_manager.cds.update_success",
     "lds.json": "listener_manager.lds.update_success",
     "rds.json": "http.edge.rds.edge.update_success",
+    "limits.json": f"{_LIMITS}.update_success",
 }
 WARMING = {
     "cds.json": "cluster_manager.warming_clusters",

@@ -24,7 +24,8 @@ class RefusedFileError(SvcgenError):
 
 
 CLUSTERS = "cds.json"
-ROUTING = (CLUSTERS, "lds.json", "rds.json")
+# limits.json before the routes that count by it: a route without its bucket is not limited.
+ROUTING = (CLUSTERS, "limits.json", "lds.json", "rds.json")
 FIRST = ("eds/",)  # Envoy refuses a cluster while the file of its replicas is missing
 
 Step = tuple[str, str]

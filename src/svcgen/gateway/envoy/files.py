@@ -14,7 +14,8 @@ from typing import Any
 from svcgen.gateway.envoy import clusters, listeners, route_config
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
-from svcgen.gateway.envoy.xds import Values, document, resources
+from svcgen.gateway.envoy.rate_limits import LIMITS, limits_file
+from svcgen.gateway.envoy.xds import Values, document, file_source, resources
 from svcgen.gateway.routes import Route, exposed
 from svcgen.ports import LOOPBACK
 from svcgen.settings import GatewaySettings
@@ -73,7 +74,7 @@ def edge_files(
     placement: Placement,
     settings: GatewaySettings | None = None,
 ) -> dict[str, str]:
-    """Return the text of each file by its name: envoy.json, cds.json, lds.json and rds.json.
+    """Return the text of each of Envoy's files by its name.
 
     With a LocalPlacement, the caller adds eds/NAME.json for each upstream (`endpoints_file`).
     """
@@ -108,20 +109,22 @@ def edge_files(
         {
             "rds": {
                 "route_config_name": "edge",
-                "config_source": {
-                    "path_config_source": {"path": str(placement.folder / "rds.json")},
-                    "resource_api_version": "V3",
-                },
+                "config_source": file_source(placement.folder / "rds.json"),
             }
         },
+        file_source(placement.folder / LIMITS),
+        limits,
     )
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
         "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
         "rds.json": resources(
-            "route.v3.RouteConfiguration", [route_config.edge_routes(table)], ROUTES_DEPTH
+            "route.v3.RouteConfiguration",
+            [route_config.edge_routes(table, limits.max_body_bytes)],
+            ROUTES_DEPTH,
         ),
+        LIMITS: limits_file(exposed(table)),
     }
 
 
@@ -143,10 +146,14 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
             ]
         named = {"edge", *(f"internal-{name}" for name in only)}
         every_listener = [each for each in every_listener if each["name"] in named]
-    for listener in every_listener:
-        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    chains = [chain for listener in every_listener for chain in listener["filter_chains"]]
+    for chain in chains:
+        manager = chain["filters"][0]["typed_config"]
         if manager.pop("rds", None):
             manager["route_config"] = routes
+        for each in manager["http_filters"]:
+            if each.pop("config_discovery", None):
+                each["typed_config"] = _resources(files[LIMITS])[0]["typed_config"]
     for cluster in services:
         if cluster["type"] == "EDS":
             del cluster["eds_cluster_config"]
