@@ -62,7 +62,7 @@ class RateLimit(StrictModel):
         Text,
         matching(_BY, _BY_RULE, "client_ip"),
         AfterValidator(_known_caller),
-        Field(description="What has a count of its own; `route`: one count for all callers."),
+        Field(description="What is counted apart; `route`: all callers together."),
     ] = "client_ip"
     burst: Annotated[
         int | None,

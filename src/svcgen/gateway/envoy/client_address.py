@@ -23,8 +23,8 @@ def listener_filters(settings: GatewaySettings) -> Values:
 def by_connection(settings: GatewaySettings) -> list[tuple[Values, Values]]:
     """Return the kinds of connections: which ones, and what their connection manager believes.
 
-    A proxy is trusted by its address: any other client that sends X-Forwarded-For has the address
-    of its own connection. A number trusts each client to be behind so many proxies.
+    A proxy is trusted by its address: any other client that sends X-Forwarded-For keeps the
+    address of its connection. A number trusts each client to be behind so many proxies.
     """
     proxies = settings.trusted_proxies
     if isinstance(proxies, int):

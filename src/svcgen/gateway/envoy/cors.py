@@ -50,7 +50,7 @@ def with_preflights(table: Sequence[Route]) -> tuple[Route, ...]:
 
     A preflight is an OPTIONS request, which every route takes, but it asks about another method.
     The route of that method answers. Besides those with a policy these are the routes that take
-    requests from one of them: its policy must not answer for them.
+    requests from one of them: its policy must not apply to them.
     """
     prefixes = {route.path for route in table if route.cors and not route.exact}
     exact = {route.path for route in table if route.cors and route.exact}

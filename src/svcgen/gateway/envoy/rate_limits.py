@@ -1,9 +1,9 @@
-"""Rate limits as Envoy's `local_ratelimit`: the counts in limits.json, what to count in the routes.
+"""Rate limits as Envoy's `local_ratelimit`: the counts in limits.json, their names in the routes.
 
 The counts are neither in the listener, whose change ends connections, nor in the routes: there each
 change of a route would start all counts again, and the two entries of a route would count apart.
 Envoy reads limits.json as the configuration of the filter (ECDS) and keeps the counts until the
-text of the file changes.
+text of the file changes. The metadata of a route has the name of its count for each kind of limit.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LONGEST_CALLER = 128
 # Envoy refuses patterns above a size of 100, but takes this one at the start.
 RUNTIME: Values = {"re2.max_program_size.error_level": 1_000}
 RETRY_AFTER = "retry_after"  # member of the route's metadata
+NAME = "limit"
 
 _KIND = f"{EXTENSIONS}.filters.http.local_ratelimit.v3.LocalRateLimit"
 _ADDRESS = "masked_remote_address"
@@ -39,8 +40,12 @@ class _Count(NamedTuple):
     An entry without a value has a count for each value.
     """
 
-    entries: list[Values]
-    actions: list[Values]
+    entries: tuple[Values, ...]
+    actions: tuple[Values, ...]
+
+    def joined(self, other: _Count) -> _Count:
+        """Return the count of requests that have what both need."""
+        return _Count(self.entries + other.entries, self.actions + other.actions)
 
 
 def limit_filter(source: Values) -> Values:
@@ -53,6 +58,11 @@ def limit_filter(source: Values) -> Values:
 
 def limits_file(table: Sequence[Route]) -> str:
     """Return the text of limits.json: a bucket for each limit and kind of caller."""
+    kinds = {
+        kind: [count.actions for count in _counts(limit, other_tiers(route.rate_limits, limit))]
+        for route in table
+        for limit, kind, _name in _named(route)
+    }
     found = {
         "@type": f"{CONFIG}.core.v3.TypedExtensionConfig",
         "name": RATE_LIMIT,  # Envoy answers 500 if it differs from the filter's
@@ -74,24 +84,29 @@ def limits_file(table: Sequence[Route]) -> str:
                 }
             ],
             "descriptors": [
-                {"entries": count.entries, "token_bucket": _bucket(limit)}
+                {
+                    "entries": [{"key": NAME, "value": name}, *count.entries],
+                    "token_bucket": _bucket(limit),
+                }
                 for route in table
-                for limit, count in _counts(route)
+                for limit, kind, name in _named(route)
+                for count in _counts(limit, other_tiers(route.rate_limits, limit))
+            ],
+            "rate_limits": [
+                {"actions": [_of_route(kind), *actions]}
+                for kind, found in sorted(kinds.items())
+                for actions in found
             ],
         },
     }
     return document({"resources": [found]})
 
 
-def route_limits(route: Route) -> list[Values]:
-    """Return the `rate_limits` of a route: which counts a request uses."""
-    return [{"actions": count.actions} for _limit, count in _counts(route)]
-
-
-def retry_after(route: Route) -> dict[str, str]:
-    """Return what the route's metadata has for the header of a 429; nothing for a closed route."""
+def limit_names(route: Route) -> dict[str, str]:
+    """Return what the metadata of a route has: the names of its counts, and when to come back."""
+    names = {kind: name for _limit, kind, name in _named(route)}
     wait = wait_seconds(route.rate_limits)
-    return {RETRY_AFTER: str(wait)} if wait else {}
+    return names | ({RETRY_AFTER: str(wait)} if wait else {})
 
 
 def _bucket(limit: RateLimit) -> Values:
@@ -105,33 +120,39 @@ def _bucket(limit: RateLimit) -> Values:
     }
 
 
-def _counts(route: Route) -> Iterator[tuple[RateLimit, _Count]]:
-    """Yield each limit with its counts. Names say for whom, so that they stay as numbers change."""
+def _named(route: Route) -> Iterator[tuple[RateLimit, str, str]]:
+    """Yield each limit with its kind and the name of its count.
+
+    The name has no number of the limit, so that the count of a changed limit is found at once.
+    """
     used: dict[str, int] = {}
     for limit in route.rate_limits:
-        name = "/".join(
-            [route.service, route.name, limit.by, *([limit.tier] if limit.tier else [])]
+        others = other_tiers(route.rate_limits, limit)
+        kind = " ".join(
+            [limit.by, *([limit.tier] if limit.tier else []), *(f"!{x}" for x in others)]
         )
-        used[name] = used.get(name, 0) + 1
-        name = f"{name}/{used[name]}"
-        for count in _of_callers(limit):
-            named = _Count([{"key": "limit", "value": name}], [_generic("limit", name)])
-            tier = _of_tier(limit, route.rate_limits)
-            parts = (named, tier, count)
-            yield (
-                limit,
-                _Count(
-                    [entry for part in parts for entry in part.entries],
-                    [action for part in parts for action in part.actions],
-                ),
-            )
+        used[kind] = used.get(kind, 0) + 1
+        kind = f"{kind} {used[kind]}"
+        yield limit, kind, f"{route.service}/{route.name}/{kind}"
+
+
+def _of_route(kind: str) -> Values:
+    """Return the action that takes the name from the route; without one, nothing is counted."""
+    key = {"key": "gateway", "path": [{"key": kind}]}
+    return {"metadata": {"descriptor_key": NAME, "metadata_key": key, "source": "ROUTE_ENTRY"}}
+
+
+def _counts(limit: RateLimit, others: Sequence[str]) -> list[_Count]:
+    """Return the counts of a limit that does not apply to other tiers."""
+    tier = _of_tier(limit, others)
+    return [tier.joined(count) for count in _of_callers(limit)]
 
 
 def _of_callers(limit: RateLimit) -> list[_Count]:
     """Return a count for each caller; one without the header counts by its address instead."""
-    address = _Count([{"key": _ADDRESS}], [_MASKED])
+    address = _Count(({"key": _ADDRESS},), (_MASKED,))
     if limit.by == "route":
-        return [_Count([], [])]
+        return [_Count((), ())]
     if limit.by == "client_ip":
         return [address]
     header = SUBJECT_HEADER if limit.by == "subject" else limit.by.removeprefix(HEADER)
@@ -148,21 +169,18 @@ def _of_callers(limit: RateLimit) -> list[_Count]:
         },
     ]
     value = {"request_headers": {"header_name": header, "descriptor_key": "caller"}}
-    given = _matched("given", usable)
+    by_header = _Count(({"key": "caller"},), (value,))
     absent = _matched("absent", usable, expected=False)
-    return [
-        _Count([*given.entries, {"key": "caller"}], [*given.actions, value]),
-        _Count([*absent.entries, *address.entries], [*absent.actions, *address.actions]),
-    ]
+    return [_matched("given", usable).joined(by_header), absent.joined(address)]
 
 
-def _of_tier(limit: RateLimit, limits: Sequence[RateLimit]) -> _Count:
+def _of_tier(limit: RateLimit, others: Sequence[str]) -> _Count:
     """Return what a caller's tier must be, where that matters."""
     if limit.tier:
         return _matched("tier", [_tier(limit.tier)])
-    if others := other_tiers(limits, limit):
+    if others:
         return _matched("tier", [_tier("|".join(others))], expected=False)
-    return _Count([], [])
+    return _Count((), ())
 
 
 def _tier(pattern: str) -> Values:
@@ -176,8 +194,4 @@ def _matched(key: str, headers: Sequence[Values], *, expected: bool = True) -> _
         "expect_match": expected,
         "headers": headers,
     }
-    return _Count([{"key": key, "value": "1"}], [{"header_value_match": match}])
-
-
-def _generic(key: str, value: str) -> Values:
-    return {"generic_key": {"descriptor_key": key, "descriptor_value": value}}
+    return _Count(({"key": key, "value": "1"},), ({"header_value_match": match},))

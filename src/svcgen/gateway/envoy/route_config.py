@@ -16,7 +16,7 @@ from svcgen.gateway.envoy.cors import (
     preflight_match,
     with_preflights,
 )
-from svcgen.gateway.envoy.rate_limits import retry_after, route_limits
+from svcgen.gateway.envoy.rate_limits import limit_names
 from svcgen.gateway.envoy.times import RECEIVE_MS, TIMEOUT, timeout_header
 from svcgen.gateway.envoy.xds import Values, extension, seconds
 from svcgen.gateway.paths import REFUSED_PATH, parents
@@ -98,8 +98,6 @@ def _entries(route: Route, max_body: int | None) -> list[Values]:
     if max_body is not None:
         common["typed_per_filter_config"] = _filters(route, max_body)
         action |= _whole_time(route)
-        if limits := route_limits(route):
-            action["rate_limits"] = limits
     return [
         {
             "name": route.full_name,
@@ -146,7 +144,7 @@ def _common(route: Route) -> Values:
     """Return what all entries of a route have."""
     logged = {"http_route": route.path}
     found: Values = {
-        "metadata": {"filter_metadata": {"gateway": logged | retry_after(route)}},
+        "metadata": {"filter_metadata": {"gateway": logged | limit_names(route)}},
         **cors_answers(route.cors),
     }
     if not route.stream:
