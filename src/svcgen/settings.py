@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from svcgen.issuer_settings import IssuerName, IssuerSettings
 from svcgen.service import NAME_PATTERN, NAME_RULE, Service, url_variable
@@ -26,24 +27,58 @@ SETTINGS_FILE = "svcgen.yaml"
 
 
 MOST_BODY = "1GiB"
+MOST_STREAM = "1024GiB"
 
 
-def _in_range(text: str) -> str:
-    if parse_size(text) == 0:
-        raise ValueError("must be larger than 0")
-    if parse_size(text) > parse_size(MOST_BODY):
-        raise ValueError(f"must be at most {MOST_BODY}")
-    return text
+def _at_most(most: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if parse_size(text) == 0:
+            raise ValueError("must be larger than 0")
+        if parse_size(text) > parse_size(most):
+            raise ValueError(f"must be at most {most}")
+        return text
+
+    return AfterValidator(check)
 
 
 _SIZE_RULE = f"must be a size such as {SIZE_EXAMPLES}"
 
-Size = Annotated[
+_AnySize = Annotated[
     Text,
     matching(SIZE_PATTERN, _SIZE_RULE, "1MiB"),
-    AfterValidator(_in_range),
     without_numbers(lambda number: f"{_SIZE_RULE}, but is {number}: write its unit"),
 ]
+Size = Annotated[_AnySize, _at_most(MOST_BODY)]
+StreamSize = Annotated[_AnySize, _at_most(MOST_STREAM)]
+
+
+_MOST_PROXIES = 10
+_PROXIES = (
+    "must be the number of proxies in front of the gateway, from 0 to 10, or a list of their "
+    "addresses such as [10.0.0.0/8]"
+)
+
+
+def _proxies(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | list | tuple):
+        raise ValueError(f"{_PROXIES}, but is {value!r}")  # noqa: TRY004 (pydantic shows no other error)
+    if isinstance(value, int):
+        if not 0 <= value <= _MOST_PROXIES:
+            raise ValueError(f"{_PROXIES}, but is {value}")
+        return value
+    return tuple(map(_network, value))
+
+
+def _network(text: object) -> str:
+    try:
+        if not isinstance(text, str):
+            raise ValueError("is not text")  # noqa: TRY004, TRY301
+        network = ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{_PROXIES}, but has {text!r}: {error}") from error
+    if network.prefixlen == 0:
+        raise ValueError(f"must not have {text}: every client could then choose its address")
+    return str(network)
 
 
 class GatewaySettings(StrictModel):
@@ -54,6 +89,15 @@ class GatewaySettings(StrictModel):
     ] = 8000
     timeout: Annotated[Timeout, Field(description="Of a route that sets none.")] = "10s"
     max_body: Annotated[Size, Field(description="Larger requests get 413.")] = "1MiB"
+
+    trusted_proxies: Annotated[
+        int | tuple[str, ...],
+        BeforeValidator(_proxies),
+        Field(description="Whose X-Forwarded-For names the client: how many, or their addresses."),
+    ] = 0
+    proxy_protocol: Annotated[
+        bool, Field(strict=True, description="Whether a load balancer names clients by PROXY.")
+    ] = False
 
     claims: Annotated[
         dict[Text, tuple[Text, ...]],
@@ -72,6 +116,12 @@ class GatewaySettings(StrictModel):
     development_issuer: Annotated[
         bool, Field(strict=True, description="Accept tokens of `svcgen token` on this machine.")
     ] = True
+
+    @model_validator(mode="after")
+    def _one_source_of_addresses(self) -> GatewaySettings:
+        if self.proxy_protocol and self.trusted_proxies:
+            raise ValueError("has trusted_proxies and proxy_protocol: remove one of them")
+        return self
 
     @property
     def timeout_ms(self) -> int:

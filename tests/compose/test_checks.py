@@ -113,10 +113,6 @@ BOTH = f"{CATALOG} and {ORDERS}"
             f"{ORDERS}: routes.orders.auth: key is not supported yet.",
         ),
         (
-            lambda root: route(root / "orders", rate_limit={"requests": 1, "per": "1s"}),
-            f"{ORDERS}: routes.orders.rate_limit is not supported yet.",
-        ),
-        (
             lambda root: registration(root / "orders", upstream={"protocol": "grpc"}),
             f"{ORDERS}: upstream.protocol: grpc is not supported yet.",
         ),

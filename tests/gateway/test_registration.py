@@ -33,6 +33,35 @@ routes:
 """
 SMALLEST = {"apiVersion": "svcgen.dev/v1", "service": "orders"}
 ROUTE = {"path": "/v1/orders", "auth": "none"}
+BAD_LIMITS = [
+    ({"requests": 1, "per": "1ms"}, "routes.orders.rate_limit.0.per must be from 1s to 24h"),
+    ({"requests": 1, "per": 1}, "but is 1: write 1s."),
+    ({"requests": -1, "per": "1s"}, "requests must be at least 0"),
+    ({"requests": 1}, "rate_limit.0.per is missing"),
+    ({"requests": 1, "per": "1s", "by": "ip"}, "must be client_ip, route, subject or header:NAME"),
+    ({"requests": 1, "per": "1s", "by": "header:X-A"}, "with a name in lower case"),
+    ({"requests": 1, "per": "1s", "by": "header:x_a"}, "with a name in lower case"),
+    ({"requests": 1, "per": "1s", "by": "header:x-auth-subject"}, "which the gateway removes"),
+    ({"requests": 1, "per": "1s", "by": "header:x-real-ip"}, "which the gateway removes"),
+    ({"requests": 1, "per": "1s", "by": "header:x-forwarded-for"}, "write client_ip"),
+    ({"requests": 1, "per": "1s", "by": "subject"}, "`auth: none` knows neither"),
+    ({"requests": 1, "per": "1s", "tier": "gold"}, "`auth: none` knows neither"),
+    ({"requests": 0, "per": "1s", "burst": 5}, "which closes the route: remove one"),
+    ({"requests": 1, "per": "1s", "scope": "fleet"}, "each replica of the gateway counts in its"),
+]
+BAD_ORIGINS = [
+    ("null", "must not be null"),
+    *(
+        (origin, "must be an origin as browsers send it")
+        for origin in (
+            *("app.example", "https://App.example", "https://a.example/", "https://a.example/x"),
+            *("https://a.example?x", "https://u@a.example", "https://*.example", "ftp://a.example"),
+            *("https://a.example:99999", "https://", "https://[::g]", "https://[1]", "https://a b"),
+            "https://a\n",
+        )
+    ),
+    ("https://a.example:443", "without its default port, as browsers send it: https://a.example"),
+]
 NUMBERED: dict[Any, Any] = {**SMALLEST, 5: 1}
 
 
@@ -134,9 +163,37 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
         (with_route(path="/" + "a" * 2000), "routes.orders.path"),
         (with_route(retry={"per_try": "11s"}, timeout="10s"), "longer than the timeout, 10s"),
         (with_route(auth={"jwt": "\n"}), "routes.orders.auth"),
-        (with_route(rate_limit={"requests": 1, "per": "1ms"}), "routes.orders.rate_limit.per"),
-        (with_route(rate_limit={"requests": 1, "per": 1}), "but is 1: write 1s."),
-        (with_route(cors={"origins": ["https://a\n"]}), "routes.orders.cors.origins.0"),
+        *((with_route(rate_limit=[limit]), message) for limit, message in BAD_LIMITS),
+        (
+            with_route(rate_limit={"requests": 5, "per": "1m"}),
+            "routes.orders.rate_limit must be a list: write [{per: 1m, requests: 5}].",
+        ),
+        (
+            with_route(rate_limit=[{"requests": 5, "per": "1m"}, {"requests": 9, "per": "60s"}]),
+            "two limits with the same",
+        ),
+        *((with_route(cors={"origins": [origin]}), message) for origin, message in BAD_ORIGINS),
+        (with_route(cors={"origins": []}), "origins must not be empty"),
+        (with_route(cors={"origins": ["*"], "credentials": True}), "list the origins of your"),
+        (with_route(cors={"origins": ["*", "https://a.example"]}), "or with other origins"),
+        (with_route(cors={"origins": ["*"], "headers": ["X-A"]}), "of a header in lower case"),
+        (with_route(cors={"origins": ["*"], "max_age": "25h"}), "must be from 1s to 24h"),
+        (with_route(max_body="2GiB"), "above 1GiB, which needs `stream: true`"),
+        (with_route(max_body="2000GiB", stream=True), "must be at most 1024GiB"),
+        (with_route(stream=True, timeout="1s"), "which a stream cannot have: remove it"),
+        (with_route(stream=True, retry={"attempts": 1}), "which a stream cannot have"),
+        (with_route(idle_timeout="1m"), "which needs `stream: true`"),
+        (with_route(stream=True, idle_timeout="10ms"), "must be from 1s to 24h"),
+        (with_route(stream="yes"), "must be true or false"),
+        *(
+            (with_route(expose="internal", **{key: value}), f"has `{key}`, which only the")
+            for key, value in {
+                "rate_limit": [{"requests": 1, "per": "1s"}],
+                "cors": {"origins": ["*"]},
+                "max_body": "1KiB",
+                "stream": True,
+            }.items()
+        ),
         (
             {**SMALLEST, "upstream": {"health": {"http": "/é"}}},
             "path such as /readyz, but is '/é'.",
@@ -149,7 +206,7 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
             "retry.attempts must be a whole number, but is '2': write it without quotes.",
         ),
         (with_route(retry={"attempts": 9}), "attempts must be at most 5, but is 9."),
-        (with_route(cors={"origins": ["a"], "credentials": "yes"}), "true or false, but is 'yes'."),
+        (with_route(cors={"origins": ["*"], "credentials": "yes"}), "true or false, but is 'yes'."),
         (NUMBERED, "5 must be text: write the key in quotes."),
         ({**SMALLEST, "routes": [ROUTE]}, "routes must be a map"),
         (

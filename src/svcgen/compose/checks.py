@@ -170,7 +170,7 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
         later[file, f"upstream.protocol: {upstream.protocol}"] = upstream.protocol != "http"
         later[file, "upstream.health.grpc"] = upstream.health.grpc is not None
         for name, route in member.registration.routes.items():
-            for key in ("regex", "grpc", "rate_limit", "cors", "transcode"):
+            for key in ("regex", "grpc", "transcode"):
                 later[file, f"routes.{name}.{key}"] = getattr(route, key) is not None
     for (file, key), used in later.items():
         if used:

@@ -33,6 +33,7 @@ STATS_PAGE = (
 
 Stats = Callable[[], Mapping[str, int]]
 
+_LIMITS = "extension_config_discovery.http_filter.envoy.filters.http.local_ratelimit"
 # The counters of updates that Envoy applied, by file.
 APPLIED = {
     KEYS_FILE: f"extension_config_discovery.http_filter.{BASIC_AUTH}.update_success",
@@ -40,6 +41,7 @@ APPLIED = {
     "cds.json": "cluster_manager.cds.update_success",
     "lds.json": "listener_manager.lds.update_success",
     "rds.json": "http.edge.rds.edge.update_success",
+    "limits.json": f"{_LIMITS}.update_success",
 }
 WARMING = {
     "cds.json": "cluster_manager.warming_clusters",

@@ -29,7 +29,8 @@ BASIC_AUTH = "envoy.filters.http.basic_auth"
 ACCESS_FOLDER = "access"  # of the files that say who may call
 ACCESS_FILE = f"{ACCESS_FOLDER}/jwt.json"  # whose tokens count; routes name what it has
 KEYS_FILE = f"{ACCESS_FOLDER}/keys.json"  # whose keys count; `gateway.keys` alone writes it
-ROUTING = (CLUSTERS, ACCESS_FILE, "lds.json", "rds.json")
+# limits.json before the routes that count by it: a route without its bucket is not limited.
+ROUTING = (CLUSTERS, ACCESS_FILE, "limits.json", "lds.json", "rds.json")
 FIRST = ("eds/",)  # Envoy refuses a cluster while the file of its replicas is missing
 
 Step = tuple[str, str]

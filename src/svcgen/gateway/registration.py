@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from svcgen.gateway.access import Auth, Name
+from svcgen.gateway.limits import Cors, RateLimits
 from svcgen.gateway.paths import SEGMENT_CHARACTERS, path_problem
-from svcgen.settings import SETTINGS_FILE
+from svcgen.settings import MOST_BODY, SETTINGS_FILE, StreamSize
 from svcgen.strict import Duration, StrictModel, Text, Timeout, matching, read_strictly, within
-from svcgen.units import parse_duration
+from svcgen.units import parse_duration, parse_size
 from svcgen.yaml_files import read_yaml
 
 LONGEST = 1024  # characters of a path
@@ -42,6 +43,9 @@ UsedOperation = Annotated[
     ),
     Field(max_length=LONGEST),
 ]
+
+
+IdleTimeout = Annotated[Duration, within("1s", "24h")]
 
 
 class Health(StrictModel):
@@ -85,21 +89,6 @@ class Retry(StrictModel):
         return self.per_try is not None and parse_duration(self.per_try) > parse_duration(timeout)
 
 
-class RateLimit(StrictModel):
-    """How many requests a caller may make; a later version."""
-
-    requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-    per: Annotated[Duration, within("1s", "24h")]
-    by: Printable = "client_ip"
-
-
-class Cors(StrictModel):
-    """Which web pages may call the route; a later version."""
-
-    origins: tuple[Printable, ...]
-    credentials: Annotated[bool, Field(strict=True)] = False
-
-
 class Transcode(StrictModel):
     """REST in front of gRPC; a later version."""
 
@@ -139,8 +128,22 @@ class RouteEntry(StrictModel):
     retry: Annotated[Retry, Field(description="Idempotent methods only (RFC 9110, 9.2.2).")] = (
         Retry()
     )
-    rate_limit: RateLimit | None = None
+    rate_limit: RateLimits = ()
     cors: Cors | None = None
+    max_body: Annotated[
+        StreamSize | None, Field(description="Larger requests get 413; default: gateway.max_body.")
+    ] = None
+    stream: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Bodies pass piece by piece, as long as they take; WebSocket is possible.",
+        ),
+    ] = False
+    idle_timeout: Annotated[
+        IdleTimeout | None,
+        Field(description="Of a stream: longest time without a byte; default 5m."),
+    ] = None
     transcode: Transcode | None = None
 
     @model_validator(mode="after")
@@ -155,6 +158,32 @@ class RouteEntry(StrictModel):
                 raise ValueError(f"{key} {value!r} {problem}")
         if self.timeout and self.retry.outlasts(self.timeout):
             raise ValueError(f"retry.per_try {self.retry.per_try} {LONGER} {self.timeout}")
+        return self
+
+    @model_validator(mode="after")
+    def _enforceable(self) -> RouteEntry:
+        """Refuse keys that the gateway would ignore on this route."""
+        written = self.model_fields_set
+        if self.stream:
+            for key in ("timeout", "retry"):
+                if key in written:
+                    raise ValueError(f"has `{key}`, which a stream cannot have: remove it")
+        elif self.idle_timeout:
+            raise ValueError("has `idle_timeout`, which needs `stream: true`")
+        elif self.max_body and parse_size(self.max_body) > parse_size(MOST_BODY):
+            raise ValueError(f"has a max_body above {MOST_BODY}, which needs `stream: true`")
+        if self.expose == "internal":
+            for key in ("rate_limit", "cors", "max_body", "stream"):
+                if key in written:
+                    raise ValueError(
+                        f"has `{key}`, which only the gateway's own listener applies: remove it "
+                        "from a route with `expose: internal`"
+                    )
+        if self.auth == "none" and any(limit.needs_auth for limit in self.rate_limit):
+            raise ValueError(
+                "has a rate_limit by subject or tier, but `auth: none` knows neither: write "
+                "`by: client_ip`"
+            )
         return self
 
 

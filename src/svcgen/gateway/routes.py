@@ -16,16 +16,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from svcgen.gateway.access import Way, ways_of, ways_text
+from svcgen.gateway.limits import Cors, RateLimit
 from svcgen.gateway.paths import covers, normal_path
 from svcgen.gateway.registration import Registration, RouteEntry
 from svcgen.settings import GatewaySettings
-from svcgen.units import parse_duration
+from svcgen.units import parse_duration, parse_size
 
 # No other method reaches a service: a TRACE would return the headers that the gateway adds.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # RFC 9110, section 9.2.2: sending one twice has the same effect as sending it once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 DEFAULTS = GatewaySettings()
+STREAM_IDLE = "5m"
 
 
 _OWN = {
@@ -38,6 +40,8 @@ TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
 @dataclass(frozen=True)
 class Route:
     """One path of one service on the gateway; times in milliseconds, sizes in bytes.
+
+    `max_body` is 0 for a stream without a limit, and `stream_idle_ms` for what is not a stream.
 
     `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
     the order of METHODS; none means all of METHODS. `auth` has the ways to call it; none means
@@ -56,6 +60,14 @@ class Route:
     max_body: int = DEFAULTS.max_body_bytes
     internal: bool = False
     weaker: str = ""
+    rate_limits: tuple[RateLimit, ...] = ()
+    cors: Cors | None = None
+    stream_idle_ms: int = 0
+
+    @property
+    def stream(self) -> bool:
+        """Whether bodies pass piece by piece, without a limit of the whole time."""
+        return self.stream_idle_ms > 0
 
     @property
     def full_name(self) -> str:
@@ -179,13 +191,29 @@ def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings
         exact=entry.exact is not None,
         methods=with_implied(entry.methods),
         auth=ways_of(entry.auth),
-        timeout_ms=parse_duration(entry.timeout) if entry.timeout else defaults.timeout_ms,
-        attempts=retry.attempts,
+        timeout_ms=_timeout_ms(entry, defaults),
+        attempts=0 if entry.stream else retry.attempts,
         per_try_ms=parse_duration(retry.per_try) if retry.per_try else None,
-        max_body=defaults.max_body_bytes,
+        max_body=_max_body(entry, defaults),
         internal=entry.expose == "internal",
         weaker=entry.weaker or "",
+        rate_limits=entry.rate_limit,
+        cors=entry.cors,
+        stream_idle_ms=parse_duration(entry.idle_timeout or STREAM_IDLE) if entry.stream else 0,
     )
+
+
+def _timeout_ms(entry: RouteEntry, defaults: GatewaySettings) -> int:
+    """Return the limit of the whole time; 0 for a stream, which has none."""
+    if entry.stream:
+        return 0
+    return parse_duration(entry.timeout) if entry.timeout else defaults.timeout_ms
+
+
+def _max_body(entry: RouteEntry, defaults: GatewaySettings) -> int:
+    if entry.max_body:
+        return parse_size(entry.max_body)
+    return 0 if entry.stream else defaults.max_body_bytes
 
 
 def with_implied(methods: Sequence[str]) -> tuple[str, ...]:

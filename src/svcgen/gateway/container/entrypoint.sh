@@ -40,7 +40,7 @@ sed -E "s/(\"max_active_downstream_connections\": )[0-9]+/\1$most/" \
 
 trap drain TERM INT
 envoy -c /tmp/envoy.json --disable-hot-restart \
-  --log-level warn --component-log-level tracing:critical \
+  --log-level warn --component-log-level tracing:critical,http:critical \
   --file-flush-interval-msec 1000 --drain-time-s "$PATIENCE" --drain-strategy immediate "$@" &
 envoy=$!
 wait "$envoy"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from svcgen.gateway.envoy.tracing import COLLECTOR, RUNTIME
-from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values
+from svcgen.gateway.envoy import rate_limits, tracing
+from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, file_source
 
 BOOTSTRAP = "envoy.json"
 MAX_CONNECTIONS = 20_000
@@ -82,6 +82,13 @@ _PATHS: Values = {
     "envoy.reloadable_features.strip_dotdot_segments_with_parameters": False,
     "envoy.reloadable_features.http1_allow_query_method": True,
 }
+# Off by default in this version. A chunk that ends in a bare LF, and an Upgrade that the service
+# refused but that stays in its answer, are read in different ways by different servers.
+_MESSAGES: Values = {
+    "envoy.reloadable_features.strict_chunk_parsing": True,
+    "envoy.reloadable_features.strip_upgrade_header_on_failed_websocket_upgrades": True,
+}
+_RUNTIME = tracing.RUNTIME | rate_limits.RUNTIME | _PATHS | _MESSAGES
 
 
 def bootstrap(folder: Path, admin: Values) -> Values:
@@ -90,14 +97,10 @@ def bootstrap(folder: Path, admin: Values) -> Values:
         "node": {"id": "gateway", "cluster": "gateway"},  # required for dynamic files
         "admin": admin,
         "dynamic_resources": {
-            "cds_config": _source(folder / "cds.json"),
-            "lds_config": _source(folder / "lds.json"),
+            "cds_config": file_source(folder / "cds.json"),
+            "lds_config": file_source(folder / "lds.json"),
         },
-        "static_resources": {"clusters": [COLLECTOR]},
+        "static_resources": {"clusters": [tracing.COLLECTOR]},
         "overload_manager": _OVERLOAD,
-        "layered_runtime": {"layers": [{"name": "gateway", "static_layer": RUNTIME | _PATHS}]},
+        "layered_runtime": {"layers": [{"name": "gateway", "static_layer": _RUNTIME}]},
     }
-
-
-def _source(path: Path) -> Values:
-    return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}

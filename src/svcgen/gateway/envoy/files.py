@@ -16,7 +16,8 @@ from svcgen.gateway.envoy import clusters, jwt, listeners, route_config
 from svcgen.gateway.envoy.api_keys import basic_auth
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
-from svcgen.gateway.envoy.xds import Values, document, resources
+from svcgen.gateway.envoy.rate_limits import LIMITS, RATE_LIMIT, limits_file
+from svcgen.gateway.envoy.xds import Values, document, file_source, resources
 from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.routes import Route, exposed
 from svcgen.ports import LOOPBACK
@@ -79,7 +80,7 @@ def edge_files(
     settings: GatewaySettings | None = None,
     issuers: Sequence[Issuer] = (),
 ) -> dict[str, str]:
-    """Return the text of each file by its name: envoy.json, cds, lds, rds and access/jwt.json.
+    """Return the text of each of Envoy's files by its name.
 
     The gateway accepts tokens of `issuers`.
     With a LocalPlacement, the caller adds eds/NAME.json for each upstream (`endpoints_file`).
@@ -115,14 +116,13 @@ def edge_files(
         {
             "rds": {
                 "route_config_name": "edge",
-                "config_source": {
-                    "path_config_source": {"path": str(placement.folder / "rds.json")},
-                    "resource_api_version": "V3",
-                },
+                "config_source": file_source(placement.folder / "rds.json"),
             }
         },
         issuers=placement.folder / ACCESS_FILE,
         keys=placement.folder / KEYS_FILE,
+        limits=file_source(placement.folder / LIMITS),
+        settings=limits,
     )
     services += jwt.keys_clusters(issuers, placement.ca_file)
     claims = {issuer.name: issuer.claims for issuer in issuers}
@@ -132,10 +132,11 @@ def edge_files(
         "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
         "rds.json": resources(
             "route.v3.RouteConfiguration",
-            [route_config.edge_routes(table, claims)],
+            [route_config.edge_routes(table, limits.max_body_bytes, claims)],
             ROUTES_DEPTH,
         ),
         ACCESS_FILE: jwt.jwt_file(issuers),
+        LIMITS: limits_file(exposed(table)),
     }
 
 
@@ -161,9 +162,14 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
     inline = {
         jwt.JWT: jwt.inline_filter(files[ACCESS_FILE]),
         BASIC_AUTH: {"name": BASIC_AUTH, "disabled": True, "typed_config": basic_auth([])},
+        RATE_LIMIT: {
+            "name": RATE_LIMIT,
+            "typed_config": _resources(files[LIMITS])[0]["typed_config"],
+        },
     }
-    for listener in every_listener:
-        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    chains = [chain for listener in every_listener for chain in listener["filter_chains"]]
+    for chain in chains:
+        manager = chain["filters"][0]["typed_config"]
         if manager.pop("rds", None):
             manager["route_config"] = routes
         manager["http_filters"] = [

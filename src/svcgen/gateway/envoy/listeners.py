@@ -6,25 +6,42 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/best_practices/edge
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from svcgen.gateway.envoy.api_keys import basic_auth_filter
+from svcgen.gateway.envoy.bodies import BODY_LIMIT_FILTER, BUFFER_FILTER
+from svcgen.gateway.envoy.client_address import by_connection, listener_filters
 from svcgen.gateway.envoy.clusters import BUFFER_BYTES, socket_address
+from svcgen.gateway.envoy.cors import CORS_FILTER
 from svcgen.gateway.envoy.jwt import ACCESS_FILTER, jwt_filter
+from svcgen.gateway.envoy.rate_limits import limit_filter
 from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
 from svcgen.gateway.envoy.replies import absent_reply, problem_replies
-from svcgen.gateway.envoy.route_config import BUFFER, every_path
+from svcgen.gateway.envoy.route_config import every_path
+from svcgen.gateway.envoy.times import RECEIVE_MS, TIMEOUT_FILTER
 from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
-from svcgen.gateway.envoy.xds import Values, extension
+from svcgen.gateway.envoy.xds import Values, extension, seconds
+from svcgen.settings import GatewaySettings
 
 MAX_HEADERS_KIB = 32  # contract rule `headers-large`: a service accepts more
 MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
-def edge_listener(host: str, port: int, routes: Values, *, issuers: Path, keys: Path) -> Values:
+def edge_listener(  # noqa: PLR0913 (a source for each kind of file)
+    host: str,
+    port: int,
+    routes: Values,
+    *,
+    issuers: Path,
+    keys: Path,
+    limits: Values,
+    settings: GatewaySettings,
+) -> Values:
     """Return the listener for clients; `routes` is its `rds` or `route_config`.
 
-    `issuers` is the file of jwt_file, `keys` that of keys_document.
+    `issuers` is the file of jwt_file, `keys` that of keys_document, and `limits` the source of the
+    configuration of its rate limits.
     """
     manager = {
         "stat_prefix": "edge",
@@ -32,13 +49,14 @@ def edge_listener(host: str, port: int, routes: Values, *, issuers: Path, keys: 
         **_HARDENED,
         "early_header_mutation_extensions": [STRIP_HEADERS, VALID_TRACE],
         "http_filters": [
-            *(_READYZ, jwt_filter(issuers), basic_auth_filter(keys), ACCESS_FILTER),
-            *(_BUFFER, _ROUTER),
+            *(_READYZ, CORS_FILTER, jwt_filter(issuers), basic_auth_filter(keys), ACCESS_FILTER),
+            *(limit_filter(limits), BODY_LIMIT_FILTER, BUFFER_FILTER, TIMEOUT_FILTER, _ROUTER),
         ],
         "tracing": TRACING,
         "access_log": [_ACCESS_LOG],
     }
-    return _listener("edge", host, port, manager)
+    chains = [(match, manager | believed) for match, believed in by_connection(settings)]
+    return _listener("edge", host, port, chains) | listener_filters(settings)
 
 
 def internal_listener(service: str, port: int, routes: Values) -> Values:
@@ -53,7 +71,7 @@ def internal_listener(service: str, port: int, routes: Values) -> Values:
         },
         "http_filters": [_ROUTER],
     }
-    return _listener(f"internal-{service}", "127.0.0.1", port, manager)
+    return _listener(f"internal-{service}", "127.0.0.1", port, [({}, manager)])
 
 
 def absent_listener(name: str, host: str, port: int) -> Values:
@@ -68,18 +86,21 @@ def absent_listener(name: str, host: str, port: int) -> Values:
         "local_reply_config": absent_reply(),
         "http_filters": [_ROUTER],
     }
-    return _listener(name, host, port, manager)
+    return _listener(name, host, port, [({}, manager)])
 
 
-def _listener(name: str, host: str, port: int, manager: Values) -> Values:
-    filters = [extension("envoy.filters.network.http_connection_manager", MANAGER, **manager)]
+def _listener(name: str, host: str, port: int, chains: Sequence[tuple[Values, Values]]) -> Values:
+    """Return a listener with a connection manager for each kind of connection."""
+    kind = "envoy.filters.network.http_connection_manager"
     return {
         "name": name,
         "address": socket_address(host, port),
         # A second gateway on this port must fail to start, not take every other request.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-        "filter_chains": [{"filters": filters}],
+        "filter_chains": [
+            {**match, "filters": [extension(kind, MANAGER, **manager)]} for match, manager in chains
+        ],
     }
 
 
@@ -98,7 +119,6 @@ _HARDENED: Values = {
     # The routes refuse methods that Envoy does not know; without this they are 400 in HTTP/1.1.
     "http_protocol_options": {"allow_custom_methods": True},
     "path_with_escaped_slashes_action": "REJECT_REQUEST",
-    "request_timeout": "30s",  # to receive a request
     "request_headers_timeout": "10s",
     "max_request_headers_kb": MAX_HEADERS_KIB,
     "preserve_external_request_id": False,
@@ -107,7 +127,13 @@ _HARDENED: Values = {
         "max_headers_count": 100,
         "headers_with_underscores_action": "REJECT_REQUEST",
         "max_connection_duration": "3600s",
+        # Clients that connected at the same time do not all come back at the same time.
+        "max_connection_duration_jitter": {"value": 10},
+        # Of a request without a route; each route has its own. `request_timeout` would end long
+        # uploads, as a route cannot change it.
+        "max_stream_duration": seconds(RECEIVE_MS),
     },
+    "drain_timeout_jitter": {"value": 20},
     "http2_protocol_options": {
         "max_concurrent_streams": 100,
         "initial_stream_window_size": 65_536,
@@ -123,12 +149,6 @@ _READYZ = extension(
     pass_through_mode=False,
     headers=[{"name": ":path", "string_match": {"safe_regex": {"regex": r"/readyz(\?.*)?"}}}],
 )
-# Off here and on in each route with the route's limit: a change of a listener would not reach the
-# connections that are open.
-_BUFFER: Values = {
-    **extension(BUFFER, "filters.http.buffer.v3.Buffer", max_request_bytes=1),
-    "disabled": True,
-}
 _ROUTER = extension(
     "envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True
 )

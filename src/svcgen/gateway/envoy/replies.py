@@ -15,6 +15,7 @@ PROBLEMS = {
     408: ("Request Timeout", "The request timed out."),
     413: ("Content Too Large", "The request's body is larger than the gateway lets through."),
     426: ("Upgrade Required", "The gateway speaks HTTP/1.1 and HTTP/2."),
+    429: ("Too Many Requests", "A rate limit of the route does not let this caller through now."),
     431: ("Request Header Fields Too Large", "The request's header fields are too large."),
     500: ("Internal Server Error", "The gateway failed."),
     502: ("Bad Gateway", "The service's answer cannot be read."),

@@ -7,9 +7,20 @@ becomes a 404. Before all of them, paths that servers read in different ways get
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from svcgen.gateway.envoy.bodies import BODY_LIMIT, body_filters, body_limit
+from svcgen.gateway.envoy.cors import (
+    CORS,
+    cors_answers,
+    cors_policy,
+    preflight_match,
+    with_preflights,
+)
 from svcgen.gateway.envoy.guards import Guard, guards
-from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension, seconds
+from svcgen.gateway.envoy.rate_limits import limit_names
+from svcgen.gateway.envoy.times import RECEIVE_MS, TIMEOUT, timeout_header
+from svcgen.gateway.envoy.xds import Values, extension, seconds
 from svcgen.gateway.paths import REFUSED_PATH, parents
 from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed
 from svcgen.issuer_settings import Claims
@@ -18,33 +29,40 @@ from svcgen.issuer_settings import Claims
 RETRY_IDEMPOTENT = "connect-failure,refused-stream,reset,retriable-status-codes"
 # Never to be done twice: only what cannot have reached the service.
 RETRY_OTHERS = "connect-failure,refused-stream,reset-before-request"
-BUFFER = "envoy.filters.http.buffer"
 STREAM_IDLE_MS = 60_000  # the listener's own limit
 EXPECTED_TIMEOUT = "x-envoy-expected-rq-timeout-ms"  # contract rule `call-deadline`
 
 
-def edge_routes(table: Sequence[Route], claims: Mapping[str, Claims] | None = None) -> Values:
-    """Return the route configuration of the edge listener.
+@dataclass(frozen=True)
+class Edge:
+    """What all routes of the edge listener need; sizes in bytes.
+
+    `max_body` is that of most routes, `claims` has the names of an issuer's claims, by its name.
+    """
+
+    max_body: int
+    claims: Mapping[str, Claims]
+
+
+def edge_routes(
+    table: Sequence[Route], max_body: int, claims: Mapping[str, Claims] | None = None
+) -> Values:
+    """Return the route configuration of the edge listener; `max_body` is that of most routes.
 
     `claims` has the names of an issuer's claims, by its name.
     """
     refused = _reply("path-refused", {"safe_regex": {"regex": REFUSED_PATH}}, 400)
-    return _configuration("edge", [*_too_large(table), refused, *_table(table, claims or {})])
-
-
-def _too_large(table: Sequence[Route]) -> list[Values]:
-    """Return a 413 for a body that says that it is too large, before any of it is read."""
-    if not table:
-        return []
-    sizes = {"start": max(route.max_body for route in table) + 1, "end": (1 << 63) - 1}
-    header = {"name": "content-length", "range_match": sizes}
-    return [_reply("body-too-large", {"prefix": "/", "headers": [header]}, 413)]
+    edge = Edge(max_body, claims or {})
+    preflights = [_preflight(route, edge) for route in with_preflights(table)]
+    found = _configuration("edge", [refused, *preflights, *_table(table, edge)])
+    found["virtual_hosts"][0]["typed_per_filter_config"] = {BODY_LIMIT: body_limit(max_body)}
+    return found
 
 
 def internal_routes(service: str, timeout_ms: int, attempts: int, max_body: int) -> Values:
     """Return the routes of an internal listener: every path of one service."""
     every = Route(service, "internal", "/", False, (), (), timeout_ms, attempts, None, max_body)
-    return _configuration(f"internal-{service}", _table([every], {}))
+    return _configuration(f"internal-{service}", _table([every], None))
 
 
 def every_path(name: str, status: int) -> Values:
@@ -57,11 +75,11 @@ def _configuration(name: str, routes: Sequence[Values]) -> Values:
     return {"name": name, "virtual_hosts": hosts, "validate_clusters": False}
 
 
-def _table(table: Sequence[Route], claims: Mapping[str, Claims]) -> list[Values]:
+def _table(table: Sequence[Route], edge: Edge | None) -> list[Values]:
     entries = [
         entry
         for route in table
-        for entry in ([_withheld(route)] if route.internal else _entries(route, claims))
+        for entry in ([_withheld(route)] if route.internal else _entries(route, edge))
     ]
     return entries + _not_allowed(table)
 
@@ -75,11 +93,19 @@ def _reply(name: str, match: Values, status: int) -> Values:
     return {"name": name, "match": match, "direct_response": {"status": status}}
 
 
-def _entries(route: Route, claims: Mapping[str, Claims]) -> list[Values]:
-    """Return one entry for idempotent methods and one for the others, where the route has both."""
-    action: Values = {"cluster": route.service, "timeout": seconds(route.timeout_ms)}
-    if route.timeout_ms >= STREAM_IDLE_MS:
-        action["idle_timeout"] = seconds(route.timeout_ms + 5_000)
+def _preflight(route: Route, edge: Edge) -> Values:
+    """Return the entry for the preflight requests that ask about the route's methods."""
+    headers = {"headers": preflight_match(route)}
+    first = _withheld(route) if route.internal else _entries(route, edge)[0]
+    return {**first, "match": {**_path_match(route), **headers}}
+
+
+def _entries(route: Route, edge: Edge | None) -> list[Values]:
+    """Return an entry for idempotent methods and one for the others, where the route has both.
+
+    Each is one for each kind of credential. Without `edge`, they are those of an internal listener,
+    which has no filters.
+    """
     methods = route.methods or METHODS
     safe = [method for method in methods if method in IDEMPOTENT]
     others = [method for method in methods if method not in IDEMPOTENT]
@@ -90,30 +116,67 @@ def _entries(route: Route, claims: Mapping[str, Claims]) -> list[Values]:
     if others:
         entries.append((others, _retry(RETRY_OTHERS, route.attempts, None)))
     return [
-        _guarded(guard, route, methods, {**action, **retry})
+        _entry(route, methods, retry, guard, edge)
         for methods, retry in entries
-        for guard in guards(route.auth, claims)
+        for guard in (guards(route.auth, edge.claims) if edge else [Guard()])
     ]
 
 
-def _guarded(guard: Guard, route: Route, methods: Sequence[str], action: Values) -> Values:
+def _entry(
+    route: Route, methods: Sequence[str], retry: Values, guard: Guard, edge: Edge | None
+) -> Values:
     """Return the entry of a route for some methods and one kind of credential."""
-    match = _method_match(methods)
-    about = {"http_route": route.path}  # for the log
+    about = {"http_route": route.path} | limit_names(route)  # for the log, and for the limits
     if guard.challenge:
         about["challenge"] = guard.challenge
-    entry = {
+    match = _method_match(methods)
+    entry: Values = {
         "name": route.full_name,
         "match": {**_path_match(route), "headers": [*match["headers"], *guard.matched]},
-        "route": action,
-        "request_headers_to_add": [_deadline(route.timeout_ms)],
+        "route": {**_action(route), **retry},
         "metadata": {"filter_metadata": {"gateway": about}},
-        "request_body_buffer_limit": route.max_body,  # a longer body is not sent again
-        "typed_per_filter_config": {**guard.filters, BUFFER: _taken_in(route.max_body)},
+        **cors_answers(route.cors),
     }
+    if not route.stream:
+        entry["request_headers_to_add"] = [_deadline(route.timeout_ms)]
+        entry["request_body_buffer_limit"] = route.max_body  # a longer body is not sent again
     if guard.removed:
         entry["request_headers_to_remove"] = list(guard.removed)
+    if edge:
+        entry["typed_per_filter_config"] = {**guard.filters, **_filters(route, edge.max_body)}
+        entry["route"] |= _whole_time(route)
     return entry
+
+
+def _action(route: Route) -> Values:
+    """Return where the request goes, and how long it may take."""
+    action: Values = {"cluster": route.service, "timeout": seconds(route.timeout_ms)}
+    if route.stream:
+        action["idle_timeout"] = seconds(route.stream_idle_ms)
+        action["upgrade_configs"] = [{"upgrade_type": "websocket", "enabled": True}]
+    elif route.timeout_ms >= STREAM_IDLE_MS:
+        action["idle_timeout"] = seconds(route.timeout_ms + 5_000)
+    return action
+
+
+def _whole_time(route: Route) -> Values:
+    """Return the limit of receiving a request and responding to it; a stream has none.
+
+    Envoy then ignores the timeout of the route, which begins when the request has arrived, but
+    keeps the one that TIMEOUT_FILTER sets.
+    """
+    whole = 0 if route.stream else RECEIVE_MS + route.timeout_ms
+    return {"max_stream_duration": {"max_stream_duration": seconds(whole)}}
+
+
+def _filters(route: Route, max_body: int) -> Values:
+    """Return the settings of the filters of the edge listener."""
+    filters = body_filters(route, max_body)
+    if not route.stream:
+        filters[TIMEOUT] = timeout_header(route.timeout_ms)
+    if route.cors:
+        filters[CORS] = cors_policy(route.cors, route.methods or METHODS)
+    return filters
 
 
 def _deadline(timeout_ms: int) -> Values:
@@ -123,15 +186,6 @@ def _deadline(timeout_ms: int) -> Values:
     """
     header = {"key": EXPECTED_TIMEOUT, "value": str(timeout_ms)}
     return {"header": header, "append_action": "ADD_IF_ABSENT"}
-
-
-def _taken_in(max_body: int) -> Values:
-    """Return the limit of a body that the gateway reads whole before it selects a replica.
-
-    Passed on piece by piece, each slow body would hold a connection to the service.
-    """
-    kind = f"{EXTENSIONS}.filters.http.buffer.v3.BufferPerRoute"
-    return {"@type": kind, "buffer": {"max_request_bytes": max_body}}
 
 
 def _path_match(route: Route) -> Values:

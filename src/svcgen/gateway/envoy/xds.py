@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 Values = dict[str, Any]
@@ -15,6 +16,11 @@ CONFIG = "type.googleapis.com/envoy.config"
 def extension(name: str, kind: str, **values: object) -> Values:
     """Return a named extension; `kind` is its message below envoy.extensions."""
     return {"name": name, "typed_config": {"@type": f"{EXTENSIONS}.{kind}", **values}}
+
+
+def file_source(path: Path) -> Values:
+    """Return the source of a configuration that Envoy reads from a file, again when it changes."""
+    return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}
 
 
 def seconds(milliseconds: int) -> str:

@@ -32,7 +32,7 @@ FLAGS = (
     *("--drain-strategy", "immediate", "--drain-time-s", "35"),
     # Hot restart shares memory between all Envoys with one number, also those of other fleets.
     *("--disable-hot-restart", "--concurrency", "2"),
-    *("--log-level", "warning", "--component-log-level", "tracing:critical"),
+    *("--log-level", "warning", "--component-log-level", "tracing:critical,http:critical"),
 )
 LOOK_SECONDS = 0.1
 
