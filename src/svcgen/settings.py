@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from svcgen.service import NAME_PATTERN, NAME_RULE, Service, url_variable
 from svcgen.strict import (
@@ -45,6 +45,42 @@ Size = Annotated[
 ]
 
 
+class TlsSettings(StrictModel):
+    """The key `gateway.tls`: what the gateway shows to clients that speak HTTPS."""
+
+    certificate: Annotated[
+        Text, Field(min_length=1, description="PEM, with intermediates; path from this file.")
+    ]
+    key: Annotated[Text, Field(min_length=1, description="Its private key in PEM.")]
+
+
+# The connection's own, and what no setting may give to every response.
+_NOT_SETTABLE = frozenset(
+    {
+        *("connection", "content-encoding", "content-length", "content-type", "date"),
+        *("keep-alive", "location", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+
+
+def _settable(name: str) -> str:
+    if name in _NOT_SETTABLE:
+        raise ValueError(f"must not contain {name}: each response has its own")
+    return name
+
+
+ResponseHeader = Annotated[
+    Text,
+    matching(r"^[a-z][a-z0-9-]*$", "must be a header's name in lower case", "x-frame-options"),
+    AfterValidator(_settable),
+]
+HeaderValue = Annotated[
+    Text,
+    matching(r"^[!-~](?:[ -~]*[!-~])?$", "must be visible ASCII, with spaces only inside"),
+    Field(max_length=1024),
+]
+
+
 class GatewaySettings(StrictModel):
     """The key `gateway`: the port, and the limits of routes that set none."""
 
@@ -53,6 +89,16 @@ class GatewaySettings(StrictModel):
     ] = 8000
     timeout: Annotated[Timeout, Field(description="Of a route that sets none.")] = "10s"
     max_body: Annotated[Size, Field(description="Larger requests get 413.")] = "1MiB"
+
+    tls: Annotated[TlsSettings | None, Field(description="With it, `port` is HTTPS only.")] = None
+    http_port: Annotated[
+        int | None,
+        Field(strict=True, ge=1, le=65535, description="With `tls`: redirects to HTTPS."),
+    ] = None
+    response_headers: Annotated[
+        dict[ResponseHeader, HeaderValue | None],
+        Field(description="Where the service sets none; null: not the gateway's either."),
+    ] = Field(default_factory=dict)
 
     claims: Annotated[
         dict[Text, tuple[Text, ...]],
@@ -63,6 +109,18 @@ class GatewaySettings(StrictModel):
         dict[Text, tuple[Text, ...]],
         Field(description="Operations without a route, by service: `DELETE /v1/orders/*`."),
     ] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _redirect_fits(self) -> Self:
+        if self.http_port is not None and self.tls is None:
+            raise ValueError("has http_port, which redirects to HTTPS, but no tls")
+        if self.http_port == self.port:
+            raise ValueError("has one number for port and http_port")
+        return self
+
+    def url(self, port: int) -> str:
+        """Return where clients of this machine reach the gateway."""
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
 
     @property
     def timeout_ms(self) -> int:

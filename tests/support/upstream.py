@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Upstream(ThreadingHTTPServer):
-    """Answers every path; `?slow=SECONDS` waits, `?reset=N` cuts the first N such requests."""
+    """Answers every path; `?slow=SECONDS` waits, `?reset=N` cuts N, `?header=NAME:VALUE`."""
 
     daemon_threads = True
     request_queue_size = 1024
@@ -81,11 +81,13 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(float(query.get("slow", 0)))
         sent = {name.lower(): value for name, value in self.headers.items()}
         said = {"service": self.server.name, "path": self.path, "headers": sent, "body": len(body)}
-        self.reply(int(query.get("status", self.server.status)), said)
+        self.reply(int(query.get("status", self.server.status)), said, query.get("header", ""))
 
-    def reply(self, status: int, said: dict[str, Any]) -> None:
+    def reply(self, status: int, said: dict[str, Any], header: str = "") -> None:
         text = json.dumps(said).encode()
         self.send_response(status)
+        if header:
+            self.send_header(*header.split(":", 1))
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
         self.end_headers()

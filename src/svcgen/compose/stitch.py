@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import svcgen.gateway
@@ -15,7 +15,9 @@ from svcgen.compose.environment import environment_files
 from svcgen.compose.fleet import Fleet
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
+from svcgen.gateway.tls import MOUNTED
 from svcgen.service import COMPOSE_FILE
+from svcgen.settings import GatewaySettings
 from svcgen.workspace import COMPOSE_MARK
 
 ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0"
@@ -40,8 +42,8 @@ services:
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     tmpfs: [/tmp]
-    volumes: ["./gateway:/etc/gateway:ro"]
-    ports: ["127.0.0.1:${{GATEWAY_PORT:-{port}}}:8000"]
+    volumes: {volumes}
+    ports: [{ports}]
     networks: [platform]
     healthcheck:
       test: [CMD, bash, /etc/gateway/ready.sh]
@@ -84,13 +86,33 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
         name=f"name: {project}\n\n" if project else "\n",
         includes="".join(f"\n  - {_included(*path)}" for path in paths) or " []",
         digest=digest("".join(gateway[file] for file in READ_ONCE))[7:19],
-        port=fleet.settings.gateway.port,
+        volumes=_volumes(fleet.settings.gateway),
+        ports=", ".join(_ports(fleet.settings.gateway)),
     )
     return {
         **agents_files(fleet.root),
         COMPOSE_FILE: root,
         **{f"gateway/{file}": text for file, text in sorted(gateway.items())},
     }
+
+
+def _volumes(settings: GatewaySettings) -> str:
+    if settings.tls is None:
+        return '["./gateway:/etc/gateway:ro"]'
+    return f"""
+      - ./gateway:/etc/gateway:ro
+      # Outside gateway/, which is committed: it has the private key. `svcgen compose` writes it.
+      - type: bind
+        source: ./{MOUNTED}
+        target: {ComposePlacement.secrets}
+        read_only: true
+        bind: {{create_host_path: false}}"""
+
+
+def _ports(settings: GatewaySettings) -> Iterator[str]:
+    yield f'"127.0.0.1:${{GATEWAY_PORT:-{settings.port}}}:8000"'
+    if settings.http_port:
+        yield f'"127.0.0.1:{settings.http_port}:{ComposePlacement.redirect_port}"'
 
 
 def digest(text: str) -> str:

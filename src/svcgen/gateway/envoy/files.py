@@ -14,6 +14,8 @@ from typing import Any
 from svcgen.gateway.envoy import clusters, listeners, route_config
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
+from svcgen.gateway.envoy.response_headers import response_headers
+from svcgen.gateway.envoy.tls import SECRET_FILE, tls_chain
 from svcgen.gateway.envoy.xds import Values, document, resources
 from svcgen.gateway.routes import Route, exposed
 from svcgen.ports import LOOPBACK
@@ -33,13 +35,15 @@ __all__ = [
 LISTENER_DEPTH = 6
 ROUTES_DEPTH = 5
 RETRIES_BETWEEN_SERVICES = 2
+REDIRECT_PORT = 8002  # of the gateway's container; compose publishes it as gateway.http_port
 
 
 @dataclass(frozen=True)
 class ComposePlacement:
     """In a container: services are found by name, files are in `folder`, admin is on loopback.
 
-    `absent_port` answers 503 for services that are not checked out; 0 without any.
+    `absent_port` answers 503 for services that are not checked out; 0 without any. `secrets` is
+    the folder of the certificate.
     """
 
     port: int = 8000
@@ -47,6 +51,8 @@ class ComposePlacement:
     host: str = "0.0.0.0"  # noqa: S104 (of the container; compose publishes it on loopback only)
     admin_port: int = 9901
     absent_port: int = 0
+    redirect_port: int = REDIRECT_PORT
+    secrets: Path = Path("/etc/gateway-tls")
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class LocalPlacement:
     """On this machine: replicas are listed in `folder`/eds/NAME.json, admin is a Unix socket.
 
     `internal` has the loopback port at which each called service is reached, also of those that
-    have no upstream because they are not checked out.
+    have no upstream because they are not checked out. `secrets` is the folder of the certificate.
     """
 
     port: int
@@ -62,6 +68,7 @@ class LocalPlacement:
     admin_socket: Path
     internal: Mapping[str, int] = field(default_factory=dict)
     host: str = "127.0.0.1"
+    secrets: Path = Path()
 
 
 Placement = ComposePlacement | LocalPlacement
@@ -114,15 +121,27 @@ def edge_files(
                 },
             }
         },
+        tls_chain(placement.secrets / SECRET_FILE) if limits.tls else None,
     )
+    routes = route_config.edge_routes(table) | response_headers(limits)
+    every = [edge, *_redirects(placement, limits), *internal]
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
-        "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
-        "rds.json": resources(
-            "route.v3.RouteConfiguration", [route_config.edge_routes(table)], ROUTES_DEPTH
-        ),
+        "lds.json": resources("listener.v3.Listener", every, LISTENER_DEPTH),
+        "rds.json": resources("route.v3.RouteConfiguration", [routes], ROUTES_DEPTH),
     }
+
+
+def _redirects(placement: Placement, settings: GatewaySettings) -> list[Values]:
+    """Return the listener that redirects to HTTPS, where svcgen.yaml wants one."""
+    if not settings.http_port:
+        return []
+    if isinstance(placement, LocalPlacement):
+        port, https_port = settings.http_port, placement.port
+    else:
+        port, https_port = placement.redirect_port, settings.port
+    return [listeners.redirect_listener(placement.host, port, https_port)]
 
 
 def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> str:
@@ -141,10 +160,13 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
                 for route in host["routes"]
                 if route.get("route", {}).get("cluster", only[0]) in only
             ]
-        named = {"edge", *(f"internal-{name}" for name in only)}
+        named = {"edge", "redirect", *(f"internal-{name}" for name in only)}
         every_listener = [each for each in every_listener if each["name"] in named]
     for listener in every_listener:
-        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        chain = listener["filter_chains"][0]
+        # Its certificate is a file of the gateway, and svcgen has checked that.
+        chain.pop("transport_socket", None)
+        manager = chain["filters"][0]["typed_config"]
         if manager.pop("rds", None):
             manager["route_config"] = routes
     for cluster in services:

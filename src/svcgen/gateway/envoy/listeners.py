@@ -9,7 +9,7 @@ from __future__ import annotations
 from svcgen.gateway.envoy.clusters import BUFFER_BYTES, socket_address
 from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
 from svcgen.gateway.envoy.replies import absent_reply, problem_replies
-from svcgen.gateway.envoy.route_config import BUFFER, every_path
+from svcgen.gateway.envoy.route_config import BUFFER, every_path, redirect_to_https
 from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
 from svcgen.gateway.envoy.xds import Values, extension
 
@@ -17,8 +17,11 @@ MAX_HEADERS_KIB = 32  # contract rule `headers-large`: a service accepts more
 MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
-def edge_listener(host: str, port: int, routes: Values) -> Values:
-    """Return the listener for clients; `routes` is its `rds` or `route_config`."""
+def edge_listener(host: str, port: int, routes: Values, tls: Values | None = None) -> Values:
+    """Return the listener for clients; `routes` is its `rds` or `route_config`.
+
+    `tls` has the keys of its filter chain that make it HTTPS.
+    """
     manager = {
         "stat_prefix": "edge",
         **routes,
@@ -28,7 +31,20 @@ def edge_listener(host: str, port: int, routes: Values) -> Values:
         "tracing": TRACING,
         "access_log": [_ACCESS_LOG],
     }
-    return _listener("edge", host, port, manager)
+    return _listener("edge", host, port, manager, tls)
+
+
+def redirect_listener(host: str, port: int, https_port: int) -> Values:
+    """Return the listener that answers every request over HTTP with its URL in HTTPS."""
+    manager = {
+        "stat_prefix": "redirect",
+        "route_config": redirect_to_https(https_port),
+        **_HARDENED,
+        "local_reply_config": {"mappers": problem_replies()["mappers"]},  # a 308 has no body
+        "http_filters": [_ROUTER],
+        "access_log": [_ACCESS_LOG],
+    }
+    return _listener("redirect", host, port, manager)
 
 
 def internal_listener(service: str, port: int, routes: Values) -> Values:
@@ -61,7 +77,9 @@ def absent_listener(name: str, host: str, port: int) -> Values:
     return _listener(name, host, port, manager)
 
 
-def _listener(name: str, host: str, port: int, manager: Values) -> Values:
+def _listener(
+    name: str, host: str, port: int, manager: Values, chain: Values | None = None
+) -> Values:
     filters = [extension("envoy.filters.network.http_connection_manager", MANAGER, **manager)]
     return {
         "name": name,
@@ -69,7 +87,7 @@ def _listener(name: str, host: str, port: int, manager: Values) -> Values:
         # A second gateway on this port must fail to start, not take every other request.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-        "filter_chains": [{"filters": filters}],
+        "filter_chains": [{"filters": filters, **(chain or {})}],
     }
 
 

@@ -24,7 +24,9 @@ EXPECTED_TIMEOUT = "x-envoy-expected-rq-timeout-ms"  # contract rule `call-deadl
 def edge_routes(table: Sequence[Route]) -> Values:
     """Return the route configuration of the edge listener."""
     refused = _reply("path-refused", {"safe_regex": {"regex": REFUSED_PATH}}, 400)
-    return _configuration("edge", [*_too_large(table), refused, *_table(table)])
+    # Without it, Envoy's own 404 would have none of the headers of these routes.
+    absent = _reply("not-found", {"prefix": "/"}, 404)
+    return _configuration("edge", [*_too_large(table), refused, *_table(table), absent])
 
 
 def _too_large(table: Sequence[Route]) -> list[Values]:
@@ -45,6 +47,12 @@ def internal_routes(service: str, timeout_ms: int, attempts: int, max_body: int)
 def every_path(name: str, status: int) -> Values:
     """Return routes that answer every request with one status."""
     return _configuration(name, [_reply(name, {"prefix": "/"}, status)])
+
+
+def redirect_to_https(port: int) -> Values:
+    """Return routes that redirect every request; 308 keeps its method (RFC 9110, 15.4.9)."""
+    action = {"https_redirect": True, "port_redirect": port, "response_code": "PERMANENT_REDIRECT"}
+    return _configuration("redirect", [{"match": {"prefix": "/"}, "redirect": action}])
 
 
 def _configuration(name: str, routes: Sequence[Values]) -> Values:

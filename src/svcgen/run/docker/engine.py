@@ -14,11 +14,12 @@ from svcgen.compose.fleet import Fleet
 from svcgen.compose.stitch import stitched_files
 from svcgen.compose.write import write_stitched
 from svcgen.errors import SvcgenError
+from svcgen.gateway.envoy.files import ComposePlacement
 from svcgen.run.docker.containers import Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.environment import host_variables
 from svcgen.run.docker.foreground import DockerRun, relays, require_not_served
-from svcgen.run.docker.gateway import wait_applied
+from svcgen.run.docker.gateway import can_read, wait_applied
 from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.reconcile import reconcile, remove_volumes, require_free_port, take_down
 from svcgen.run.docker.rolling import drain, scale_and_replace, stop
@@ -82,7 +83,7 @@ class DockerEngine:
                 require_free_port(request.port)
             files = [member.compose_file for member in fleet.members if member.compose_file]
             write_image_names(self.root, files)
-            waiting = wait_applied(seen.gateway)
+            waiting = wait_applied(self._staying_gateway(seen, request))
             write_stitched(fleet, stitched_files(fleet), waiting, find_validator)
             compose = self._compose(seen, fleet.services, request.port, holding)
             remember(self.root, project=compose.project)
@@ -182,6 +183,16 @@ class DockerEngine:
         with _output(process) as lines, watching(self.root, process.terminate):
             for line in lines:
                 report("watch", line.strip())
+
+    def _staying_gateway(self, seen: Observed, request: FleetRequest) -> str:
+        """Return the gateway's container that reads the new files; empty when it is replaced."""
+        settings = request.fleet.settings.gateway
+        if settings.tls is None or can_read(seen.gateway, str(ComposePlacement.secrets)):
+            return seen.gateway
+        if request.only:
+            problem = "`gateway.tls` is new in svcgen.yaml, and needs another gateway container."
+            raise SvcgenError(problem, "Bring up the whole fleet: svcgen up")
+        return ""
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Observed, int]]:

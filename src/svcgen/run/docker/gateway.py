@@ -56,6 +56,17 @@ def wait_routable(gateway: str, hosts: Mapping[str, Collection[str]]) -> None:
             time.sleep(LOOK)
 
 
+def can_read(gateway: str, folder: str) -> bool:
+    """Report whether the gateway's container has a folder; a new mount needs a new container."""
+    if not gateway:
+        return True
+    try:
+        docker("exec", gateway, "test", "-d", folder)
+    except SvcgenError:
+        return False
+    return True
+
+
 def wait_applied(gateway: str) -> Callable[[str], None]:
     """Return a function that waits until the gateway uses a file, given the file's name.
 

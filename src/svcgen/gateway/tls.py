@@ -1,0 +1,89 @@
+"""The certificate of the gateway: read, checked, and given to Envoy below `.svcgen/`.
+
+gateway/ is committed, so no private key may be in it. `.svcgen/` is closed to other users of this
+machine (0700). Below it the container's user, which is another one, must be able to read the file:
+the container sees the folder `tls` alone, as a mount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from svcgen.certificates import CertificateError, Pair, require_pair
+from svcgen.errors import SvcgenError
+from svcgen.files import read_file, read_text
+from svcgen.gateway.apply import RefusedFileError, WaitApplied, replace_text
+from svcgen.gateway.envoy.tls import FOLDER, SECRET_FILE, secret
+from svcgen.settings import SETTINGS_FILE, GatewaySettings, TlsSettings
+from svcgen.workspace import STATE_FOLDER, state_folder
+
+MOUNTED = f"{STATE_FOLDER}/{FOLDER}"
+LARGEST = 2**20  # bytes of a certificate with its chain
+PRIVATE = 0o700
+
+FileProblem = tuple[str, str]
+"""A file, and what is wrong with it, beginning with the key of svcgen.yaml."""
+
+
+def tls_problems(root: Path, settings: GatewaySettings) -> list[FileProblem]:
+    """Return why the files of `gateway.tls` cannot be used; nothing without the key."""
+    if settings.tls is None:
+        return []
+    unread = list(_unread(root, settings.tls))
+    if unread:
+        return unread
+    try:
+        require_pair(_pair(root, settings.tls))
+    except CertificateError as error:
+        key = "key" if error.of_key else "certificate"
+        return [(getattr(settings.tls, key), f"gateway.tls.{key}: the file {error}.")]
+    return []
+
+
+def publish(root: Path, settings: GatewaySettings, wait_applied: WaitApplied) -> bool:
+    """Write the file that Envoy reads, and report whether it changed; without TLS remove it.
+
+    `wait_applied` is called when a file that existed was replaced. Raises SvcgenError when the
+    files of svcgen.yaml cannot be used.
+    """
+    path = root / MOUNTED / SECRET_FILE
+    if settings.tls is None:
+        path.unlink(missing_ok=True)
+        return False
+    for file, problem in tls_problems(root, settings):
+        raise SvcgenError(f"{SETTINGS_FILE} and {file}: {problem}", "Correct the files named.")
+    text, before = secret(_pair(root, settings.tls)), read_text(path)
+    if before == text:
+        return False
+    state_folder(root).chmod(PRIVATE)  # it may be older, or come from a copy with other modes
+    replace_text(path, text)
+    if before is not None:
+        try:
+            wait_applied(SECRET_FILE)
+        except RefusedFileError:
+            replace_text(path, before)
+            raise
+    return True
+
+
+def _unread(root: Path, tls: TlsSettings) -> Iterator[FileProblem]:
+    for key, file in (("certificate", tls.certificate), ("key", tls.key)):
+        try:
+            _text(root, file)
+        except FileNotFoundError:
+            yield file, f"gateway.tls.{key}: there is no such file."
+        except OSError as error:
+            yield file, f"gateway.tls.{key}: the file cannot be read: {error.strerror}."
+        except UnicodeDecodeError:
+            yield file, f"gateway.tls.{key}: the file is not PEM."
+        except ValueError as error:
+            yield file, f"gateway.tls.{key}: {error}."
+
+
+def _pair(root: Path, tls: TlsSettings) -> Pair:
+    return Pair(_text(root, tls.certificate), _text(root, tls.key))
+
+
+def _text(root: Path, file: str) -> str:
+    return read_file(root / file, LARGEST).decode("ascii")
