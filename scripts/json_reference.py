@@ -12,7 +12,15 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from svcgen.cli.documents import VERSION, fleet, membership, services, template, updates
+from svcgen.cli.documents import (
+    VERSION,
+    certificates,
+    fleet,
+    membership,
+    services,
+    template,
+    updates,
+)
 
 SNAPSHOTS = Path(__file__).parents[1] / "tests" / "cli" / "snapshots"
 COMMANDS: Mapping[str, type] = {
@@ -27,6 +35,7 @@ COMMANDS: Mapping[str, type] = {
     "logs": fleet.LogsDocument,
     "restart": fleet.RestartDocument,
     "env": fleet.EnvDocument,
+    "cert": certificates.CertDocument,
     "list": services.ListDocument,
     "list --outdated": services.OutdatedDocument,
     "list --graph": services.GraphDocument,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ CA_DAYS = 3650
 LEAF_DAYS = 397  # browsers refuse certificates that are valid for longer (Baseline Requirements)
 LEAST_RSA_BITS = 2048
 CURVES = ("secp256r1", "secp384r1", "secp521r1")  # those that Envoy reads
+LONGEST_NAME = 253
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*"
 _CLOCKS = dt.timedelta(minutes=5)  # by which a client's clock may be slow
 
 
@@ -36,6 +40,15 @@ class Pair:
 
     certificate: str
     key: str
+
+
+def is_host(name: str) -> bool:
+    """Report whether a certificate can be for a host name (RFC 1123), `*.NAME` or an address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return len(name) <= LONGEST_NAME and re.fullmatch(_HOST, name) is not None
+    return True
 
 
 def expiry(certificate: str) -> dt.datetime:
@@ -135,7 +148,8 @@ def _named(name: str) -> x509.Name:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    shown = name.encode("ascii", "replace").decode()[:64]
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, shown)])
 
 
 def _general_name(host: str) -> x509.GeneralName:

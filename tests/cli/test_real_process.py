@@ -25,6 +25,7 @@ COMMANDS = {
     "restart orders": 1,
     "env nobody": 1,
     "run orders": 1,
+    "cert --host a_b": 2,
     "update orders": 1,
     "drift orders": 1,
     "verify ./nowhere": 1,

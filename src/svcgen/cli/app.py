@@ -10,6 +10,7 @@ import typer
 from typer._click.exceptions import UsageError
 
 from svcgen.cli import (
+    certificates,
     completion,
     development,
     fleet,
@@ -89,6 +90,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "restart": fleet.restart,
         "env": development.env,
         "run": development.run,
+        "cert": certificates.cert,
     },
     "Check": {
         "list": services.list_,
