@@ -78,6 +78,7 @@ def require_pair(pair: Pair, now: dt.datetime | None = None) -> None:
     weak_rsa = isinstance(key, rsa.RSAPrivateKey) and key.key_size < LEAST_RSA_BITS
     other_curve = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in CURVES
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) or weak_rsa:
+        # Envoy would take Ed25519, but no browser does.
         raise CertificateError("must be RSA of 2048 bits or more, or ECDSA", of_key=True)
     if other_curve:
         raise CertificateError("must use the curve P-256, P-384 or P-521", of_key=True)

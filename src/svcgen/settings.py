@@ -58,7 +58,16 @@ class TlsSettings(StrictModel):
 _NOT_SETTABLE = frozenset(
     {
         *("connection", "content-encoding", "content-length", "content-type", "date"),
-        *("keep-alive", "location", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade"),
+        *(
+            "host",
+            "keep-alive",
+            "location",
+            "set-cookie",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+        ),
     }
 )
 
@@ -97,7 +106,10 @@ class GatewaySettings(StrictModel):
     ] = None
     response_headers: Annotated[
         dict[ResponseHeader, HeaderValue | None],
-        Field(description="Where the service sets none; null: not the gateway's either."),
+        Field(
+            max_length=50,
+            description="Where the service sets none; null: not the gateway's either.",
+        ),
     ] = Field(default_factory=dict)
 
     claims: Annotated[

@@ -98,6 +98,16 @@ def test_files_that_cannot_be_used_are_named(
     assert svcgen("ps", within=tmp_path).returncode == 0
 
 
+def test_a_missing_certificate_of_svcgen_names_the_command(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    files = "certificate: .svcgen/ca/gateway.pem, key: .svcgen/ca/gateway-key.pem"
+    (tmp_path / "svcgen.yaml").write_text(f"gateway: {{tls: {{{files}}}}}\n")
+    done = svcgen("compose", within=tmp_path)
+    assert "gateway-key.pem: gateway.tls.key: there is no such file; `svcgen cert`" in done.stderr
+    assert svcgen("cert", within=tmp_path).returncode == 0
+    assert svcgen("compose", within=tmp_path).returncode == 0
+
+
 def test_a_certificate_is_good_only_for_its_time() -> None:
     now = dt.datetime.now(dt.UTC)
     for days, problem in ((400, "expired on 20"), (-2, "is not valid before 20")):

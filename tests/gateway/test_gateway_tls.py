@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from svcgen.certificates import Pair, fingerprint, make_ca, make_certificate
+from svcgen.certificates import (
+    CertificateError,
+    Pair,
+    fingerprint,
+    make_ca,
+    make_certificate,
+    require_pair,
+)
 from svcgen.errors import SvcgenError
 from svcgen.gateway.admin import acknowledged, read_stats
-from svcgen.gateway.envoy.tls import SECRET_FILE
+from svcgen.gateway.apply import RefusedFileError, replace_text
+from svcgen.gateway.envoy.tls import SECRET_FILE, secret
 from svcgen.gateway.tls import MOUNTED, publish
 from svcgen.settings import GatewaySettings
 from tests.support.envoy_process import Gateway, free_port, send, until
@@ -54,6 +67,16 @@ class Secure(Gateway):
         running = self._process is not None
         wait = acknowledged(lambda: read_stats(self.admin)) if running else lambda _name: None
         return publish(self.folder, self.settings, wait)
+
+    def refuses(self, text: str) -> bool:
+        """Give the running Envoy another file, and report whether it refuses it."""
+        wait = acknowledged(lambda: read_stats(self.admin))
+        replace_text(self.folder / MOUNTED / SECRET_FILE, text)
+        try:
+            wait(SECRET_FILE)
+        except RefusedFileError:
+            return True
+        return False
 
     @contextmanager
     def connect(
@@ -175,6 +198,48 @@ def test_a_renewed_certificate_is_shown_to_new_connections(edge: Secure) -> None
         assert first.get("/v1/orders")["status"] == "200"
         assert first.shown == before
     assert read_stats(edge.admin)["listener_manager.listener_modified"] == listeners
+
+
+KEYS: dict[str, Callable[[], Any]] = {
+    "RSA 2048": lambda: rsa.generate_private_key(65537, 2048),
+    "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "P-521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "RSA 1024": lambda: rsa.generate_private_key(65537, 1024),
+    "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_envoy_takes_every_key_that_svcgen_takes(edge: Secure, kind: str) -> None:
+    pair = self_signed(KEYS[kind]())
+    secret_file = edge.folder / MOUNTED / SECRET_FILE
+    before = secret_file.read_text()
+    refused_by_envoy = edge.refuses(secret(pair))
+    assert not edge.refuses(before)
+    try:
+        require_pair(pair)
+        refused = False
+    except CertificateError:
+        refused = True
+    assert refused == (kind in {"RSA 1024", "secp256k1", "Ed25519"})
+    assert refused or not refused_by_envoy
+
+
+def self_signed(key: Any) -> Pair:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    return Pair(
+        certificate.public_bytes(pem).decode(), key.private_bytes(pem, form, plain).decode()
+    )
 
 
 def test_the_key_is_closed_to_other_users(edge: Secure) -> None:

@@ -16,14 +16,14 @@ from svcgen.certificates import (
 )
 from svcgen.errors import SvcgenError
 from svcgen.files import locked, read_text, write_atomic
-from svcgen.workspace import STATE_FOLDER, Workspace, state_folder
+from svcgen.gateway.tls import MADE
+from svcgen.workspace import Workspace, state_folder
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-FOLDER = f"{STATE_FOLDER}/ca"
-CA = f"{FOLDER}/ca.pem"
-CA_KEY = f"{FOLDER}/ca-key.pem"
-CERTIFICATE = f"{FOLDER}/gateway.pem"
-KEY = f"{FOLDER}/gateway-key.pem"
+CA = f"{MADE}/ca.pem"
+CA_KEY = f"{MADE}/ca-key.pem"
+CERTIFICATE = f"{MADE}/gateway.pem"
+KEY = f"{MADE}/gateway-key.pem"
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ def cert(workspace: Workspace, hosts: Sequence[str] = ()) -> CertResult:
     """
     root, names = workspace.root, tuple(dict.fromkeys((*LOCAL_HOSTS, *hosts)))
     state_folder(root).chmod(0o700)
-    (root / FOLDER).mkdir(mode=0o700, exist_ok=True)
-    with locked(root / FOLDER):
+    (root / MADE).mkdir(mode=0o700, exist_ok=True)
+    with locked(root / MADE):
         ca, new_ca = _ca(root)
         try:
             made = make_certificate(ca, names)
         except CertificateError as error:
             file = CA_KEY if error.of_key else CA
             raise SvcgenError(
-                f"{file}: the file {error}.", f"Make a new CA: rm -r {FOLDER}, then svcgen cert"
+                f"{file}: the file {error}.", f"Make a new CA: rm -r {MADE}, then svcgen cert"
             ) from error
         write_atomic(root / KEY, made.key, 0o600)
         write_atomic(root / CERTIFICATE, made.certificate, 0o644)

@@ -18,6 +18,7 @@ from svcgen.gateway.envoy.tls import FOLDER, SECRET_FILE, secret
 from svcgen.settings import SETTINGS_FILE, GatewaySettings, TlsSettings
 from svcgen.workspace import STATE_FOLDER, state_folder
 
+MADE = f"{STATE_FOLDER}/ca"  # what `svcgen cert` makes
 MOUNTED = f"{STATE_FOLDER}/{FOLDER}"
 LARGEST = 2**20  # bytes of a certificate with its chain
 PRIVATE = 0o700
@@ -37,7 +38,8 @@ def tls_problems(root: Path, settings: GatewaySettings) -> list[FileProblem]:
         require_pair(_pair(root, settings.tls))
     except CertificateError as error:
         key = "key" if error.of_key else "certificate"
-        return [(getattr(settings.tls, key), f"gateway.tls.{key}: the file {error}.")]
+        file = getattr(settings.tls, key)
+        return [(file, f"gateway.tls.{key}: the file {error}{_renewal(file)}.")]
     return []
 
 
@@ -72,13 +74,18 @@ def _unread(root: Path, tls: TlsSettings) -> Iterator[FileProblem]:
         try:
             _text(root, file)
         except FileNotFoundError:
-            yield file, f"gateway.tls.{key}: there is no such file."
+            yield file, f"gateway.tls.{key}: there is no such file{_renewal(file)}."
         except OSError as error:
             yield file, f"gateway.tls.{key}: the file cannot be read: {error.strerror}."
         except UnicodeDecodeError:
             yield file, f"gateway.tls.{key}: the file is not PEM."
         except ValueError as error:
             yield file, f"gateway.tls.{key}: {error}."
+
+
+def _renewal(file: str) -> str:
+    """Return what to type where `svcgen cert` makes the file: it is in no repository."""
+    return "; `svcgen cert` makes it" if file.startswith(f"{MADE}/") else ""
 
 
 def _pair(root: Path, tls: TlsSettings) -> Pair:
