@@ -140,9 +140,11 @@ def _chain(text: str) -> list[x509.Certificate]:
     from cryptography import x509
 
     try:
-        return x509.load_pem_x509_certificates(text.encode())
+        found = x509.load_pem_x509_certificates(text.encode())
+        found[0].public_key()  # may be of a kind that the library does not know
     except Exception as error:  # the library documents ValueError, and raises others
         raise CertificateError("is not a certificate in PEM") from error
+    return found
 
 
 def _named(name: str) -> x509.Name:

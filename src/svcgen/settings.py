@@ -57,17 +57,8 @@ class TlsSettings(StrictModel):
 # The connection's own, and what no setting may give to every response.
 _NOT_SETTABLE = frozenset(
     {
-        *("connection", "content-encoding", "content-length", "content-type", "date"),
-        *(
-            "host",
-            "keep-alive",
-            "location",
-            "set-cookie",
-            "te",
-            "trailer",
-            "transfer-encoding",
-            "upgrade",
-        ),
+        *("connection", "content-encoding", "content-length", "content-type", "date", "host"),
+        *("keep-alive", "location", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade"),
     }
 )
 

@@ -242,6 +242,14 @@ def self_signed(key: Any) -> Pair:
     )
 
 
+def test_one_file_can_have_both(edge: Secure) -> None:
+    made = make_certificate(CA, HOSTS)
+    both = made.key + made.certificate + CA.certificate
+    assert edge.give(Pair(both, both))
+    with edge.connect() as client:
+        assert client.shown == fingerprint(made.certificate)
+
+
 def test_the_key_is_closed_to_other_users(edge: Secure) -> None:
     state = edge.folder / MOUNTED.partition("/")[0]
     assert state.stat().st_mode & 0o777 == 0o700
