@@ -76,7 +76,7 @@ def test_a_name_that_no_certificate_can_have(tmp_path: Path, name: str) -> None:
     [
         (GOOD.certificate, OTHER.key, "key.pem: gateway.tls.key: the file does not fit the"),
         (GOOD.certificate, "", "key.pem: gateway.tls.key: the file is not a private key in PEM."),
-        (GOOD.certificate, "é", "key.pem: gateway.tls.key: the file is not PEM."),
+        (GOOD.certificate, "\udcff", "key.pem: gateway.tls.key: the file is not PEM."),
         (GOOD.key, GOOD.key, "cert.pem: gateway.tls.certificate: the file is not a certificate"),
         (GOOD.certificate, None, "key.pem: gateway.tls.key: there is no such file."),
     ],
@@ -89,7 +89,7 @@ def test_files_that_cannot_be_used_are_named(
     (tmp_path / "tls").mkdir()
     (tmp_path / "tls" / "cert.pem").write_text(certificate)
     if key is not None:
-        (tmp_path / "tls" / "key.pem").write_text(key)
+        (tmp_path / "tls" / "key.pem").write_text(key, errors="surrogateescape")
     for command in (("compose",), ("compose", "--check"), ("up", "--engine", "local")):
         done = svcgen(*command, within=tmp_path)
         assert done.returncode == (3 if "--check" in command else 1)

@@ -29,18 +29,7 @@ FileProblem = tuple[str, str]
 
 def tls_problems(root: Path, settings: GatewaySettings) -> list[FileProblem]:
     """Return why the files of `gateway.tls` cannot be used; nothing without the key."""
-    if settings.tls is None:
-        return []
-    unread = list(_unread(root, settings.tls))
-    if unread:
-        return unread
-    try:
-        require_pair(_pair(root, settings.tls))
-    except CertificateError as error:
-        key = "key" if error.of_key else "certificate"
-        file = getattr(settings.tls, key)
-        return [(file, f"gateway.tls.{key}: the file {error}{_renewal(file)}.")]
-    return []
+    return _read(root, settings.tls)[1] if settings.tls else []
 
 
 def publish(root: Path, settings: GatewaySettings, wait_applied: WaitApplied) -> bool:
@@ -53,12 +42,13 @@ def publish(root: Path, settings: GatewaySettings, wait_applied: WaitApplied) ->
     if settings.tls is None:
         path.unlink(missing_ok=True)
         return False
-    for file, problem in tls_problems(root, settings):
+    pair, problems = _read(root, settings.tls)
+    for file, problem in problems:
         raise SvcgenError(f"{SETTINGS_FILE} and {file}: {problem}", "Correct the files named.")
-    text, before = secret(_pair(root, settings.tls)), read_text(path)
+    text, before = secret(pair), read_text(path)
+    state_folder(root).chmod(PRIVATE)  # it may be older, or come from a copy with other modes
     if before == text:
         return False
-    state_folder(root).chmod(PRIVATE)  # it may be older, or come from a copy with other modes
     replace_text(path, text)
     if before is not None:
         try:
@@ -69,10 +59,27 @@ def publish(root: Path, settings: GatewaySettings, wait_applied: WaitApplied) ->
     return True
 
 
-def _unread(root: Path, tls: TlsSettings) -> Iterator[FileProblem]:
+def _read(root: Path, tls: TlsSettings) -> tuple[Pair, list[FileProblem]]:
+    """Return the two files and what is wrong with them, each read once: one may be renewed now."""
+    texts: dict[str, str] = {}
+    problems = list(_unread(root, tls, texts))
+    pair = Pair(texts.get("certificate", ""), texts.get("key", ""))
+    if problems:
+        return pair, problems
+    try:
+        require_pair(pair)
+    except CertificateError as error:
+        key = "key" if error.of_key else "certificate"
+        file = getattr(tls, key)
+        problems.append((file, f"gateway.tls.{key}: the file {error}{_renewal(file)}."))
+    return pair, problems
+
+
+def _unread(root: Path, tls: TlsSettings, texts: dict[str, str]) -> Iterator[FileProblem]:
+    """Read the files into `texts`; yield a problem for each that cannot be read."""
     for key, file in (("certificate", tls.certificate), ("key", tls.key)):
         try:
-            _text(root, file)
+            texts[key] = read_file(root / file, LARGEST).decode()
         except FileNotFoundError:
             yield file, f"gateway.tls.{key}: there is no such file{_renewal(file)}."
         except OSError as error:
@@ -86,11 +93,3 @@ def _unread(root: Path, tls: TlsSettings) -> Iterator[FileProblem]:
 def _renewal(file: str) -> str:
     """Return what to type where `svcgen cert` makes the file: it is in no repository."""
     return "; `svcgen cert` makes it" if file.startswith(f"{MADE}/") else ""
-
-
-def _pair(root: Path, tls: TlsSettings) -> Pair:
-    return Pair(_text(root, tls.certificate), _text(root, tls.key))
-
-
-def _text(root: Path, file: str) -> str:
-    return read_file(root / file, LARGEST).decode("ascii")
