@@ -12,7 +12,16 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from svcgen.cli.documents import VERSION, fleet, keys, membership, services, template, updates
+from svcgen.cli.documents import (
+    VERSION,
+    certificates,
+    fleet,
+    keys,
+    membership,
+    services,
+    template,
+    updates,
+)
 
 SNAPSHOTS = Path(__file__).parents[1] / "tests" / "cli" / "snapshots"
 COMMANDS: Mapping[str, type] = {
@@ -31,6 +40,7 @@ COMMANDS: Mapping[str, type] = {
     "key list": keys.KeysDocument,
     "key revoke": keys.KeyRevokedDocument,
     "token": fleet.TokenDocument,
+    "cert": certificates.CertDocument,
     "list": services.ListDocument,
     "list --outdated": services.OutdatedDocument,
     "list --graph": services.GraphDocument,

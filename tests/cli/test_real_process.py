@@ -26,6 +26,7 @@ COMMANDS = {
     "env nobody": 1,
     "run orders": 1,
     "token --sub ann --for 25h": 1,
+    "cert --host a_b": 2,
     "update orders": 1,
     "drift orders": 1,
     "verify ./nowhere": 1,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from svcgen.certificates import make_ca, make_certificate
 from tests.support.envoy_process import Answer, free_port, send, until
 from tests.support.repository import REPOSITORY
 from tests.support.workspaces import edit, make, stitch
@@ -133,3 +136,37 @@ def test_the_end_waits_for_what_is_in_flight(shop: Containers) -> None:
     assert [answer.status for answer in answers] == [200]
     assert 2 < time.monotonic() - start < 30
     assert shop.inspect()["State"]["ExitCode"] == 0
+
+
+def test_https_with_a_key_that_only_the_container_reads(shop: Containers) -> None:
+    ca = make_ca("test")
+    context = ssl.create_default_context(cadata=ca.certificate)
+    (shop.root / "svcgen.yaml").write_text(
+        "gateway: {tls: {certificate: cert.pem, key: key.pem}}\n"
+    )
+
+    def give() -> str:
+        """Stitch the workspace with a new certificate, and return that."""
+        pair = make_certificate(ca, ["127.0.0.1"])
+        (shop.root / "cert.pem").write_text(pair.certificate)
+        (shop.root / "key.pem").write_text(pair.key)
+        stitch(shop.root)
+        return pair.certificate
+
+    def shown() -> str:
+        address = ("127.0.0.1", shop.port)
+        with (
+            socket.create_connection(address, timeout=10) as connection,
+            context.wrap_socket(connection, server_hostname=address[0]) as secure,
+        ):
+            return ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
+
+    first = give()
+    shop.compose("up", "--detach", "--wait")  # its health check passes
+    assert shown() == first
+    started = shop.inspect()["State"]["StartedAt"]
+    second = give()
+    until(lambda: shown() == second)
+    assert shop.inspect()["State"]["StartedAt"] == started
+    (mount,) = [each for each in shop.inspect()["Mounts"] if "tls" in each["Destination"]]
+    assert not mount["RW"]

@@ -15,13 +15,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from svcgen.gateway.admin import acknowledged, ask, read_stats
+from svcgen.errors import SvcgenError
+from svcgen.gateway.admin import READY_PAGE, acknowledged, ask, read_stats
 from svcgen.gateway.apply import KEYS_FILE, write_in_order
 from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files, endpoints_file, upstream_of
 from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.registration import Registration
 from svcgen.gateway.routes import Route, route_table
+from svcgen.gateway.tls import MOUNTED
 from svcgen.run.local.supervisor.envoy import FLAGS
 from svcgen.settings import GatewaySettings
 
@@ -100,7 +102,9 @@ class Gateway:
         known = {each.service: each for each in registrations}
         fleet = [known.get(name) or registration(name) for name in ports]
         self.table = route_table(fleet, self.settings)
-        placement = LocalPlacement(self.port, self.folder, self.admin, self.internal)
+        placement = LocalPlacement(
+            self.port, self.folder, self.admin, self.internal, secrets=self.folder / MOUNTED
+        )
         upstreams = [upstream_of(each, self.settings.timeout_ms) for each in fleet]
         replicas = {
             f"eds/{name}.json": endpoints_file(name, [("127.0.0.1", port) for port in listed])
@@ -118,7 +122,13 @@ class Gateway:
             return
         write_in_order(self.folder, files, lambda _name: None)
         self._process = self._start()
-        until(lambda: send(self.port, "/readyz").status == 200)
+        until(self._live)
+
+    def _live(self) -> bool:
+        """Report whether Envoy listens; its port may be HTTP or HTTPS."""
+        with suppress(SvcgenError):
+            return ask(self.admin, READY_PAGE).startswith("LIVE")
+        return False
 
     def replace(self, name: str, text: str) -> None:
         """Give the running Envoy another file."""

@@ -10,6 +10,7 @@ import typer
 from typer._click.exceptions import UsageError
 
 from svcgen.cli import (
+    certificates,
     completion,
     development,
     fleet,
@@ -91,6 +92,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "env": development.env,
         "run": development.run,
         "token": development.token,
+        "cert": certificates.cert,
     },
     "Check": {
         "list": services.list_,

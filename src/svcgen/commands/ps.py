@@ -27,7 +27,7 @@ def ps(workspace: Workspace) -> PsResult:
     """Return all replicas of the fleet; it is not an error when nothing runs."""
     choice = choose_engine(workspace.root)
     port = choice.state.port
-    url = f"http://127.0.0.1:{port}" if port else ""
+    url = workspace.settings.gateway.url(port) if port else ""
     notes = dict.fromkeys(choice.state.killed, KILLED)
     notes |= dict.fromkeys(choice.state.foreground, "served by `svcgen run`")
     return PsResult(choice.engine.name, url, choice.state.replicas, notes)

@@ -28,7 +28,7 @@ def run(
 
 
 def on_host(workspace: Workspace, name: str, *, report: Report = silent) -> None:
-    """Wait while a process that the user starts serves a service in place of its replicas, until Ctrl-C.
+    """Report where the user starts the process of a service, which then serves until Ctrl-C.
 
     `report` says where the process must listen, and which file has its variables. Raises
     SvcgenError as `run` does.

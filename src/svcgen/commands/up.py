@@ -91,7 +91,7 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     return UpResult(
         engine=choice.engine.name,
         why=choice.reason,
-        url=f"http://127.0.0.1:{port}",
+        url=fleet.settings.gateway.url(port),
         routes=exposed(fleet.table),
         replicas=state.replicas,
         broken=tuple(broken_contracts(fleet, inspected.everyone)),

@@ -22,6 +22,7 @@ from svcgen.env_file import ENV_FILE
 from svcgen.errors import did_you_mean
 from svcgen.gateway.paths import parents, reserved_problem
 from svcgen.gateway.registration import LONGER, RouteEntry
+from svcgen.gateway.tls import tls_problems
 from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, url_variable
 from svcgen.settings import EVERY_SERVICE, SET_BY_ENGINE, SETTINGS_FILE
 
@@ -64,6 +65,7 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
         check_external(fleet, names),
         _check_compose_files(unique),
         _check_ports(unique),
+        _check_certificate(fleet),
         _check_supported(unique),
         _check_paths(routes),
         _check_claims(routes, fleet.settings.gateway.claims),
@@ -145,11 +147,18 @@ def _check_compose_files(fleet: Fleet) -> Iterator[Fault]:
             yield Fault(tuple(files), f'define {kind[:-1]} "{name}", which Compose would merge.')
 
 
+def _check_certificate(fleet: Fleet) -> Iterator[Fault]:
+    for file, problem in tls_problems(fleet.root, fleet.settings.gateway):
+        yield Fault((SETTINGS_FILE, file), problem)
+
+
 def _check_ports(fleet: Fleet) -> Iterator[Fault]:
     """Find ports of this machine that two containers publish."""
     published: dict[tuple[int, str], list[tuple[Port, str]]] = defaultdict(list)
-    gateway = Port("127.0.0.1", fleet.settings.gateway.port, "tcp")
-    published[gateway.number, gateway.protocol].append((gateway, COMPOSE_FILE))
+    settings = fleet.settings.gateway
+    for number in filter(None, (settings.port, settings.http_port)):
+        gateway = Port("127.0.0.1", number, "tcp")
+        published[number, gateway.protocol].append((gateway, COMPOSE_FILE))
     for member in fleet.members:
         for port in member.compose_file.ports if member.compose_file else ():
             published[port.number, port.protocol].append((port, member.file(COMPOSE_FILE)))

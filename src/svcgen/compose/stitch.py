@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import svcgen.gateway
@@ -17,7 +17,9 @@ from svcgen.gateway.apply import KEYS_FILE
 from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
+from svcgen.gateway.tls import MOUNTED
 from svcgen.service import COMPOSE_FILE
+from svcgen.settings import GatewaySettings
 from svcgen.workspace import COMPOSE_MARK
 
 ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0"
@@ -42,11 +44,8 @@ services:
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     tmpfs: [/tmp]
-    volumes:
-      - ./gateway:/etc/gateway:ro
-      # svcgen up gives a folder that also has the development issuer and the keys of this machine.
-      - ${{GATEWAY_ACCESS:-./gateway/access}}:/etc/gateway/access:ro
-    ports: ["127.0.0.1:${{GATEWAY_PORT:-{port}}}:8000"]
+    volumes:{volumes}
+    ports: [{ports}]
     networks: [platform]
     healthcheck:
       test: [CMD, bash, /etc/gateway/ready.sh]
@@ -92,13 +91,36 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
         name=f"name: {project}\n\n" if project else "\n",
         includes="".join(f"\n  - {_included(*path)}" for path in paths) or " []",
         digest=digest("".join(gateway[file] for file in READ_ONCE))[7:19],
-        port=fleet.settings.gateway.port,
+        volumes=_volumes(fleet.settings.gateway),
+        ports=", ".join(_ports(fleet.settings.gateway)),
     )
     return {
         **agents_files(fleet.root),
         COMPOSE_FILE: root,
         **{f"gateway/{file}": text for file, text in sorted(gateway.items())},
     }
+
+
+def _volumes(settings: GatewaySettings) -> str:
+    volumes = """
+      - ./gateway:/etc/gateway:ro
+      # svcgen up gives a folder that also has the development issuer and the keys of this machine.
+      - ${GATEWAY_ACCESS:-./gateway/access}:/etc/gateway/access:ro"""
+    if settings.tls is None:
+        return volumes
+    return f"""{volumes}
+      # Outside gateway/, which is committed: it has the private key. `svcgen compose` writes it.
+      - type: bind
+        source: ./{MOUNTED}
+        target: {ComposePlacement.secrets}
+        read_only: true
+        bind: {{create_host_path: false}}"""
+
+
+def _ports(settings: GatewaySettings) -> Iterator[str]:
+    yield f'"127.0.0.1:${{GATEWAY_PORT:-{settings.port}}}:8000"'
+    if settings.http_port:
+        yield f'"127.0.0.1:{settings.http_port}:{ComposePlacement.redirect_port}"'
 
 
 def digest(text: str) -> str:

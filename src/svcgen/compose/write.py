@@ -12,6 +12,7 @@ from svcgen.compose.manifest import begin_writing, end_writing, refuse_edited
 from svcgen.compose.validate import Validate, refuse_invalid
 from svcgen.files import read_text
 from svcgen.gateway.apply import WaitApplied, replace_text, steps_to, write_in_order
+from svcgen.gateway.tls import publish
 from svcgen.workspace import Workspace
 
 
@@ -98,6 +99,7 @@ def write_stitched(
         prepare()
     at_root = {path: text for path, text in files.items() if not path.startswith(prefix)}
     after = [step for step in at_root.items() if read_text(root / step[0]) != step[1]]
+    publish(root, fleet.settings.gateway, wait_applied)
     if steps or after:
         begin_writing(root, [*steps, *after])
         write_in_order(root / GATEWAY, inside, wait_applied)

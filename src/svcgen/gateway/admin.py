@@ -18,6 +18,7 @@ from svcgen.gateway.apply import (
     KEYS_FILE,
     RefusedFileError,
 )
+from svcgen.gateway.envoy.tls import SECRET_FILE
 
 TIMEOUT = 15.0  # seconds; Envoy uses a new cluster after the first health checks
 PAUSE = 0.02
@@ -26,10 +27,9 @@ LOOK_SECONDS = 0.1
 
 # The pages that `parse_clusters` and `parse_stats` read.
 CLUSTERS_PAGE = "/clusters?format=json"
-STATS_PAGE = (
-    r"/stats?format=json"
-    r"&filter=^(cluster_manager|listener_manager|http\.edge\.rds|extension_config_discovery)\."
-)
+READY_PAGE = "/ready"  # 200 once all files of the start are applied, 503 while Envoy drains
+_READ = ("cluster_manager", "listener_manager", r"http\.edge\.rds", "extension_config_discovery")
+STATS_PAGE = rf"/stats?format=json&filter=^({'|'.join(_READ)}|sds\.edge)\."
 
 Stats = Callable[[], Mapping[str, int]]
 
@@ -42,6 +42,7 @@ APPLIED = {
     "lds.json": "listener_manager.lds.update_success",
     "rds.json": "http.edge.rds.edge.update_success",
     "limits.json": f"{_LIMITS}.update_success",
+    SECRET_FILE: "sds.edge.update_success",
 }
 WARMING = {
     "cds.json": "cluster_manager.warming_clusters",
@@ -161,8 +162,9 @@ def acknowledged(stats: Stats, timeout: float = TIMEOUT) -> Callable[[str], None
 
     def wait_applied(name: str) -> None:
         applied, warming = APPLIED[name], WARMING.get(name, "")
-        if name in (ACCESS_FILE, KEYS_FILE) and applied not in before:
-            return  # an Envoy that an older svcgen started does not read this file
+        if name in (ACCESS_FILE, KEYS_FILE, SECRET_FILE) and applied not in before:
+            # An Envoy that an older svcgen started, or a listener without TLS, does not read it.
+            return
         refused = [applied.replace("success", "rejected"), applied.replace("success", "failure")]
         end = time.monotonic() + timeout
         while time.monotonic() < end:

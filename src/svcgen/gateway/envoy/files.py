@@ -17,6 +17,8 @@ from svcgen.gateway.envoy.api_keys import basic_auth
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.rate_limits import LIMITS, RATE_LIMIT, limits_file
+from svcgen.gateway.envoy.response_headers import response_headers
+from svcgen.gateway.envoy.tls import SECRET_FILE, tls_chain
 from svcgen.gateway.envoy.xds import Values, document, file_source, resources
 from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.routes import Route, exposed
@@ -37,13 +39,15 @@ __all__ = [
 LISTENER_DEPTH = 6
 ROUTES_DEPTH = 5
 RETRIES_BETWEEN_SERVICES = 2
+REDIRECT_PORT = 8002  # of the gateway's container; compose publishes it as gateway.http_port
 
 
 @dataclass(frozen=True)
 class ComposePlacement:
     """In a container: services are found by name, files are in `folder`, admin is on loopback.
 
-    `absent_port` answers 503 for services that are not checked out; 0 without any.
+    `absent_port` answers 503 for services that are not checked out; 0 without any. `secrets` is
+    the folder of the certificate.
     """
 
     port: int = 8000
@@ -52,6 +56,8 @@ class ComposePlacement:
     admin_port: int = 9901
     absent_port: int = 0
     ca_file: str = jwt.CA_FILE
+    redirect_port: int = REDIRECT_PORT
+    secrets: Path = Path("/etc/gateway-tls")
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class LocalPlacement:
     """On this machine: replicas are listed in `folder`/eds/NAME.json, admin is a Unix socket.
 
     `internal` has the loopback port at which each called service is reached, also of those that
-    have no upstream because they are not checked out.
+    have no upstream because they are not checked out. `secrets` is the folder of the certificate.
     """
 
     port: int
@@ -68,6 +74,7 @@ class LocalPlacement:
     internal: Mapping[str, int] = field(default_factory=dict)
     host: str = "127.0.0.1"
     ca_file: str = jwt.CA_FILE
+    secrets: Path = Path()
 
 
 Placement = ComposePlacement | LocalPlacement
@@ -123,21 +130,33 @@ def edge_files(
         keys=placement.folder / KEYS_FILE,
         limits=file_source(placement.folder / LIMITS),
         settings=limits,
+        tls=tls_chain(placement.secrets / SECRET_FILE) if limits.tls else None,
     )
     services += jwt.keys_clusters(issuers, placement.ca_file)
     claims = {issuer.name: issuer.claims for issuer in issuers}
+    routes = route_config.edge_routes(table, limits.max_body_bytes, claims)
+    every = [edge, *_redirects(placement, limits), *internal]
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
-        "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
+        "lds.json": resources("listener.v3.Listener", every, LISTENER_DEPTH),
         "rds.json": resources(
-            "route.v3.RouteConfiguration",
-            [route_config.edge_routes(table, limits.max_body_bytes, claims)],
-            ROUTES_DEPTH,
+            "route.v3.RouteConfiguration", [routes | response_headers(limits)], ROUTES_DEPTH
         ),
         ACCESS_FILE: jwt.jwt_file(issuers),
         LIMITS: limits_file(exposed(table)),
     }
+
+
+def _redirects(placement: Placement, settings: GatewaySettings) -> list[Values]:
+    """Return the listener that redirects to HTTPS, where svcgen.yaml wants one."""
+    if not settings.http_port:
+        return []
+    if isinstance(placement, LocalPlacement):
+        port, https_port = settings.http_port, placement.port
+    else:
+        port, https_port = placement.redirect_port, settings.port
+    return [listeners.redirect_listener(placement.host, port, https_port)]
 
 
 def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> str:
@@ -157,7 +176,7 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
                 for route in host["routes"]
                 if route.get("route", {}).get("cluster", only[0]) in only
             ]
-        named = {"edge", *(f"internal-{name}" for name in only)}
+        named = {"edge", "redirect", *(f"internal-{name}" for name in only)}
         every_listener = [each for each in every_listener if each["name"] in named]
     inline = {
         jwt.JWT: jwt.inline_filter(files[ACCESS_FILE]),
@@ -169,6 +188,8 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
     }
     chains = [chain for listener in every_listener for chain in listener["filter_chains"]]
     for chain in chains:
+        # Its certificate is a file of the gateway, and svcgen has checked that.
+        chain.pop("transport_socket", None)
         manager = chain["filters"][0]["typed_config"]
         if manager.pop("rds", None):
             manager["route_config"] = routes

@@ -18,7 +18,7 @@ from svcgen.gateway.envoy.jwt import ACCESS_FILTER, jwt_filter
 from svcgen.gateway.envoy.rate_limits import limit_filter
 from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
 from svcgen.gateway.envoy.replies import absent_reply, problem_replies
-from svcgen.gateway.envoy.route_config import every_path
+from svcgen.gateway.envoy.route_config import every_path, redirect_to_https
 from svcgen.gateway.envoy.times import RECEIVE_MS, TIMEOUT_FILTER
 from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
 from svcgen.gateway.envoy.xds import Values, extension, seconds
@@ -37,11 +37,12 @@ def edge_listener(  # noqa: PLR0913 (a source for each kind of file)
     keys: Path,
     limits: Values,
     settings: GatewaySettings,
+    tls: Values | None = None,
 ) -> Values:
     """Return the listener for clients; `routes` is its `rds` or `route_config`.
 
     `issuers` is the file of jwt_file, `keys` that of keys_document, and `limits` the source of the
-    configuration of its rate limits.
+    configuration of its rate limits. `tls` has the keys of a filter chain that make it HTTPS.
     """
     manager = {
         "stat_prefix": "edge",
@@ -55,8 +56,21 @@ def edge_listener(  # noqa: PLR0913 (a source for each kind of file)
         "tracing": TRACING,
         "access_log": [_ACCESS_LOG],
     }
-    chains = [(match, manager | believed) for match, believed in by_connection(settings)]
+    chains = [(match | (tls or {}), manager | seen) for match, seen in by_connection(settings)]
     return _listener("edge", host, port, chains) | listener_filters(settings)
+
+
+def redirect_listener(host: str, port: int, https_port: int) -> Values:
+    """Return the listener that answers every request over HTTP with its URL in HTTPS."""
+    manager = {
+        "stat_prefix": "redirect",
+        "route_config": redirect_to_https(https_port),
+        **_HARDENED,
+        "local_reply_config": {"mappers": problem_replies()["mappers"]},  # a 308 has no body
+        "http_filters": [_ROUTER],
+        "access_log": [_ACCESS_LOG],
+    }
+    return _listener("redirect", host, port, [({}, manager)])
 
 
 def internal_listener(service: str, port: int, routes: Values) -> Values:

@@ -52,9 +52,11 @@ def edge_routes(
     `claims` has the names of an issuer's claims, by its name.
     """
     refused = _reply("path-refused", {"safe_regex": {"regex": REFUSED_PATH}}, 400)
+    # Without it, Envoy's own 404 would have none of the headers of these routes.
+    absent = _reply("not-found", {"prefix": "/"}, 404)
     edge = Edge(max_body, claims or {})
     preflights = [_preflight(route, edge) for route in with_preflights(table)]
-    found = _configuration("edge", [refused, *preflights, *_table(table, edge)])
+    found = _configuration("edge", [refused, *preflights, *_table(table, edge), absent])
     found["virtual_hosts"][0]["typed_per_filter_config"] = {BODY_LIMIT: body_limit(max_body)}
     return found
 
@@ -68,6 +70,12 @@ def internal_routes(service: str, timeout_ms: int, attempts: int, max_body: int)
 def every_path(name: str, status: int) -> Values:
     """Return routes that answer every request with one status."""
     return _configuration(name, [_reply(name, {"prefix": "/"}, status)])
+
+
+def redirect_to_https(port: int) -> Values:
+    """Return routes that redirect every request; 308 keeps its method (RFC 9110, 15.4.9)."""
+    action = {"https_redirect": True, "port_redirect": port, "response_code": "PERMANENT_REDIRECT"}
+    return _configuration("redirect", [{"match": {"prefix": "/"}, "redirect": action}])
 
 
 def _configuration(name: str, routes: Sequence[Values]) -> Values:

@@ -14,13 +14,14 @@ from svcgen.compose.fleet import Fleet
 from svcgen.compose.stitch import stitched_files
 from svcgen.compose.write import write_stitched
 from svcgen.errors import SvcgenError
+from svcgen.gateway.envoy.files import ComposePlacement
 from svcgen.gateway.keys import changing_keys, publish_keys
 from svcgen.run.access import access_folder, write_access
 from svcgen.run.docker.containers import Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.environment import host_variables
 from svcgen.run.docker.foreground import DockerRun, relays, require_not_served
-from svcgen.run.docker.gateway import wait_applied, wait_issuers
+from svcgen.run.docker.gateway import can_read, wait_applied, wait_issuers
 from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.reconcile import reconcile, remove_volumes, require_free_port, take_down
 from svcgen.run.docker.rolling import drain, scale_and_replace, stop
@@ -87,11 +88,12 @@ class DockerEngine:
             write_image_names(self.root, files)
             with changing_keys(self.root):
                 publish_keys(self.root)
-            waiting, issuers = wait_applied(seen.gateway), wait_issuers(seen.gateway)
+            staying = self._staying_gateway(seen, request)
+            issuers = wait_issuers(staying)
             write_stitched(
                 fleet,
                 stitched_files(fleet),
-                waiting,
+                wait_applied(staying),
                 find_validator,
                 lambda: write_access(fleet, issuers),
             )
@@ -193,6 +195,16 @@ class DockerEngine:
         with _output(process) as lines, watching(self.root, process.terminate):
             for line in lines:
                 report("watch", line.strip())
+
+    def _staying_gateway(self, seen: Observed, request: FleetRequest) -> str:
+        """Return the gateway's container that reads the new files; empty when it is replaced."""
+        settings = request.fleet.settings.gateway
+        if settings.tls is None or can_read(seen.gateway, str(ComposePlacement.secrets)):
+            return seen.gateway
+        if request.only:
+            problem = "`gateway.tls` is new in svcgen.yaml, and needs another gateway container."
+            raise SvcgenError(problem, "Bring up the whole fleet: svcgen up")
+        return ""
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Observed, int]]:

@@ -82,6 +82,17 @@ def wait_issuers(gateway: str) -> Callable[[str], None]:
     return wait
 
 
+def can_read(gateway: str, folder: str) -> bool:
+    """Report whether the gateway's container has a folder; a new mount needs a new container."""
+    if not gateway:
+        return True
+    try:
+        docker("exec", gateway, "test", "-d", folder)
+    except SvcgenError:
+        return False
+    return True
+
+
 def wait_applied(gateway: str) -> Callable[[str], None]:
     """Return a function that waits until the gateway uses a file, given the file's name.
 

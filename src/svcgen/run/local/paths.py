@@ -9,6 +9,7 @@ from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.files import write_atomic
+from svcgen.gateway.envoy.tls import FOLDER
 from svcgen.workspace import STATE_FOLDER, workspace_id
 
 SOCKET_PATH_LIMIT = 100
@@ -40,6 +41,11 @@ class Paths:
     def gateway(self) -> Path:
         """Envoy's files. Envoy watches this folder, so it is never replaced."""
         return self.state / "gateway"
+
+    @property
+    def certificates(self) -> Path:
+        """The certificate and the key that Envoy shows to clients, in one file."""
+        return self.state / FOLDER
 
     @property
     def bootstrap(self) -> Path:

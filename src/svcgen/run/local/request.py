@@ -11,8 +11,10 @@ from pathlib import Path
 from svcgen.compose.fleet import Fleet, Member
 from svcgen.compose.validate import refuse_invalid
 from svcgen.errors import SvcgenError, raise_all
-from svcgen.gateway.apply import steps_to
+from svcgen.gateway.admin import acknowledged, read_stats, waiting
+from svcgen.gateway.apply import WaitApplied, steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
+from svcgen.gateway.tls import publish
 from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.access import trusted
 from svcgen.run.engine import FleetRequest
@@ -39,12 +41,15 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     helpers = _helpers(fleet.settings)
     programs = _programs(fleet.services, helpers, paths.root)
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
-    placement = LocalPlacement(request.port, paths.gateway, paths.admin, internal)
+    placement = LocalPlacement(
+        request.port, paths.gateway, paths.admin, internal, secrets=paths.certificates
+    )
     files = edge_files(
         fleet.table, fleet.upstreams, placement, fleet.settings.gateway, trusted(fleet)
     )
     if steps_to(paths.gateway, files):
         refuse_invalid(files, fleet, partial(ask_program, Path(programs["envoy"])))
+    publish(paths.root, fleet.settings.gateway, _applied(paths))
     return UpRequest(
         services=_plans(fleet, internal),
         port=request.port,
@@ -57,6 +62,14 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
         programs=programs,
         helpers=helpers,
     )
+
+
+def _applied(paths: Paths) -> WaitApplied:
+    """Return a function that waits until a running gateway uses a file; without one at once."""
+    try:
+        return acknowledged(lambda: read_stats(paths.admin))
+    except SvcgenError:
+        return waiting(0.0)
 
 
 def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:

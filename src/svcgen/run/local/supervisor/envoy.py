@@ -6,19 +6,19 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from svcgen.errors import SvcgenError
 from svcgen.files import allow_open_files, read_text, write_atomic
 from svcgen.gateway import admin
 from svcgen.gateway.apply import cluster_names, write_in_order
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, fit_connections
+from svcgen.ports import is_free
 from svcgen.run.engine import GATEWAY, Replica
 from svcgen.run.local import processes
 from svcgen.run.local.environment import system_environment
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.saved import SavedProgram
-from svcgen.run.local.supervisor.probe import is_ready
+from svcgen.run.local.supervisor.probe import SECONDS
 from svcgen.run.local.supervisor.process import Child, start_child
 from svcgen.run.local.supervisor.restart import ProgramSpec, SupervisedProcess
 
@@ -45,8 +45,8 @@ class Gateway:
         self._program = program
         self._paths = paths
         self._open_files = allow_open_files(OPEN_FILES)  # also those of the services
-        ready = partial(is_ready, port, "/readyz")
-        self.process = SupervisedProcess(ProgramSpec(paths, NAME, self._start, ready, changed))
+        spec = ProgramSpec(paths, NAME, self._start, self._is_ready, changed)
+        self.process = SupervisedProcess(spec)
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""
@@ -86,6 +86,14 @@ class Gateway:
                     "Read why: svcgen logs gateway",
                 )
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _is_ready(self) -> bool:
+        """Report whether Envoy accepts clients: its port may be HTTP or HTTPS."""
+        try:
+            await asyncio.to_thread(admin.ask, self._paths.admin, admin.READY_PAGE, timeout=SECONDS)
+        except SvcgenError:
+            return False
+        return not is_free(self.port)
 
     def _healthy_ports(self, service: str) -> set[int]:
         with contextlib.suppress(SvcgenError):
