@@ -109,10 +109,6 @@ BOTH = f"{CATALOG} and {ORDERS}"
             " {issuers: {idp: {issuer: URL, audiences: [NAME], jwks: FILE}}}",
         ),
         (
-            lambda root: route(root / "orders", auth={"key": "partners"}),
-            f"{ORDERS}: routes.orders.auth: key is not supported yet.",
-        ),
-        (
             lambda root: registration(root / "orders", upstream={"protocol": "grpc"}),
             f"{ORDERS}: upstream.protocol: grpc is not supported yet.",
         ),

@@ -204,14 +204,13 @@ def test_a_request_that_does_not_arrive_ends(orders: Upstream, part: str) -> Non
     try:
         gateway.use({"orders": [orders.port]})
         until(lambda: gateway.healthy("orders"))
-        listener = (gateway.folder / "lds.json").read_text()
-        for limit, less in (
-            ('"request_headers_timeout": "10s"', '"request_headers_timeout": "0.5s"'),
-            ('"request_timeout": "30s"', '"request_timeout": "1.5s"'),
+        for name, limit, less in (
+            ("lds.json", '"request_headers_timeout": "10s"', '"request_headers_timeout": "0.5s"'),
+            ("rds.json", '"max_stream_duration": "32s"', '"max_stream_duration": "1.6s"'),
         ):
-            assert limit in listener
-            listener = listener.replace(limit, less)
-        gateway.replace("lds.json", listener)
+            text = (gateway.folder / name).read_text()
+            assert limit in text
+            gateway.replace(name, text.replace(limit, less))
         before = len(orders.seen)
         with socket.create_connection(("127.0.0.1", gateway.port), timeout=0.2) as connection:
             connection.sendall(SLOW[part].encode())
