@@ -29,6 +29,14 @@ def matching(pattern: str, meaning: str, example: str = "") -> Any:
     return Field(pattern=pattern, examples=[example] if example else None)
 
 
+_MANDATORY: dict[str, str] = {}  # what messages say of a key that is missing
+
+
+def mandatory(key: str, reason: str) -> None:
+    """Register what messages say where this key is missing, instead of `is missing`."""
+    _MANDATORY[key] = reason
+
+
 def _not_zero(text: str) -> str:
     if parse_duration(text) == 0:
         raise ValueError("must be longer than 0")
@@ -111,10 +119,11 @@ def read_strictly(
         return model.model_validate(merge(content, overlay) if overlay else content)
     except ValidationError as error:
         problems = []
-        for fault in error.errors(include_url=False):
-            keys = fault["loc"]
-            if fault["type"] == "too_short" and fault["input"]:
-                continue  # its entries are wrong, and have a problem each
+        faults = error.errors(include_url=False)
+        for fault in faults:
+            keys = _without_tags(fault["loc"])
+            if fault["type"] == "too_short" and _has_wrong_entries(fault, faults):
+                continue  # they have a problem each
             if fault["type"] == "missing" and _only_above(content, overlay, keys[:-1]):
                 problems.append((overlay_source, _incomplete(content, keys)))
             else:
@@ -139,10 +148,17 @@ def _is_in(overlay: Mapping[str, Any] | None, keys: Sequence[object]) -> bool:
     """Report whether the overlay has a value at these keys."""
     value: object = overlay or {}
     for key in keys:
-        if not isinstance(value, Mapping) or key not in value:
+        if not isinstance(value, Mapping):
+            return True  # it replaces all of what is below it
+        if key not in value:
             return False
         value = value[key]
     return True
+
+
+def _has_wrong_entries(fault: ErrorDetails, faults: Sequence[ErrorDetails]) -> bool:
+    place = fault["loc"]
+    return any(each["loc"][: len(place)] == place for each in faults if each is not fault)
 
 
 def _only_above(
@@ -164,18 +180,14 @@ def _incomplete(below: Mapping[str, Any], keys: Sequence[int | str]) -> str:
 
 def _problem(model: type[BaseModel], fault: ErrorDetails) -> str:
     """Return one error of pydantic as a sentence that names the key."""
-    keys = [str(part) for part in fault["loc"]]
-    if keys[:1] == ["routes"] and keys[2:3] == ["auth"]:
-        return (
-            f"{'.'.join(keys[:3])} is mandatory: write `auth: none` for a route that is open to "
-            "everyone, or `auth: {jwt: PROVIDER, scopes: [...]}`."
-        )
-    key = ".".join(part for part in keys if part != "[key]")
+    keys = [str(part) for part in _without_tags(fault["loc"])]
+    key = ".".join(keys)
     if fault["type"] == "extra_forbidden":
-        known = _known_keys(model, keys[:-1])
+        known = _known_keys(model, [str(part) for part in fault["loc"]][:-1])
         hint = did_you_mean(keys[-1], known, f"Known keys: {', '.join(known)}.")
         return f"{key} is not a known key. {hint}"
-    return f"{key} {_reason(fault)}."
+    reason = _reason(fault)
+    return f"{key} {reason}" if reason.endswith("?") else f"{key} {reason}."
 
 
 def _reason(fault: ErrorDetails) -> str:
@@ -184,6 +196,10 @@ def _reason(fault: ErrorDetails) -> str:
     if fault["type"] == "value_error":
         return message.removeprefix("Value error, ")
     reason = _REASONS.get(fault["type"], "").format(**context)
+    if fault["type"] == "too_short" and value:
+        reason = f"must have at least {context['min_length']} entries"
+    if fault["type"] == "missing":
+        reason = _MANDATORY.get(str(fault["loc"][-1]), reason)
     if fault["type"] == "string_pattern_mismatch":
         reason = _MEANINGS[context["pattern"]]
     reason = reason or f"is refused: {message[0].lower()}{message[1:]}"
@@ -221,19 +237,34 @@ _REASONS = {
 }
 
 
+_TAG = re.compile(r"\[([a-z]+)\]")
+
+
+def _without_tags(keys: Sequence[int | str]) -> tuple[int | str, ...]:
+    """Return the keys of a fault without those that pydantic adds: `[key]`, and tags of unions."""
+    return tuple(key for key in keys if not _TAG.fullmatch(str(key)))
+
+
 def _known_keys(model: type[BaseModel], keys: Sequence[str]) -> list[str]:
-    """Walk down the models: each key is a field, or the name of an entry in a map of entries."""
-    current: type[BaseModel] = model
+    """Walk down the models: each key is a field, or the name of an entry in a map of entries.
+
+    A tag such as `[jwt]` selects the model with that field out of a union.
+    """
+    current: list[type[BaseModel]] = [model]
     for key in keys:
-        names = {field.alias or name: field for name, field in current.model_fields.items()}
+        if tag := _TAG.fullmatch(key):
+            current = [each for each in current if tag[1] in each.model_fields] or current
+            continue
+        fields = (each.model_fields for each in current)
+        names = {field.alias or name: field for each in fields for name, field in each.items()}
         if key in names:
-            current = _model_in(names[key].annotation) or current
-    return [field.alias or name for name, field in current.model_fields.items()]
+            current = _models_in(names[key].annotation) or current
+    found = (field.alias or name for each in current for name, field in each.model_fields.items())
+    return list(dict.fromkeys(found))
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    """Return the model within `Model | None`, `dict[str, Model]` and the like."""
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    """Return the models within `Model | None`, `dict[str, Model]` and the like."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_model_in(part) for part in get_args(annotation))
-    return next((model for model in found if model), None)
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]

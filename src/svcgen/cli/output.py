@@ -179,7 +179,7 @@ def routes(table_: Sequence[Route]) -> str:
             "methods": " ".join(route.methods) or "all",
             "service": route.service,
             "route": route.name,
-            "auth": route.auth,
+            "auth": route.auth_text,
             "timeout": seconds(route.timeout_ms),
             "expose": "internal" if route.internal else "gateway",
         }
@@ -200,7 +200,7 @@ def explanation(explained: Explanation) -> str:
         f"{head} -> {route.service} (route {route.name})",
         f"won by: {explained.reason}",
         *(f"passed over: {other}" for other in explained.passed_over),
-        f"authentication: {route.auth}",
+        f"authentication: {route.auth_text}",
         f"timeout: {seconds(route.timeout_ms)}, retries: {route.attempts or 'none'}",
     ]
     return "\n".join(lines)

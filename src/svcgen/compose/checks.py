@@ -19,6 +19,7 @@ from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.compose.operations import undocumented_methods
 from svcgen.env_file import ENV_FILE
 from svcgen.errors import did_you_mean
+from svcgen.gateway.access import JwtWay, ways_of
 from svcgen.gateway.paths import parents, reserved_problem
 from svcgen.gateway.registration import LONGER, RouteEntry
 from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, url_variable
@@ -168,7 +169,9 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
         later[file, f"upstream.protocol: {upstream.protocol}"] = upstream.protocol != "http"
         later[file, "upstream.health.grpc"] = upstream.health.grpc is not None
         for name, route in member.registration.routes.items():
-            later[file, f"routes.{name}.auth: jwt"] = route.auth != "none"
+            for way in ways_of(route.auth):
+                kind = "jwt" if isinstance(way, JwtWay) else "key"
+                later[file, f"routes.{name}.auth: {kind}"] = True
             for key in ("regex", "grpc", "rate_limit", "cors", "transcode"):
                 later[file, f"routes.{name}.{key}"] = getattr(route, key) is not None
     for (file, key), used in later.items():

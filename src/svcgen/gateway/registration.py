@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from svcgen.gateway.access import Auth, Name
 from svcgen.gateway.paths import SEGMENT_CHARACTERS, path_problem
-from svcgen.service import NAME_PATTERN, NAME_RULE
 from svcgen.settings import SETTINGS_FILE
 from svcgen.strict import Duration, StrictModel, Text, Timeout, matching, read_strictly, within
 from svcgen.units import parse_duration
@@ -21,9 +21,6 @@ from svcgen.yaml_files import read_yaml
 LONGEST = 1024  # characters of a path
 LONGER = "is longer than the timeout,"
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-
-
-Name = Annotated[Text, matching(f"^{NAME_PATTERN}$", NAME_RULE, "orders")]
 
 
 # RFC 3986, sections 3.3 and 3.4: Envoy refuses all of its clusters for a control character in one.
@@ -71,13 +68,6 @@ class Upstream(StrictModel):
         Literal["http", "h2c", "grpc"], Field(description="h2c and grpc: a later version.")
     ] = "http"
     health: Health = Health()
-
-
-class Jwt(StrictModel):
-    """A route for callers with a token; a later version."""
-
-    jwt: Annotated[Name, Field(description="Name of the provider.")]
-    scopes: tuple[Printable, ...] = ()
 
 
 class Retry(StrictModel):
@@ -134,9 +124,11 @@ class RouteEntry(StrictModel):
             description="Absent: all. GET brings HEAD; OPTIONS always passes to the service.",
         ),
     ] = ()
-    auth: Annotated[
-        Literal["none"] | Jwt, Field(description="Mandatory. `none` opens the route to everyone.")
-    ]
+    auth: Annotated[Auth, Field(description="Mandatory. `none` opens the route to everyone.")]
+    weaker: Annotated[
+        Text | None,
+        Field(min_length=1, max_length=LONGEST, description="Why it asks for less than another."),
+    ] = None
     expose: Annotated[
         Literal["gateway", "internal"],
         Field(description="gateway: reached from outside; internal: by other services only."),

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from svcgen.gateway.access import Way, ways_of, ways_text
 from svcgen.gateway.paths import covers, normal_path
 from svcgen.gateway.registration import Registration, RouteEntry
 from svcgen.settings import GatewaySettings
@@ -39,7 +40,8 @@ class Route:
     """One path of one service on the gateway; times in milliseconds, sizes in bytes.
 
     `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
-    the order of METHODS; none means all of METHODS.
+    the order of METHODS; none means all of METHODS. `auth` has the ways to call it; none means
+    that it is open. `weaker` says why it may ask for less than another route of its path.
     """
 
     service: str
@@ -47,17 +49,23 @@ class Route:
     path: str
     exact: bool
     methods: tuple[str, ...]
-    auth: str
+    auth: tuple[Way, ...]
     timeout_ms: int
     attempts: int
     per_try_ms: int | None
     max_body: int = DEFAULTS.max_body_bytes
     internal: bool = False
+    weaker: str = ""
 
     @property
     def full_name(self) -> str:
         """The name of the HTTPRoute that the chart makes of this route."""
         return f"{self.service}-{self.name}"
+
+    @property
+    def auth_text(self) -> str:
+        """The ways as tables show them, `none` for an open route."""
+        return ways_text(self.auth)
 
     def covers(self, path: str) -> bool:
         """Report whether the route matches a path, whatever the method."""
@@ -170,12 +178,13 @@ def _route(service: str, name: str, entry: RouteEntry, defaults: GatewaySettings
         path=entry.exact or entry.path or "",
         exact=entry.exact is not None,
         methods=with_implied(entry.methods),
-        auth=entry.auth if isinstance(entry.auth, str) else "jwt",
+        auth=ways_of(entry.auth),
         timeout_ms=parse_duration(entry.timeout) if entry.timeout else defaults.timeout_ms,
         attempts=retry.attempts,
         per_try_ms=parse_duration(retry.per_try) if retry.per_try else None,
         max_body=defaults.max_body_bytes,
         internal=entry.expose == "internal",
+        weaker=entry.weaker or "",
     )
 
 

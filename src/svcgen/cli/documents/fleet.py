@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from svcgen.commands.routes import RoutesResult
     from svcgen.commands.up import UpResult
     from svcgen.compose.fleet import Fault
+    from svcgen.gateway.access import Way
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.run.engine import Replica
 
@@ -75,6 +76,16 @@ def _faults(faults: Iterable[Fault]) -> tuple[FleetFault, ...]:
 
 
 @dataclass(frozen=True)
+class AccessWay:
+    """One way to call a route: a token of an issuer, or a key of a group."""
+
+    jwt: Annotated[str, "Name of the issuer; empty for a key."]
+    scopes: Annotated[tuple[str, ...], "Scopes that the token must have, all of them."]
+    key: Annotated[str, "Name of the group of keys; empty for a token."]
+    tier: Annotated[str, "Tier that the key must have; empty for any."]
+
+
+@dataclass(frozen=True)
 class GatewayRoute:
     """A route at the gateway. Times are in milliseconds."""
 
@@ -83,7 +94,9 @@ class GatewayRoute:
     path: Annotated[str, "Path that it matches."]
     exact: Annotated[bool, "Whether only this path matches, and not the paths below it."]
     methods: Annotated[tuple[str, ...], "Methods that match; empty for all methods."]
-    auth: Annotated[str, "Authentication that the route requires."]
+    auth: Annotated[str, "Authentication that the route requires, as text."]
+    access: Annotated[tuple[AccessWay, ...], "The ways to call it; one suffices. Empty if open."]
+    weaker: Annotated[str, "Why it may ask for less than another route of its path; or empty."]
     timeout_ms: Annotated[int, "Time limit of a request, with all its attempts."]
     attempts: Annotated[int, "Largest number of retries after the first try."]
     per_try_ms: Annotated[int | None, "Time limit of one attempt; `null` for no limit."]
@@ -132,6 +145,14 @@ def _routes(table: Iterable[Route]) -> tuple[GatewayRoute, ...]:
     return tuple(_route(route) for route in table)
 
 
+def _access_way(way: Way) -> AccessWay:
+    from svcgen.gateway.access import JwtWay
+
+    if isinstance(way, JwtWay):
+        return AccessWay(jwt=way.jwt, scopes=way.scopes, key="", tier="")
+    return AccessWay(jwt="", scopes=(), key=way.key, tier=way.tier or "")
+
+
 def _route(route: Route) -> GatewayRoute:
     return GatewayRoute(
         service=route.service,
@@ -139,7 +160,9 @@ def _route(route: Route) -> GatewayRoute:
         path=route.path,
         exact=route.exact,
         methods=route.methods,
-        auth=route.auth,
+        auth=route.auth_text,
+        access=tuple(map(_access_way, route.auth)),
+        weaker=route.weaker,
         timeout_ms=route.timeout_ms,
         attempts=route.attempts,
         per_try_ms=route.per_try_ms,

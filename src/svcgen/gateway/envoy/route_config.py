@@ -38,7 +38,7 @@ def _too_large(table: Sequence[Route]) -> list[Values]:
 
 def internal_routes(service: str, timeout_ms: int, attempts: int, max_body: int) -> Values:
     """Return the routes of an internal listener: every path of one service."""
-    every = Route(service, "internal", "/", False, (), "none", timeout_ms, attempts, None, max_body)
+    every = Route(service, "internal", "/", False, (), (), timeout_ms, attempts, None, max_body)
     return _configuration(f"internal-{service}", _table([every]))
 
 
