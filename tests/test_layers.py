@@ -31,7 +31,7 @@ FLOORS = (
     ("contract", "settings"),
     ("service", "toolchains", "yaml_edits"),
     ("strict", "ownership", "openapi", "yaml_files", "env_file"),
-    ("files", "ports", "git", "units"),
+    ("files", "ports", "git", "units", "addresses"),
     ("errors",),
 )
 FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}

@@ -14,6 +14,7 @@ from svcgen.compose.callees import ABSENT_PORT, address_files
 from svcgen.compose.environment import environment_files
 from svcgen.compose.fleet import Fleet
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
+from svcgen.gateway.envoy.external import HOST_IN_CONTAINER
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
 from svcgen.service import COMPOSE_FILE
 from svcgen.workspace import COMPOSE_MARK
@@ -42,7 +43,7 @@ services:
     tmpfs: [/tmp]
     volumes: ["./gateway:/etc/gateway:ro"]
     ports: ["127.0.0.1:${{GATEWAY_PORT:-{port}}}:8000"]
-    networks: [platform]
+    networks: [platform]{hosts}
     healthcheck:
       test: [CMD, bash, /etc/gateway/ready.sh]
       interval: 2s
@@ -85,12 +86,24 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
         includes="".join(f"\n  - {_included(*path)}" for path in paths) or " []",
         digest=digest("".join(gateway[file] for file in READ_ONCE))[7:19],
         port=fleet.settings.gateway.port,
+        hosts=_HOSTS if _reaches_this_machine(fleet) else "",
     )
     return {
         **agents_files(fleet.root),
         COMPOSE_FILE: root,
         **{f"gateway/{file}": text for file, text in sorted(gateway.items())},
     }
+
+
+# Docker Desktop defines the name by itself.
+_HOSTS = f"""
+    extra_hosts: ["{HOST_IN_CONTAINER}:host-gateway"]"""
+
+
+def _reaches_this_machine(fleet: Fleet) -> bool:
+    """Report whether an external service with routes is a program of this machine."""
+    upstreams = fleet.external_upstreams
+    return any(each.loopback or each.host == HOST_IN_CONTAINER for each in upstreams)
 
 
 def digest(text: str) -> str:

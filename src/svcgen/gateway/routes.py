@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from svcgen.gateway.access import Way, ways_of, ways_text
 from svcgen.gateway.paths import covers, normal_path
@@ -41,7 +41,8 @@ class Route:
 
     `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
     the order of METHODS; none means all of METHODS. `auth` has the ways to call it; none means
-    that it is open. `weaker` says why it may ask for less than another route of its path.
+    that it is open. `weaker` says why it may ask for less than another route of its path. `host`
+    is the Host header that an external service gets, and empty for a service of the workspace.
     """
 
     service: str
@@ -56,6 +57,7 @@ class Route:
     max_body: int = DEFAULTS.max_body_bytes
     internal: bool = False
     weaker: str = ""
+    host: str = ""
 
     @property
     def full_name(self) -> str:
@@ -82,7 +84,7 @@ def route_table(
     """Return every route in the order in which the gateway tries them."""
     defaults = settings or DEFAULTS
     routes = (
-        _route(registration.service, name, entry, defaults)
+        replace(_route(registration.service, name, entry, defaults), host=registration.host_header)
         for registration in registrations
         for name, entry in registration.routes.items()
     )

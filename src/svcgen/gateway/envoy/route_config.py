@@ -75,6 +75,8 @@ def _entries(route: Route) -> list[Values]:
     action: Values = {"cluster": route.service, "timeout": seconds(route.timeout_ms)}
     if route.timeout_ms >= STREAM_IDLE_MS:
         action["idle_timeout"] = seconds(route.timeout_ms + 5_000)
+    if route.host:  # the client's own x-forwarded-host was removed before
+        action |= {"host_rewrite_literal": route.host, "append_x_forwarded_host": True}
     methods = route.methods or METHODS
     safe = [method for method in methods if method in IDEMPOTENT]
     others = [method for method in methods if method not in IDEMPOTENT]

@@ -20,6 +20,7 @@ from svcgen.run.local.envoy_program import find_envoy
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ProgramPlan, ServicePlan, UpRequest
 from svcgen.run.local.supervisor.postgres import find_postgres
+from svcgen.run.local.system_cas import system_cas
 from svcgen.run.validation import ask_program
 from svcgen.service import Service
 from svcgen.settings import SETTINGS_FILE, Settings
@@ -38,7 +39,9 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     helpers = _helpers(fleet.settings)
     programs = _programs(fleet.services, helpers, paths.root)
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
-    placement = LocalPlacement(request.port, paths.gateway, paths.admin, internal)
+    placement = LocalPlacement(
+        request.port, paths.gateway, paths.admin, internal, system_cas=_system_cas(fleet)
+    )
     files = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
     if steps_to(paths.gateway, files):
         refuse_invalid(files, fleet, partial(ask_program, Path(programs["envoy"])))
@@ -54,6 +57,13 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
         programs=programs,
         helpers=helpers,
     )
+
+
+def _system_cas(fleet: Fleet) -> str:
+    """Return the file of this machine's CA certificates, where an external service needs it."""
+    if not any(upstream.needs_system_cas for upstream in fleet.external_upstreams):
+        return ""
+    return str(system_cas(os.environ))
 
 
 def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:
