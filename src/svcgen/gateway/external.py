@@ -103,7 +103,7 @@ class _File(StrictModel):
 
 class External(Registration):
     """An external service with routes; `ca` has the text of its own CA certificates."""
-
+    """An external service with routes; `ca` has the CA certificates in `tls.ca`, as text."""
     entry: ExternalEntry
     ca: str = ""
 
