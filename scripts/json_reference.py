@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, type] = {
     "logs": fleet.LogsDocument,
     "restart": fleet.RestartDocument,
     "env": fleet.EnvDocument,
+    "token": fleet.TokenDocument,
     "list": services.ListDocument,
     "list --outdated": services.OutdatedDocument,
     "list --graph": services.GraphDocument,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from svcgen.addresses import forbidden_reason
+from svcgen.issuer_settings import IssuerName, IssuerSettings
 from svcgen.service import NAME_PATTERN, NAME_RULE, Service, url_variable
 from svcgen.strict import (
     StrictModel,
@@ -64,6 +65,14 @@ class GatewaySettings(StrictModel):
         dict[Text, tuple[Text, ...]],
         Field(description="Operations without a route, by service: `DELETE /v1/orders/*`."),
     ] = Field(default_factory=dict)
+
+    issuers: Annotated[
+        dict[IssuerName, IssuerSettings],
+        Field(description="Whose tokens the gateway accepts, by the name that routes use."),
+    ] = Field(default_factory=dict)
+    development_issuer: Annotated[
+        bool, Field(strict=True, description="Accept tokens of `svcgen token` on this machine.")
+    ] = True
 
     @property
     def timeout_ms(self) -> int:

@@ -18,6 +18,7 @@ BIN = Path(sys.executable).parent
 PROGRAM = BIN / "svcgen"
 COMMANDS = (
     *("new", "questions", "demo", "compose", "up", "down", "ps", "logs", "restart", "env", "run"),
+    "token",
     *("list", "routes", "drift", "verify", "doctor", "update", "reconfigure"),
     *("rename", "remove", "adopt"),
     *("template",),

@@ -35,7 +35,9 @@ from svcgen.commands.template.upgrade import UpgradeResult
 from svcgen.commands.up import UpResult
 from svcgen.commands.verify import VerifyResult
 from svcgen.contract.check import Check, Finding
+from svcgen.gateway.access import JwtWay, KeyWay
 from svcgen.gateway.routes import Route
+from svcgen.gateway.tokens import Token
 from svcgen.run.engine import LogLine, Replica
 from svcgen.template_check.check import CheckResult
 from svcgen.template_check.fault import TemplateFault
@@ -64,7 +66,7 @@ ROUTE = Route(
     path="/v1/orders",
     exact=False,
     methods=("GET", "HEAD"),
-    auth="none",
+    auth=(JwtWay(jwt="dev", scopes=("orders:read",)), KeyWay(key="partners", tier="gold")),
     timeout_ms=15000,
     attempts=2,
     per_try_ms=None,
@@ -107,6 +109,9 @@ ENV = EnvResult(
 )
 
 
+TOKEN = Token("HEADER.CLAIMS.SIGNATURE", 1795906498, {"sub": "ann", "scope": "orders:read"})
+
+
 def logged(text: str) -> LogsResult:
     return LogsResult(iter([LogLine("orders", 1, text)]))
 
@@ -118,6 +123,7 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
     "logs": lambda: fleet_documents.logs_document(logged("listening on :8080")),
     "restart": lambda: fleet_documents.restart_document(RestartResult("local", (REPLICA,))),
     "env": lambda: fleet_documents.env_document(ENV),
+    "token": lambda: fleet_documents.token_document(TOKEN),
     "demo": lambda: services_documents.demo_document(
         DemoResult(
             Path("/tmp/svcgen-demo"), UP, (DemoResponse("GET", "/v1/orders", 200, {"items": []}),)

@@ -25,6 +25,7 @@ COMMANDS = {
     "restart orders": 1,
     "env nobody": 1,
     "run orders": 1,
+    "token --sub ann --for 25h": 1,
     "update orders": 1,
     "drift orders": 1,
     "verify ./nowhere": 1,

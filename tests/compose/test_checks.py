@@ -104,7 +104,13 @@ BOTH = f"{CATALOG} and {ORDERS}"
         ),
         (
             lambda root: route(root / "orders", auth={"jwt": "idp"}),
-            f"{ORDERS}: routes.orders.auth: jwt is not supported yet.",
+            f'{ORDERS} and svcgen.yaml: routes.orders.auth: there is no issuer "idp". Add it to'
+            " svcgen.yaml: gateway:"
+            " {issuers: {idp: {issuer: URL, audiences: [NAME], jwks: FILE}}}",
+        ),
+        (
+            lambda root: route(root / "orders", auth={"key": "partners"}),
+            f"{ORDERS}: routes.orders.auth: key is not supported yet.",
         ),
         (
             lambda root: route(root / "orders", rate_limit={"requests": 1, "per": "1s"}),
@@ -170,7 +176,7 @@ KEYS = {
     "path-of-another-service": "routes.taken",
     "per-try-longer": "routes.one retry.per_try 5s is longer than the timeout, 1s",
     "timeout-of-ages": "routes.one.timeout must be from 1ms to 24h",
-    "weaker-for-other-methods": "routes.admin.auth: jwt is not supported yet",
+    "weaker-for-other-methods": "routes.one: it takes",
 }
 
 

@@ -79,7 +79,9 @@ def test_the_gateways_user_can_read_the_files_whatever_the_umask(shop: Path) -> 
     finally:
         os.umask(before)
     assert stat.S_IMODE((shop / "gateway").stat().st_mode) == 0o755
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (shop / "gateway").iterdir()} == {0o644}
+    found = list((shop / "gateway").rglob("*"))
+    modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in found}
+    assert modes == {True: 0o755, False: 0o644}
 
 
 def test_adding_a_service_adds_one_line(shop: Path) -> None:
@@ -101,7 +103,7 @@ def test_the_order_on_disk_means_nothing(tmp_path: Path) -> None:
         for name in names:
             make(root, name)
         stitch(root)
-        files = [*sorted(root.rglob("gateway/*")), root / "compose.yaml"]
+        files = [*sorted(root.glob("gateway/**/*.*")), root / "compose.yaml"]
         texts.add("".join(path.read_text() for path in files))
     assert len(texts) == 1
 

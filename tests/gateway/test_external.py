@@ -58,9 +58,9 @@ def external(name: str, url: str, path: str = "", root: Path = Path(), **keys: A
 
 
 class EdgeOfExternals(Gateway):
-    """A gateway of a service and of external ones; `system_cas` is what the system trusts."""
+    """A gateway of a service and of external ones; `ca_file` has what the system trusts."""
 
-    system_cas = ""
+    ca_file = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class EdgeOfExternals(Gateway):
 
     def files(self, ports: Ports, registrations: Any = ()) -> dict[str, str]:
         table, upstreams = parts([*registrations, ORDERS])
-        placement = LocalPlacement(self.port, self.folder, self.admin, system_cas=self.system_cas)
+        placement = LocalPlacement(self.port, self.folder, self.admin, ca_file=self.ca_file)
         eds = endpoints_file("orders", [("127.0.0.1", port) for port in ports["orders"]])
         files = edge_files(table, upstreams, placement, SETTINGS)
         clusters = json.loads(files["cds.json"])
@@ -169,7 +169,7 @@ def edge(
     url = f"https://localhost:{secure.port}"
     ca = {"ca": str(trusted.file)}
     gateway, orders = EdgeOfExternals(), Upstream("orders")
-    gateway.system_cas = str(trusted.file)
+    gateway.ca_file = str(trusted.file)
     externals = [
         external("site", f"http://localhost:{site.port}", "/"),
         external("dead", f"http://127.0.0.1:{free_port()}"),
@@ -283,7 +283,7 @@ def test_envoy_takes_every_entry_in_both_engines(trusted: Authority) -> None:
         )
     ]
     table, upstreams = parts(externals)
-    local = LocalPlacement(8000, Path("/gw"), Path("/gw/admin"), system_cas=str(trusted.file))
+    local = LocalPlacement(8000, Path("/gw"), Path("/gw/admin"), ca_file=str(trusted.file))
     for placement in (local, ComposePlacement()):
         twin = static_twin(edge_files(table, upstreams, placement))
         assert len(json.loads(twin)["static_resources"]["clusters"]) == 1 + len(externals)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from svcgen.gateway.admin import acknowledged, ask, read_stats
 from svcgen.gateway.apply import write_in_order
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files, endpoints_file, upstream_of
+from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.registration import Registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.run.local.supervisor.envoy import FLAGS
@@ -88,6 +89,7 @@ class Gateway:
         self.admin = self.folder / "admin"
         self.internal = dict(internal or {})
         self.settings = SETTINGS
+        self.issuers: tuple[Issuer, ...] = ()
         self.table: tuple[Route, ...] = ()
         self.log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -102,7 +104,7 @@ class Gateway:
             f"eds/{name}.json": endpoints_file(name, [("127.0.0.1", port) for port in listed])
             for name, listed in ports.items()
         }
-        return edge_files(self.table, upstreams, placement, self.settings) | replicas
+        return edge_files(self.table, upstreams, placement, self.settings, self.issuers) | replicas
 
     def use(self, ports: Ports, registrations: Iterable[Registration] = ()) -> None:
         files = self.files(ports, registrations)

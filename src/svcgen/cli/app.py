@@ -89,6 +89,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "restart": fleet.restart,
         "env": development.env,
         "run": development.run,
+        "token": development.token,
     },
     "Check": {
         "list": services.list_,

@@ -1,7 +1,8 @@
-"""The commands about one service that a developer changes: env and run."""
+"""The commands about one service that a developer changes, and for its requests."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +58,57 @@ def run(
     code = serve(current_workspace(), name, command or [], report=report_progress)
     if code:
         raise typer.Exit(code)
+
+
+def token(
+    subject: Annotated[
+        str, typer.Option("--sub", metavar="NAME", help="Who the caller is: the claim sub.")
+    ],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="What it may do; can be repeated."),
+    ] = None,
+    lifetime: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="How long it is valid; at most 24h.")
+    ] = "15m",
+    issuer: Annotated[
+        str, typer.Option(metavar="NAME", help="Issuer that signs; svcgen has the key of dev only.")
+    ] = "dev",
+    audience: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="For whom it is: the claim aud; can be repeated."),
+    ] = None,
+    rotate: Annotated[
+        bool,
+        typer.Option("--rotate", help="Make a new key first; the one before stays valid for 24h."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Print a token of the development issuer, which the gateways of this machine accept.
+
+    Its key is made once, in .svcgen/. No other issuer and no other machine accepts it.
+    """
+    from svcgen.cli.documents import fleet as documents
+    from svcgen.commands.token import make_token
+    from svcgen.gateway.access import SCOPE_PATTERN
+    from svcgen.issuer_settings import DEVELOPMENT
+
+    if issuer != DEVELOPMENT:
+        raise typer.BadParameter(f"svcgen has the key of the issuer {DEVELOPMENT} only.")
+    if not (subject and subject.isprintable()):
+        raise typer.BadParameter("--sub must be a name, without control characters.")
+    for each in scope or []:
+        if not re.fullmatch(SCOPE_PATTERN, each):
+            raise typer.BadParameter(f"'{each}' is not a scope; for example orders:read.")
+    made = make_token(
+        current_workspace(),
+        subject,
+        scope or [],
+        lifetime=lifetime,
+        audiences=audience or [],
+        rotate=rotate,
+    )
+    emit(documents.token_document(made), made.text, json=json, exact=True)
 
 
 def variables(result: EnvResult) -> str:

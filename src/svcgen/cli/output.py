@@ -185,7 +185,8 @@ def routes(table_: Sequence[Route]) -> str:
         }
         for route in table_
     ]
-    return table(rows)
+    weaker = [f"{each.full_name} is weaker: {each.weaker}" for each in table_ if each.weaker]
+    return "\n".join([table(rows), *weaker])
 
 
 def explanation(explained: Explanation) -> str:
@@ -202,6 +203,7 @@ def explanation(explained: Explanation) -> str:
         f"won by: {explained.reason}",
         *(f"passed over: {other}" for other in explained.passed_over),
         f"authentication: {route.auth_text}",
+        *([f"weaker: {route.weaker}"] if route.weaker else []),
         f"timeout: {seconds(route.timeout_ms)}, retries: {route.attempts or 'none'}",
     ]
     return "\n".join(lines)
@@ -224,8 +226,9 @@ def replicas(running: Iterable[Replica]) -> str:
 
 
 def fleet(result: UpResult) -> str:
-    """Show where a fleet runs, and its routes."""
-    return f"\n{result.url} ({result.engine}: {result.why})\n\n{routes(result.routes)}"
+    """Show where a fleet runs, its routes, and how to get a token where one is needed."""
+    token = f"\n\nPrint a token: {result.token}" if result.token else ""
+    return f"\n{result.url} ({result.engine}: {result.why})\n\n{routes(result.routes)}{token}"
 
 
 def running(result: PsResult) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from svcgen.commands.token import token_command
 from svcgen.errors import SvcgenError, counted
 from svcgen.run.choose import choose_engine, engine_named
 from svcgen.run.engine import (
@@ -22,7 +23,7 @@ from svcgen.run.engine import (
     silent,
 )
 from svcgen.run.memory import last_port, remember
-from svcgen.workspace import Workspace, open_workspace, require_services
+from svcgen.workspace import Workspace, open_workspace, require_services, state_folder
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault, Fleet
@@ -38,7 +39,8 @@ class UpResult:
     """A fleet that is ready: its engine, why it is this engine, its URL, and what runs.
 
     `broken` has what callers rely on and their callees no longer offer, `absent` what to do about
-    called services that are not checked out; the fleet runs anyway.
+    called services that are not checked out; the fleet runs anyway. `token` is the command that
+    prints a token for the routes of the development issuer.
     """
 
     engine: str
@@ -48,6 +50,7 @@ class UpResult:
     replicas: tuple[Replica, ...]
     broken: tuple[Fault, ...] = ()
     absent: tuple[Fault, ...] = ()
+    token: str = ""
 
 
 def up(  # noqa: PLR0913 (one for each option of the command)
@@ -77,6 +80,10 @@ def up(  # noqa: PLR0913 (one for each option of the command)
     port = _port(workspace.root, port, choice.state.port, fleet.settings.gateway.port, report)
     remember(workspace.root, engine=choice.engine.name)
     request = _request(fleet, names, choice.state, scale or {}, port)
+    if token := token_command(fleet.table):
+        from svcgen.gateway.tokens import ensure_key
+
+        ensure_key(state_folder(workspace.root))  # Envoy accepts no issuer without a key
     state = choice.engine.up(request, report)
     return UpResult(
         engine=choice.engine.name,
@@ -86,6 +93,7 @@ def up(  # noqa: PLR0913 (one for each option of the command)
         replicas=state.replicas,
         broken=tuple(broken_contracts(fleet, inspected.everyone)),
         absent=inspected.absent,
+        token=token,
     )
 
 

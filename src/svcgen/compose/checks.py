@@ -13,13 +13,14 @@ from itertools import chain, combinations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from svcgen.compose.access_checks import check_access
 from svcgen.compose.callees import check_external, check_routed, ways_out
 from svcgen.compose.compose_file import Port
 from svcgen.compose.fleet import ExternalMember, Fault, Fleet, Member
 from svcgen.compose.operations import undocumented_methods
 from svcgen.env_file import ENV_FILE
 from svcgen.errors import did_you_mean
-from svcgen.gateway.access import JwtWay, ways_of
+from svcgen.gateway.access import KeyWay, ways_of
 from svcgen.gateway.paths import parents, reserved_problem
 from svcgen.gateway.registration import LONGER, RouteEntry
 from svcgen.service import ANSWERS_FILE, COMPOSE_FILE, OPENAPI_FILE, REGISTRATION_FILE, url_variable
@@ -81,6 +82,7 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
         _check_claims(routes, fleet.settings.gateway.claims),
         _check_tries(routes, fleet.settings.gateway.timeout),
         _check_documented(exposed),
+        check_access(unique),
         _check_calls(unique, names),
     )
     return list(dict.fromkeys(found))
@@ -182,9 +184,8 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
         later[file, "upstream.health.grpc"] = upstream.health.grpc is not None
         for name, route in member.registration.routes.items():
             place = member.route_key(name)
-            for way in ways_of(route.auth):
-                kind = "jwt" if isinstance(way, JwtWay) else "key"
-                later[file, f"{place}.auth: {kind}"] = True
+            keys = any(isinstance(way, KeyWay) for way in ways_of(route.auth))
+            later[file, f"{place}.auth: key"] = keys
             for key in ("regex", "grpc", "rate_limit", "cors", "transcode"):
                 later[file, f"{place}.{key}"] = getattr(route, key) is not None
     for (file, key), used in later.items():

@@ -16,6 +16,7 @@ from svcgen.errors import SvcgenError, counted
 from svcgen.gateway.envoy.clusters import ClusterUpstream, upstream_of
 from svcgen.gateway.envoy.external import ExternalUpstream, external_upstream
 from svcgen.gateway.external import External, read_external
+from svcgen.gateway.issuers import Issuer, configured_issuers
 from svcgen.gateway.registration import Registration, read_registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.openapi.document import read_document
@@ -111,6 +112,7 @@ class Fleet:
 
     `absent` are called services that the workspace does not have and svcgen.yaml does not name.
     `routed` are the external services with routes; they are in every selection of services.
+    `issuers` are those of svcgen.yaml.
     """
 
     root: Path
@@ -118,6 +120,7 @@ class Fleet:
     settings: Settings
     absent: tuple[str, ...] = ()
     routed: tuple[ExternalMember, ...] = ()
+    issuers: tuple[Issuer, ...] = ()
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -128,6 +131,11 @@ class Fleet:
     def registered(self) -> tuple[Member | ExternalMember, ...]:
         """All that can have routes: the services, and external ones."""
         return (*self.members, *self.routed)
+
+    def route_key(self, route: Route) -> str:
+        """Return the key of a route in the file of its registration."""
+        owner = next(member for member in self.registered if member.name == route.service)
+        return owner.route_key(route.name)
 
     @property
     def registrations(self) -> tuple[Registration, ...]:
@@ -182,8 +190,15 @@ def read_fleet(workspace: Workspace) -> tuple[Fleet, tuple[Fault, ...]]:
     """Read all services of a workspace; each file that cannot be read is a fault."""
     faults: list[Fault] = []
     members = tuple(_read_member(workspace, service, faults) for service in workspace.services)
+    issuers: tuple[Issuer, ...] = ()
+    try:
+        issuers = configured_issuers(workspace.root, workspace.settings.gateway)
+    except SvcgenError as error:
+        problem = error.sentence.removeprefix(f"{SETTINGS_FILE}: ")
+        faults.append(Fault((SETTINGS_FILE,), problem))
     routed = tuple(_read_routed(workspace, faults))
-    return Fleet(workspace.root, members, workspace.settings, routed=routed), tuple(faults)
+    fleet = Fleet(workspace.root, members, workspace.settings, routed=routed, issuers=issuers)
+    return fleet, tuple(faults)
 
 
 def _read_routed(workspace: Workspace, faults: list[Fault]) -> Iterator[ExternalMember]:

@@ -41,7 +41,10 @@ services:
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     tmpfs: [/tmp]
-    volumes: ["./gateway:/etc/gateway:ro"]
+    volumes:
+      - ./gateway:/etc/gateway:ro
+      # svcgen up gives a folder that also has the development issuer of this machine.
+      - ${{GATEWAY_ACCESS:-./gateway/access}}:/etc/gateway/access:ro
     ports: ["127.0.0.1:${{GATEWAY_PORT:-{port}}}:8000"]
     networks: [platform]{hosts}
     healthcheck:
@@ -63,7 +66,9 @@ networks:
 def stitched_files(fleet: Fleet) -> dict[str, str]:
     """Return the text of every file, by its path relative to the root."""
     placement = ComposePlacement(absent_port=ABSENT_PORT if fleet.absent else 0)
-    gateway = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
+    gateway = edge_files(
+        fleet.table, fleet.upstreams, placement, fleet.settings.gateway, fleet.issuers
+    )
     added = {CALLS: address_files(fleet), ENVIRONMENT: environment_files(fleet)}
     for folder, texts in added.items():
         gateway |= {f"{folder}/{name}.yaml": text for name, text in texts.items()}

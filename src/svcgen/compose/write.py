@@ -76,10 +76,13 @@ def write_stitched(
     files: Mapping[str, str],
     wait_applied: WaitApplied,
     find_validator: Callable[[], Validate | None],
+    prepare: Callable[[], None] | None = None,
 ) -> tuple[str, ...]:
     """Write the files that differ, gateway/ before those at the root; return their paths.
 
     `wait_applied` is that of write_in_order. An Envoy checks what changes before it is written.
+    `prepare` is called after that, before the first file is written.
+
     Raises SvcgenError when a file was edited by hand, and FaultsError when Envoy refuses one.
     """
     root = fleet.root
@@ -91,6 +94,8 @@ def write_stitched(
     steps = [(f"{prefix}{name}", text) for name, text in steps_to(root / GATEWAY, inside)]
     if steps:
         refuse_invalid(inside, fleet, find_validator())
+    if prepare:
+        prepare()
     at_root = {path: text for path, text in files.items() if not path.startswith(prefix)}
     after = [step for step in at_root.items() if read_text(root / step[0]) != step[1]]
     if steps or after:

@@ -17,10 +17,11 @@ from svcgen.strict import StrictModel, Text, mandatory, matching
 Name = Annotated[Text, matching(f"^{NAME_PATTERN}$", NAME_RULE, "orders")]
 
 # RFC 6749, section 3.3: scope-token.
+SCOPE_PATTERN = r"^[!#-\[\]-~]+$"
 Scope = Annotated[
     Text,
     matching(
-        r"^[!#-\[\]-~]+$",
+        SCOPE_PATTERN,
         'must be a scope: ASCII without spaces, `"` and `\\`',
         "orders:read",
     ),

@@ -1,8 +1,8 @@
 """Writing the gateway's files where a running Envoy reads them, without losing a request.
 
 Envoy loads a file when it is renamed into place. Clusters come before the routes that name them
-and go after: first old and new clusters together, then listeners and routes, then the new clusters
-alone. The folder itself is never replaced: a bind mount would keep the old one.
+and go after: first old and new clusters together, then issuers, listeners and routes, then the new
+clusters alone. The folder itself is never replaced: a bind mount would keep the old one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class RefusedFileError(SvcgenError):
 
 
 CLUSTERS = "cds.json"
-ROUTING = (CLUSTERS, "lds.json", "rds.json")
+JWT_FILTER = "envoy.filters.http.jwt_authn"
+ACCESS_FILE = "access/jwt.json"  # whose tokens count; routes name what it has
+ROUTING = (CLUSTERS, ACCESS_FILE, "lds.json", "rds.json")
 FIRST = ("eds/",)  # Envoy refuses a cluster while the file of its replicas is missing
 
 Step = tuple[str, str]

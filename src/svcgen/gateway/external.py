@@ -102,7 +102,8 @@ class _File(StrictModel):
 
 
 class External(Registration):
-    """An external service with routes; `ca` has the text of its own CA certificates."""
+    """An external service with routes; `ca` has the CA certificates in `tls.ca`, as text."""
+
     """An external service with routes; `ca` has the CA certificates in `tls.ca`, as text."""
     entry: ExternalEntry
     ca: str = ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from svcgen.compose.fleet import Fault
     from svcgen.gateway.access import Way
     from svcgen.gateway.routes import Explanation, Route
+    from svcgen.gateway.tokens import Token
     from svcgen.run.engine import Replica
 
 
@@ -197,6 +198,7 @@ class UpDocument:
         tuple[FleetFault, ...], "Client contracts that the called service no longer satisfies."
     ]
     absent: Annotated[tuple[FleetFault, ...], "Called services that are not in the workspace."]
+    token: Annotated[str, "Command that prints a token for the routes; empty if none needs one."]
 
 
 def up_document(result: UpResult) -> UpDocument:
@@ -209,6 +211,7 @@ def up_document(result: UpResult) -> UpDocument:
         replicas=replica_rows(result.replicas),
         broken=_faults(result.broken),
         absent=_faults(result.absent),
+        token=result.token,
     )
 
 
@@ -303,3 +306,19 @@ class EnvDocument:
 def env_document(result: EnvResult) -> EnvDocument:
     """Build the document of `svcgen env`."""
     return EnvDocument(result.service, result.engine, dict(result.variables), dict(result.missing))
+
+
+@dataclass(frozen=True)
+class TokenDocument:
+    """A token of the development issuer."""
+
+    token: Annotated[str, "The token, for the header `Authorization: Bearer TOKEN`."]
+    expires: Annotated[int, "When it ends, in seconds since 1970."]
+    subject: Annotated[str, "Who the caller is."]
+    scopes: Annotated[tuple[str, ...], "What it may do."]
+
+
+def token_document(made: Token) -> TokenDocument:
+    """Build the document of `svcgen token`."""
+    scopes = tuple(str(made.claims.get("scope", "")).split())
+    return TokenDocument(made.text, made.expires, str(made.claims["sub"]), scopes)

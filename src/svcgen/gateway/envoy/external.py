@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 HOST_IN_CONTAINER = "host.docker.internal"
 """The name of this machine in a container; `extra_hosts` defines it where Docker does not."""
-CAS_IN_CONTAINER = "/etc/ssl/certs/ca-certificates.crt"
 
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _RBAC = "envoy.filters.http.upstream_rbac"
@@ -69,8 +68,8 @@ def external_upstream(external: External, default_timeout_ms: int) -> ExternalUp
     )
 
 
-def external_cluster(upstream: ExternalUpstream, *, system_cas: str, container: bool) -> Values:
-    """Return the cluster; `system_cas` is the file of the system's CAs.
+def external_cluster(upstream: ExternalUpstream, *, ca_file: str, container: bool) -> Values:
+    """Return the cluster; `ca_file` is the file of the system's CAs.
 
     In a container, the loopback addresses of a URL mean this machine, not the container.
     """
@@ -99,7 +98,7 @@ def external_cluster(upstream: ExternalUpstream, *, system_cas: str, container: 
         "typed_extension_protocol_options": {
             _HTTP: {**protocol, "http_filters": [_refusing(denied), _CODEC]}
         },
-        **_tls(upstream, system_cas),
+        **_tls(upstream, ca_file),
     }
 
 
@@ -148,7 +147,7 @@ def _refusing(networks: tuple[Network, ...]) -> Values:
     return extension(_RBAC, "filters.http.rbac.v3.RBAC", rules=rules)
 
 
-def _tls(upstream: ExternalUpstream, system_cas: str) -> Values:
+def _tls(upstream: ExternalUpstream, ca_file: str) -> Values:
     """Return the transport socket of TLS; without TLS nothing."""
     name = upstream.server_name
     if not name:
@@ -161,7 +160,7 @@ def _tls(upstream: ExternalUpstream, system_cas: str) -> Values:
         }
     }
     if upstream.verify:
-        trusted = {"inline_string": upstream.ca} if upstream.ca else {"filename": system_cas}
+        trusted = {"inline_string": upstream.ca} if upstream.ca else {"filename": ca_file}
         kind = "IP_ADDRESS" if address else "DNS"
         exact = {"san_type": kind, "matcher": {"exact": str(address or name)}}
         common["validation_context"] = {

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from svcgen.gateway.envoy import clusters, listeners, route_config
+from svcgen.gateway.apply import ACCESS_FILE
+from svcgen.gateway.envoy import clusters, jwt, listeners, route_config
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
-from svcgen.gateway.envoy.external import CAS_IN_CONTAINER, ExternalUpstream, external_cluster
+from svcgen.gateway.envoy.external import ExternalUpstream, external_cluster
 from svcgen.gateway.envoy.xds import Values, document, resources
+from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.routes import Route, exposed
 from svcgen.ports import LOOPBACK
 from svcgen.settings import GatewaySettings
@@ -48,6 +50,7 @@ class ComposePlacement:
     host: str = "0.0.0.0"  # noqa: S104 (of the container; compose publishes it on loopback only)
     admin_port: int = 9901
     absent_port: int = 0
+    ca_file: str = jwt.CA_FILE
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class LocalPlacement:
     admin_socket: Path
     internal: Mapping[str, int] = field(default_factory=dict)
     host: str = "127.0.0.1"
-    system_cas: str = ""  # the file of CA certificates of this machine, where one is needed
+    ca_file: str = jwt.CA_FILE
 
 
 Placement = ComposePlacement | LocalPlacement
@@ -74,9 +77,11 @@ def edge_files(
     upstreams: Iterable[ClusterUpstream],
     placement: Placement,
     settings: GatewaySettings | None = None,
+    issuers: Sequence[Issuer] = (),
 ) -> dict[str, str]:
-    """Return the text of each file by its name: envoy.json, cds.json, lds.json and rds.json.
+    """Return the text of each file by its name: envoy.json, cds, lds, rds and access/jwt.json.
 
+    The gateway accepts tokens of `issuers`.
     With a LocalPlacement, the caller adds eds/NAME.json for each upstream (`endpoints_file`).
     """
     by_name = {upstream.service: upstream for upstream in upstreams}
@@ -97,7 +102,7 @@ def edge_files(
             internal.append(listeners.internal_listener(name, port, routes))
     else:
         admin = clusters.socket_address("127.0.0.1", placement.admin_port)
-        services = [_named_cluster(by_name[name]) for name in sorted(needed)]
+        services = [_named_cluster(by_name[name], placement) for name in sorted(needed)]
         if placement.absent_port:
             host, port = placement.host, placement.absent_port
             internal.append(listeners.absent_listener("absent", host, port))
@@ -113,26 +118,32 @@ def edge_files(
                 },
             }
         },
+        placement.folder / ACCESS_FILE,
     )
+    services += jwt.keys_clusters(issuers, placement.ca_file)
+    claims = {issuer.name: issuer.claims for issuer in issuers}
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
         "lds.json": resources("listener.v3.Listener", [edge, *internal], LISTENER_DEPTH),
         "rds.json": resources(
-            "route.v3.RouteConfiguration", [route_config.edge_routes(table)], ROUTES_DEPTH
+            "route.v3.RouteConfiguration",
+            [route_config.edge_routes(table, claims)],
+            ROUTES_DEPTH,
         ),
+        ACCESS_FILE: jwt.jwt_file(issuers),
     }
 
 
 def _local_cluster(upstream: ClusterUpstream, placement: LocalPlacement) -> Values:
     if isinstance(upstream, ExternalUpstream):
-        return external_cluster(upstream, system_cas=placement.system_cas, container=False)
+        return external_cluster(upstream, ca_file=placement.ca_file, container=False)
     return clusters.listed_cluster(upstream, placement.folder / "eds")
 
 
-def _named_cluster(upstream: ClusterUpstream) -> Values:
+def _named_cluster(upstream: ClusterUpstream, placement: ComposePlacement) -> Values:
     if isinstance(upstream, ExternalUpstream):
-        return external_cluster(upstream, system_cas=CAS_IN_CONTAINER, container=True)
+        return external_cluster(upstream, ca_file=placement.ca_file, container=True)
     return clusters.named_cluster(upstream)
 
 
@@ -145,7 +156,8 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
     routes = _resources(files["rds.json"])[0] | {"validate_clusters": True}
     services, every_listener = _resources(files["cds.json"]), _resources(files["lds.json"])
     if only is not None:
-        services = [cluster for cluster in services if cluster["name"] in only]
+        # Also those of issuers, which belong to no service.
+        services = [each for each in services if each["name"] in only or "#" in each["name"]]
         for host in routes["virtual_hosts"]:
             host["routes"] = [
                 route
@@ -158,6 +170,10 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         if manager.pop("rds", None):
             manager["route_config"] = routes
+        manager["http_filters"] = [
+            jwt.inline_filter(files[ACCESS_FILE]) if each["name"] == jwt.JWT else each
+            for each in manager["http_filters"]
+        ]
     for cluster in services:
         _without_system_cas(cluster)
         if cluster["type"] == "EDS":

@@ -6,7 +6,10 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/best_practices/edge
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from svcgen.gateway.envoy.clusters import BUFFER_BYTES, socket_address
+from svcgen.gateway.envoy.jwt import ACCESS_FILTER, jwt_filter
 from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
 from svcgen.gateway.envoy.replies import absent_reply, problem_replies
 from svcgen.gateway.envoy.route_config import BUFFER, every_path
@@ -17,14 +20,17 @@ MAX_HEADERS_KIB = 32  # contract rule `headers-large`: a service accepts more
 MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
-def edge_listener(host: str, port: int, routes: Values) -> Values:
-    """Return the listener for clients; `routes` is its `rds` or `route_config`."""
+def edge_listener(host: str, port: int, routes: Values, issuers: Path) -> Values:
+    """Return the listener for clients; `routes` is its `rds` or `route_config`.
+
+    `issuers` is the file of jwt_file.
+    """
     manager = {
         "stat_prefix": "edge",
         **routes,
         **_HARDENED,
         "early_header_mutation_extensions": [STRIP_HEADERS, VALID_TRACE],
-        "http_filters": [_READYZ, _BUFFER, _ROUTER],
+        "http_filters": [_READYZ, jwt_filter(issuers), ACCESS_FILTER, _BUFFER, _ROUTER],
         "tracing": TRACING,
         "access_log": [_ACCESS_LOG],
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from svcgen.gateway.envoy.access_replies import refusals
 from svcgen.gateway.envoy.xds import Values
 
 # Title is the status' phrase (RFC 9110, section 15), as RFC 9457 asks for type about:blank.
 PROBLEMS = {
     400: ("Bad Request", "The gateway cannot read this request."),
+    401: ("Unauthorized", "The request has no credentials that this route accepts."),
     403: ("Forbidden", "The gateway does not let this request through."),
     404: ("Not Found", "No route claims this path."),
     405: ("Method Not Allowed", "No route on this path takes this method."),
@@ -39,7 +41,7 @@ def problem_replies() -> Values:
     ready = {"json_format": {"status": "ready"}, "content_type": "application/json"}
     problems = [_mapper(_is(status), _problem(*texts)) for status, texts in PROBLEMS.items()]
     return {
-        "mappers": [_mapper(_is(200), ready), *_unavailable(), *problems],
+        "mappers": [_mapper(_is(200), ready), *_refused(), *_unavailable(), *problems],
         "body_format": _problem("%RESPONSE_CODE_DETAILS%", "The gateway answered by itself."),
     }
 
@@ -48,6 +50,17 @@ def absent_reply() -> Values:
     """Return the `local_reply_config` of a listener for services that are not here."""
     title = PROBLEMS[503][0]
     return {"body_format": _problem(title, ABSENT)}
+
+
+def _refused() -> list[Values]:
+    return [
+        {
+            **_mapper(filtered, _problem(PROBLEMS[refusal.status][0], refusal.detail)),
+            "status_code": refusal.status,
+            "headers_to_add": [{"header": {"key": "www-authenticate", "value": refusal.challenge}}],
+        }
+        for filtered, refusal in refusals()
+    ]
 
 
 def _unavailable() -> list[Values]:

@@ -6,11 +6,13 @@ becomes a 404. Before all of them, paths that servers read in different ways get
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from svcgen.gateway.envoy.jwt import route_access
 from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension, seconds
 from svcgen.gateway.paths import REFUSED_PATH, parents
 from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed
+from svcgen.issuer_settings import Claims
 
 # Harmless when done twice: any failure before a response, and a replica's 503.
 RETRY_IDEMPOTENT = "connect-failure,refused-stream,reset,retriable-status-codes"
@@ -21,10 +23,13 @@ STREAM_IDLE_MS = 60_000  # the listener's own limit
 EXPECTED_TIMEOUT = "x-envoy-expected-rq-timeout-ms"  # contract rule `call-deadline`
 
 
-def edge_routes(table: Sequence[Route]) -> Values:
-    """Return the route configuration of the edge listener."""
+def edge_routes(table: Sequence[Route], claims: Mapping[str, Claims] | None = None) -> Values:
+    """Return the route configuration of the edge listener.
+
+    `claims` has the names of an issuer's claims, by its name.
+    """
     refused = _reply("path-refused", {"safe_regex": {"regex": REFUSED_PATH}}, 400)
-    return _configuration("edge", [*_too_large(table), refused, *_table(table)])
+    return _configuration("edge", [*_too_large(table), refused, *_table(table, claims or {})])
 
 
 def _too_large(table: Sequence[Route]) -> list[Values]:
@@ -39,7 +44,7 @@ def _too_large(table: Sequence[Route]) -> list[Values]:
 def internal_routes(service: str, timeout_ms: int, attempts: int, max_body: int) -> Values:
     """Return the routes of an internal listener: every path of one service."""
     every = Route(service, "internal", "/", False, (), (), timeout_ms, attempts, None, max_body)
-    return _configuration(f"internal-{service}", _table([every]))
+    return _configuration(f"internal-{service}", _table([every], {}))
 
 
 def every_path(name: str, status: int) -> Values:
@@ -52,11 +57,11 @@ def _configuration(name: str, routes: Sequence[Values]) -> Values:
     return {"name": name, "virtual_hosts": hosts, "validate_clusters": False}
 
 
-def _table(table: Sequence[Route]) -> list[Values]:
+def _table(table: Sequence[Route], claims: Mapping[str, Claims]) -> list[Values]:
     entries = [
         entry
         for route in table
-        for entry in ([_withheld(route)] if route.internal else _entries(route))
+        for entry in ([_withheld(route)] if route.internal else _entries(route, claims))
     ]
     return entries + _not_allowed(table)
 
@@ -70,7 +75,7 @@ def _reply(name: str, match: Values, status: int) -> Values:
     return {"name": name, "match": match, "direct_response": {"status": status}}
 
 
-def _entries(route: Route) -> list[Values]:
+def _entries(route: Route, claims: Mapping[str, Claims]) -> list[Values]:
     """Return one entry for idempotent methods and one for the others, where the route has both."""
     action: Values = {"cluster": route.service, "timeout": seconds(route.timeout_ms)}
     if route.timeout_ms >= STREAM_IDLE_MS:
@@ -94,7 +99,10 @@ def _entries(route: Route) -> list[Values]:
             "request_headers_to_add": [_deadline(route.timeout_ms)],
             "metadata": {"filter_metadata": {"gateway": {"http_route": route.path}}},  # for the log
             "request_body_buffer_limit": route.max_body,  # a longer body is not sent again
-            "typed_per_filter_config": {BUFFER: _taken_in(route.max_body)},
+            "typed_per_filter_config": {
+                **route_access(route.auth, claims),
+                BUFFER: _taken_in(route.max_body),
+            },
         }
         for methods, retry in entries
     ]

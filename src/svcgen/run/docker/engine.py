@@ -14,11 +14,12 @@ from svcgen.compose.fleet import Fleet
 from svcgen.compose.stitch import stitched_files
 from svcgen.compose.write import write_stitched
 from svcgen.errors import SvcgenError
+from svcgen.run.access import access_folder, write_access
 from svcgen.run.docker.containers import Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.environment import host_variables
 from svcgen.run.docker.foreground import DockerRun, relays, require_not_served
-from svcgen.run.docker.gateway import wait_applied
+from svcgen.run.docker.gateway import wait_applied, wait_issuers
 from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.reconcile import reconcile, remove_volumes, require_free_port, take_down
 from svcgen.run.docker.rolling import drain, scale_and_replace, stop
@@ -82,8 +83,14 @@ class DockerEngine:
                 require_free_port(request.port)
             files = [member.compose_file for member in fleet.members if member.compose_file]
             write_image_names(self.root, files)
-            waiting = wait_applied(seen.gateway)
-            write_stitched(fleet, stitched_files(fleet), waiting, find_validator)
+            waiting, issuers = wait_applied(seen.gateway), wait_issuers(seen.gateway)
+            write_stitched(
+                fleet,
+                stitched_files(fleet),
+                waiting,
+                find_validator,
+                lambda: write_access(fleet, issuers),
+            )
             compose = self._compose(seen, fleet.services, request.port, holding)
             remember(self.root, project=compose.project)
             counts = replica_counts(self.root, changed, request.scale)
@@ -203,6 +210,7 @@ class DockerEngine:
         require_own_name(project, seen)
         environment = password_variables(self.root, services, project)
         environment["GATEWAY_PORT"] = str(port or GATEWAY_PORT)
+        environment["GATEWAY_ACCESS"] = str(access_folder(self.root))
         return Compose(self.root, project, environment, holding)
 
 

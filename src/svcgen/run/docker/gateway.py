@@ -14,9 +14,11 @@ from svcgen.gateway.admin import (
     parse_stats,
     waiting,
 )
+from svcgen.gateway.apply import ACCESS_FILE, RefusedFileError
 from svcgen.run.docker.docker import docker
 
 TIMEOUT = 15.0  # seconds until a ready replica gets requests: DNS (1 s), health check (1 s)
+ISSUERS = 5.0
 LOOK = 0.5
 UNKNOWN = 4.0  # seconds to wait when the gateway cannot be asked
 # The admin listens inside the container only, and the image has bash but no HTTP client.
@@ -56,8 +58,34 @@ def wait_routable(gateway: str, hosts: Mapping[str, Collection[str]]) -> None:
             time.sleep(LOOK)
 
 
+def wait_issuers(gateway: str) -> Callable[[str], None]:
+    """Return a function that waits until the gateway uses its file of issuers.
+
+    A gateway that `docker compose up` started reads another one, so this waits no longer than
+    ISSUERS. Raises RefusedFileError when Envoy refuses the file.
+    """
+    if not gateway:
+        return waiting(0.0)
+    try:
+        applied = acknowledged(lambda: parse_stats(_ask(gateway, STATS_PAGE)), ISSUERS)
+    except SvcgenError:
+        return waiting(UNKNOWN)
+
+    def wait(name: str) -> None:
+        try:
+            applied(name)
+        except RefusedFileError:
+            raise
+        except SvcgenError:
+            return
+
+    return wait
+
+
 def wait_applied(gateway: str) -> Callable[[str], None]:
     """Return a function that waits until the gateway uses a file, given the file's name.
+
+    It does not wait for the file of issuers: the gateway of `svcgen up` reads that of `.svcgen/`.
 
     Call it before the first file is written. `gateway` is the id of the gateway's container;
     without one there is nothing to wait for.
@@ -65,9 +93,10 @@ def wait_applied(gateway: str) -> Callable[[str], None]:
     if not gateway:
         return waiting(0.0)
     try:
-        return acknowledged(lambda: parse_stats(_ask(gateway, STATS_PAGE)))
+        applied = acknowledged(lambda: parse_stats(_ask(gateway, STATS_PAGE)))
     except SvcgenError:
         return waiting(UNKNOWN)
+    return lambda name: None if name == ACCESS_FILE else applied(name)
 
 
 def _ask(gateway: str, page: str) -> str:

@@ -13,7 +13,9 @@ from svcgen.compose.validate import refuse_invalid
 from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.apply import steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
+from svcgen.gateway.envoy.jwt import CA_FILE
 from svcgen.ports import LOOPBACK, free_port
+from svcgen.run.access import trusted
 from svcgen.run.engine import FleetRequest
 from svcgen.run.local.environment import platform_environment, resolved, service_environment
 from svcgen.run.local.envoy_program import find_envoy
@@ -40,9 +42,11 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     programs = _programs(fleet.services, helpers, paths.root)
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
     placement = LocalPlacement(
-        request.port, paths.gateway, paths.admin, internal, system_cas=_system_cas(fleet)
+        request.port, paths.gateway, paths.admin, internal, ca_file=_ca_file(fleet)
     )
-    files = edge_files(fleet.table, fleet.upstreams, placement, fleet.settings.gateway)
+    files = edge_files(
+        fleet.table, fleet.upstreams, placement, fleet.settings.gateway, trusted(fleet)
+    )
     if steps_to(paths.gateway, files):
         refuse_invalid(files, fleet, partial(ask_program, Path(programs["envoy"])))
     return UpRequest(
@@ -59,11 +63,11 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     )
 
 
-def _system_cas(fleet: Fleet) -> str:
-    """Return the file of this machine's CA certificates, where an external service needs it."""
-    if not any(upstream.needs_system_cas for upstream in fleet.external_upstreams):
-        return ""
-    return str(system_cas(os.environ))
+def _ca_file(fleet: Fleet) -> str:
+    """Return the file of this machine's CA certificates; the usual one where nothing needs it."""
+    needed = any(upstream.needs_system_cas for upstream in fleet.external_upstreams)
+    needed = needed or any(issuer.url.startswith("https:") for issuer in fleet.issuers)
+    return str(system_cas(os.environ)) if needed else CA_FILE
 
 
 def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:

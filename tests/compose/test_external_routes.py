@@ -165,7 +165,7 @@ def test_one_entry_works_in_both_engines(
     assert found["type"] == ("STATIC" if docker[0].isdigit() else "STRICT_DNS")
     assert "health_checks" not in found
     fleet = checked_fleet(open_workspace(shop))
-    placement = LocalPlacement(8000, shop, shop / "admin", system_cas="/cas.pem")
+    placement = LocalPlacement(8000, shop, shop / "admin", ca_file="/cas.pem")
     found = clusters(edge_files(fleet.table, fleet.upstreams, placement)["cds.json"])["site"]
     assert address(found) == (local or docker, 5173)
     assert found["type"] == kind
