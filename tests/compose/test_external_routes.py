@@ -16,7 +16,7 @@ from svcgen.strict import StrictError
 from svcgen.workspace import open_workspace
 from tests.support.certificates import authority
 from tests.support.run import svcgen
-from tests.support.workspaces import faults, inspect, make, registration, stitch
+from tests.support.workspaces import faults, inspect, make, registration, route, stitch
 
 
 @pytest.fixture
@@ -203,3 +203,13 @@ def test_it_is_behind_the_gateway_whatever_services_are_chosen(shop: Path) -> No
     settings(shop, site("http://a.example"))
     fleet = checked_fleet(open_workspace(shop), ["catalog"])
     assert [route.service for route in fleet.table] == ["catalog", "site"]
+
+
+def test_a_front_end_that_is_open_below_a_protected_path_has_a_reason(shop: Path) -> None:
+    route(shop / "orders", auth={"jwt": "dev"}, methods=["GET"])
+    settings(shop, site("http://a.example"))
+    (found,) = faults(shop)
+    assert found.startswith("svcgen.yaml and orders/chart/registration.yaml: external.site.routes.")
+    assert "write in external.site.routes.all: weaker: REASON" in found
+    settings(shop, site("http://a.example", "{path: /, auth: none, weaker: pages for everyone}"))
+    assert stitch(shop).routes == 2

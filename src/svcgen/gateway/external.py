@@ -104,7 +104,6 @@ class _File(StrictModel):
 class External(Registration):
     """An external service with routes; `ca` has the CA certificates in `tls.ca`, as text."""
 
-    """An external service with routes; `ca` has the CA certificates in `tls.ca`, as text."""
     entry: ExternalEntry
     ca: str = ""
 
