@@ -137,7 +137,7 @@ def _base_url(text: str) -> str:
             "https://payments.example.com/v1"
         )
     if reason := forbidden_reason(found[1]):
-        raise ValueError(f"has the host {found[1]}, {reason}: svcgen lets nothing call it")
+        raise ValueError(f"has the host {found[1]}, {reason}, which svcgen refuses")
     return text
 
 

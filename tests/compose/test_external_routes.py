@@ -173,6 +173,16 @@ def test_one_entry_works_in_both_engines(
     assert [each.name for each in fleet.services] == ["orders"]
 
 
+@pytest.mark.needs("local")
+def test_what_envoy_refuses_names_the_entry(shop: Path) -> None:
+    lines = ("-----BEGIN CERTIFICATE-----", "AAAA", "-----END CERTIFICATE-----", "")
+    (shop / "ca.pem").write_text("\n".join(lines))
+    settings(shop, site("https://a.example", more=", tls: {ca: ca.pem}"))
+    (found,) = faults(shop)
+    assert found.startswith("svcgen.yaml: external.site: Envoy refuses the gateway's configuration")
+    assert "Failed to load trusted CA certificates" in found
+
+
 def test_the_certificates_of_a_ca_are_in_the_file_and_its_key_is_not(shop: Path) -> None:
     made = authority(shop / "ca")
     both = shop / "both.pem"
