@@ -158,13 +158,28 @@ def sick() -> Upstream:
 
 
 @pytest.fixture(scope="module")
+def modern() -> Upstream:
+    """Return a server that listens on the IPv6 loopback address alone, as some of Node.js do."""
+
+    class OnIpv6(Upstream):
+        address_family = socket.AF_INET6
+
+    return OnIpv6("modern", "::1")
+
+
+@pytest.fixture(scope="module")
 def secure(trusted: Authority) -> TlsUpstream:
     return TlsUpstream(trusted.issue("DNS:localhost", "DNS:*.legacy.test", "IP:127.0.0.1"))
 
 
 @pytest.fixture(scope="module")
 def edge(
-    site: Upstream, sick: Upstream, secure: TlsUpstream, trusted: Authority, unknown: Authority
+    site: Upstream,
+    sick: Upstream,
+    modern: Upstream,
+    secure: TlsUpstream,
+    trusted: Authority,
+    unknown: Authority,
 ) -> Iterator[Gateway]:
     url = f"https://localhost:{secure.port}"
     ca = {"ca": str(trusted.file)}
@@ -175,6 +190,10 @@ def edge(
         external("dead", f"http://127.0.0.1:{free_port()}"),
         external(
             "sick", f"http://127.0.0.1:{sick.port}", health={"http": "/readyz", "interval": "100ms"}
+        ),
+        external("ipv6", f"http://localhost:{modern.port}"),
+        external(
+            "asked", f"http://localhost:{modern.port}", health={"http": "/x", "interval": "100ms"}
         ),
         external("verified", url, tls=ca),
         external("system", url),
@@ -215,6 +234,13 @@ def test_the_application_sees_its_own_host_and_what_the_client_asked_for(
     of_a_service = edge.send("/v1/orders", headers=asked).json["headers"]
     assert of_a_service["host"] == "shop.example:8000"
     assert "x-forwarded-host" not in of_a_service
+
+
+@pytest.mark.parametrize("route", ["ipv6", "asked"])
+def test_localhost_is_either_of_both_loopback_addresses(edge: Gateway, route: str) -> None:
+    until(lambda: edge.send(f"/{route}").status == 200)
+    answers = [edge.send(f"/{route}") for _ in range(10)]
+    assert {(each.status, each.json["service"]) for each in answers} == {(200, "modern")}
 
 
 def test_a_dead_application_is_503(edge: Gateway) -> None:

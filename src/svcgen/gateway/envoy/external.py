@@ -74,12 +74,9 @@ def external_cluster(upstream: ExternalUpstream, *, ca_file: str, container: boo
     In a container, the loopback addresses of a URL mean this machine, not the container.
     """
     values = cluster(upstream)
-    endpoint = _endpoint(upstream, container=container)
+    endpoints = _endpoints(upstream, container=container)
     own_loopback = upstream.loopback and not container
-    # Envoy resolves neither a literal address nor one address for another.
-    named = "additional_addresses" not in endpoint and not literal_address(
-        endpoint["address"]["socket_address"]["address"]
-    )
+    named = literal_address(endpoints[0]["address"]["socket_address"]["address"]) is None
     checks = [
         {**check, "http_health_check": {"path": upstream.health_path, "host": upstream.host_header}}
         for check in values.pop("health_checks")
@@ -93,7 +90,7 @@ def external_cluster(upstream: ExternalUpstream, *, ca_file: str, container: boo
         **(_NAMED if named else {"type": "STATIC"}),
         "load_assignment": {
             "cluster_name": upstream.service,
-            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": each} for each in endpoints]}],
         },
         "typed_extension_protocol_options": {
             _HTTP: {**protocol, "http_filters": [_refusing(denied), _CODEC]}
@@ -113,18 +110,18 @@ _CODEC = extension(
 )
 
 
-def _endpoint(upstream: ExternalUpstream, *, container: bool) -> Values:
+def _endpoints(upstream: ExternalUpstream, *, container: bool) -> list[Values]:
     port = upstream.port
     if upstream.loopback and container:
-        return {"address": socket_address(HOST_IN_CONTAINER, port)}
+        return [{"address": socket_address(HOST_IN_CONTAINER, port)}]
     literal = literal_address(upstream.host)
     if upstream.loopback and literal is None:
         # Development servers listen on one of the two, as the machine resolves localhost.
-        return {
-            "address": socket_address("127.0.0.1", port),
-            "additional_addresses": [{"address": socket_address("::1", port)}],
-        }
-    return {"address": socket_address(str(literal or upstream.host), port)}
+        first, second = ({"address": socket_address(host, port)} for host in ("127.0.0.1", "::1"))
+        if upstream.health_path:  # a health check only asks the first of several addresses
+            return [first, second]
+        return [{**first, "additional_addresses": [second]}]
+    return [{"address": socket_address(str(literal or upstream.host), port)}]
 
 
 def _refusing(networks: tuple[Network, ...]) -> Values:
