@@ -16,6 +16,7 @@ import pytest
 from svcgen.gateway.envoy.clusters import endpoints_file, upstream_of
 from svcgen.gateway.envoy.external import external_upstream
 from svcgen.gateway.envoy.files import ComposePlacement, LocalPlacement, edge_files, static_twin
+from svcgen.gateway.envoy.replies import ADDRESS
 from svcgen.gateway.envoy.xds import extension
 from svcgen.gateway.external import External, read_external
 from svcgen.gateway.registration import Registration
@@ -290,7 +291,10 @@ def test_a_certificate_that_does_not_fit_is_refused(
 
 @pytest.mark.parametrize("route", [*GUARDED, "metadata-name", "gateway-name"])
 def test_an_address_that_no_application_has_is_refused(edge: Gateway, route: str) -> None:
-    problem(edge.send(f"/{route}"), 403)
+    refused = edge.send(f"/{route}")
+    problem(refused, 403)
+    assert refused.json["detail"] == ADDRESS
+    assert "www-authenticate" not in refused.headers
 
 
 def test_envoy_takes_every_entry_in_both_engines(trusted: Authority) -> None:

@@ -22,6 +22,16 @@ HOST_IN_CONTAINER = "host.docker.internal"
 
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _RBAC = "envoy.filters.http.upstream_rbac"
+_POLICY = "forbidden-address"
+
+ADDRESS_REFUSED: Values = {
+    "extension_filter": extension(
+        "envoy.access_loggers.extension_filters.cel",
+        "access_loggers.filters.cel.v3.ExpressionFilter",
+        expression=f"response.code_details == 'rbac_access_denied_matched_policy[{_POLICY}]'",
+    )
+}
+"""Matches the response to a request whose address was refused."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,7 @@ def _refusing(networks: tuple[Network, ...]) -> Values:
         for network in networks
     ]
     policy = {"permissions": matchers, "principals": [{"any": True}]}
-    rules = {"action": "DENY", "policies": {"address": policy}}
+    rules = {"action": "DENY", "policies": {_POLICY: policy}}
     return extension(_RBAC, "filters.http.rbac.v3.RBAC", rules=rules)
 
 
