@@ -66,7 +66,10 @@ FAULTS = {
         " of the request. Write url: http://a.example."
     ),
     site("http://localhost:8000"): (
-        "external.site.url: http://localhost:8000 is the gateway itself; use another port."
+        "external.site.url: http://localhost:8000 is the gateway itself; use another URL."
+    ),
+    site("http://gateway:8000"): (
+        "external.site.url: http://gateway:8000 is the gateway itself; use another URL."
     ),
     site("http://a.example", more=", tls: {verify: false}"): (
         "external.site has `tls`, which only an https URL uses"

@@ -15,7 +15,8 @@ from svcgen.settings import SETTINGS_FILE, Settings
 from svcgen.yaml_files import as_yaml
 
 ABSENT_PORT = 8001  # of the gateway, inside its network
-RESERVED_NAMES = frozenset({"gateway", COLLECTOR_NAME})
+GATEWAY_HOST = "gateway"  # in Docker
+RESERVED_NAMES = frozenset({GATEWAY_HOST, COLLECTOR_NAME})
 
 
 def absent_callees(fleet: Fleet, known: Collection[str]) -> tuple[str, ...]:
@@ -66,8 +67,9 @@ def check_routed(fleet: Fleet) -> Iterator[Fault]:
         if member.name in RESERVED_NAMES:
             problem = f"{key}: the name is used; choose another one for a service with routes."
             yield Fault((SETTINGS_FILE,), problem)
-        if external.on_this_machine and external.port == fleet.settings.gateway.port:
-            problem = f"{key}.url: {external.entry.url} is the gateway itself; use another port."
+        own_port = external.on_this_machine and external.port == fleet.settings.gateway.port
+        if own_port or external.host == GATEWAY_HOST:
+            problem = f"{key}.url: {external.entry.url} is the gateway itself; use another URL."
             yield Fault((SETTINGS_FILE,), problem)
 
 
