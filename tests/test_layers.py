@@ -32,7 +32,7 @@ FLOORS = (
     ("issuer_settings",),
     ("service", "toolchains", "yaml_edits"),
     ("strict", "ownership", "certificates", "openapi", "yaml_files", "env_file"),
-    ("files", "ports", "git", "units"),
+    ("files", "ports", "git", "units", "addresses"),
     ("errors",),
 )
 FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from svcgen.addresses import forbidden_reason
 from svcgen.issuer_settings import IssuerName, IssuerSettings
 from svcgen.service import NAME_PATTERN, NAME_RULE, Service, url_variable
 from svcgen.strict import (
@@ -233,24 +234,34 @@ ProgramName = Annotated[Text, matching(f"^{NAME_PATTERN}$", NAME_RULE)]
 
 # No `$`, which Compose would replace; neither credentials nor a query, as services log the URL.
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
-_BASE_URL = re.compile(rf"https?://{_HOST}(?::([0-9]{{1,5}}))?(?:/[A-Za-z0-9._~!&'()*+,;=:@%/-]*)?")
+_BASE_URL = re.compile(
+    rf"https?://({_HOST})(?::([0-9]{{1,5}}))?(?:/[A-Za-z0-9._~!&'()*+,;=:@%/-]*)?"
+)
 
 
 def _base_url(text: str) -> str:
     found = _BASE_URL.fullmatch(text)
-    if not found or int(found[1] or 1) not in range(1, 65_536):
+    if not found or int(found[2] or 1) not in range(1, 65_536):
         raise ValueError(
             "must be an http or https URL without user, query and fragment, for example "
             "https://payments.example.com/v1"
         )
+    if reason := forbidden_reason(found[1]):
+        raise ValueError(f"has the host {found[1]}, {reason}, which svcgen refuses")
     return text
 
 
 class ExternalSettings(StrictModel):
-    """An entry of `external`: a called service that is not part of the workspace."""
+    """An entry of `external`: a service that is not part of the workspace.
+
+    gateway.external reads `routes`, `health` and `tls`, which are as in the file.
+    """
 
     url: Annotated[Text, Field(description="Base URL."), AfterValidator(_base_url)]
     document: Annotated[Text, Field(description="Path of its OpenAPI document.")] = ""
+    routes: Annotated[Any, Field(description="At the gateway, as in a registration.")] = None
+    health: Annotated[Any, Field(description="How the gateway asks whether it is ready.")] = None
+    tls: Annotated[Any, Field(description="How the gateway verifies an https URL.")] = None
 
 
 def _no_engine_variable(name: str) -> str:
@@ -311,7 +322,7 @@ class Settings(StrictModel):
     ] = Field(default_factory=dict)
     external: Annotated[
         dict[ExternalName, ExternalSettings],
-        Field(description="Called services that are not part of the workspace, by name."),
+        Field(description="Services that are not part of the workspace, by name."),
     ] = Field(default_factory=dict)
     drift: DriftSettings = DriftSettings()
     compositions: Annotated[Any, Field(description="A later version.")] = None

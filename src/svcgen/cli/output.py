@@ -188,7 +188,7 @@ def routes(table_: Sequence[Route]) -> str:
         {
             "path": route.path if route.exact else f"{route.path.rstrip('/')}/…",
             "methods": " ".join(route.methods) or "all",
-            "service": route.service,
+            "service": f"{route.service} (external)" if route.host else route.service,
             "route": route.name,
             "auth": route.auth_text,
             "timeout": seconds(route.timeout_ms),
@@ -208,8 +208,9 @@ def explanation(explained: Explanation) -> str:
         status = f"{head} -> {explained.status} from the gateway"
         return "\n".join(filter(None, [status, explained.reason, allow]))
     route = explained.route
+    external = f", external, as Host: {route.host}" if route.host else ""
     lines = [
-        f"{head} -> {route.service} (route {route.name})",
+        f"{head} -> {route.service} (route {route.name}{external})",
         f"won by: {explained.reason}",
         *(f"passed over: {other}" for other in explained.passed_over),
         f"authentication: {route.auth_text}",

@@ -15,9 +15,9 @@ from svcgen.settings import SETTINGS_FILE
 
 def check_access(fleet: Fleet) -> Iterator[Fault]:
     """Find routes that no one can call, and routes that ask for less than their path should."""
-    files = {member.name: member.file(REGISTRATION_FILE) for member in fleet.members}
+    files = {member.name: member.file(REGISTRATION_FILE) for member in fleet.registered}
     yield from _check_issuers(fleet, files)
-    yield from _check_weaker(fleet.table, files)
+    yield from _check_weaker(fleet, files)
 
 
 def _check_issuers(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
@@ -27,7 +27,7 @@ def _check_issuers(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
         for name in dict.fromkeys(way.jwt for way in route.auth if isinstance(way, JwtWay)):
             if name in known:
                 continue
-            place = f"routes.{route.name}.auth"
+            place = f"{fleet.route_key(route)}.auth"
             if name == DEVELOPMENT:
                 problem = f"{place}: gateway.development_issuer in {SETTINGS_FILE} is false."
             else:
@@ -39,12 +39,13 @@ def _check_issuers(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
             yield Fault((files[route.service], SETTINGS_FILE), problem)
 
 
-def _check_weaker(table: Sequence[Route], files: Mapping[str, str]) -> Iterator[Fault]:
+def _check_weaker(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
     """Find routes that take what a stronger one does not: other methods, or the path with a slash.
 
     A method that a route does not name falls through to a shorter prefix, or to a route of all
     methods (Gateway API). Many servers also read `/a/` as `/a`, which an exact path leaves out.
     """
+    table = fleet.table
     for route in table:
         if not route.auth or route.internal:
             continue
@@ -61,10 +62,10 @@ def _check_weaker(table: Sequence[Route], files: Mapping[str, str]) -> Iterator[
                 continue
             shown = " and ".join(dict.fromkeys(requests))
             problem = (
-                f"routes.{other.name}: it takes {shown} and asks for less than "
+                f"{fleet.route_key(other)}: it takes {shown} and asks for less than "
                 f"routes.{route.name} of {route.service}: {other.auth_text} instead of "
                 f"{route.auth_text}. Ask for the same, or let routes.{route.name} take "
-                f"these too. If it is meant, write in routes.{other.name}: weaker: REASON"
+                f"these too. If it is meant, write in {fleet.route_key(other)}: weaker: REASON"
             )
             yield Fault(tuple(dict.fromkeys((files[other.service], files[route.service]))), problem)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from svcgen.compose.fleet import Fault, Fleet, Member
 from svcgen.errors import SvcgenError, did_you_mean
+from svcgen.gateway.envoy.tracing import COLLECTOR_NAME
 from svcgen.openapi.breaking import breaking_changes
 from svcgen.openapi.document import read_document
 from svcgen.service import COMPOSE_FILE, REGISTRATION_FILE, client_copy, url_variable
@@ -14,6 +15,8 @@ from svcgen.settings import SETTINGS_FILE, Settings
 from svcgen.yaml_files import as_yaml
 
 ABSENT_PORT = 8001  # of the gateway, inside its network
+GATEWAY_HOST = "gateway"  # in Docker
+RESERVED_NAMES = frozenset({GATEWAY_HOST, COLLECTOR_NAME})
 
 
 def absent_callees(fleet: Fleet, known: Collection[str]) -> tuple[str, ...]:
@@ -54,6 +57,19 @@ def check_external(fleet: Fleet, known: Collection[str]) -> Iterator[Fault]:
             yield Fault((SETTINGS_FILE,), f"external.{name}.document: {document} is not a file.")
         if name in known:
             problem = f"external.{name}: it is a service of this workspace; remove the entry."
+            yield Fault((SETTINGS_FILE,), problem)
+
+
+def check_routed(fleet: Fleet) -> Iterator[Fault]:
+    """Find external services with routes whose name is used, or whose URL is the gateway's own."""
+    for member in fleet.routed:
+        external, key = member.registration, f"external.{member.name}"
+        if member.name in RESERVED_NAMES:
+            problem = f"{key}: the name is used; choose another one for a service with routes."
+            yield Fault((SETTINGS_FILE,), problem)
+        own_port = external.on_this_machine and external.port == fleet.settings.gateway.port
+        if own_port or external.host == GATEWAY_HOST:
+            problem = f"{key}.url: {external.entry.url} is the gateway itself; use another URL."
             yield Fault((SETTINGS_FILE,), problem)
 
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from svcgen.compose.access_checks import check_access
-from svcgen.compose.callees import check_external, ways_out
+from svcgen.compose.callees import check_external, check_routed, ways_out
 from svcgen.compose.compose_file import Port
-from svcgen.compose.fleet import Fault, Fleet, Member
+from svcgen.compose.fleet import ExternalMember, Fault, Fleet, Member
 from svcgen.compose.operations import undocumented_methods
 from svcgen.env_file import ENV_FILE
 from svcgen.errors import did_you_mean
@@ -35,7 +35,7 @@ DATABASE = "database"  # of the local engine
 class ClaimedRoute(NamedTuple):
     """A route of one service at the gateway, as its registration has it."""
 
-    member: Member
+    member: Member | ExternalMember
     name: str
     entry: RouteEntry
     path: str  # exact path or prefix
@@ -45,6 +45,17 @@ class ClaimedRoute(NamedTuple):
     def file(self) -> str:
         """The registration, relative to the root."""
         return self.member.file(REGISTRATION_FILE)
+
+    @property
+    def key(self) -> str:
+        """The key of the route in its file."""
+        return self.member.route_key(self.name)
+
+    @property
+    def reserved(self) -> str:
+        """Why the path is the gateway's own; empty when it is not. A front end may have `/`."""
+        external = isinstance(self.member, ExternalMember)
+        return "" if external and self.path == "/" else reserved_problem(self.path)
 
     @property
     def internal(self) -> bool:
@@ -63,6 +74,7 @@ def find_faults(fleet: Fleet, known: Iterable[str]) -> list[Fault]:
         _check_overlays(fleet, names),
         _check_variables(unique, names),
         check_external(fleet, names),
+        check_routed(fleet),
         _check_compose_files(unique),
         _check_ports(unique),
         _check_certificate(fleet),
@@ -172,15 +184,16 @@ def _check_ports(fleet: Fleet) -> Iterator[Fault]:
 def _check_supported(fleet: Fleet) -> Iterator[Fault]:
     """Refuse what only a later version supports: ignoring it would open what was closed."""
     later = {(SETTINGS_FILE, "compositions"): fleet.settings.compositions is not None}
-    for member in fleet.members:
+    for member in fleet.registered:
         if member.registration is None:
             continue
         file, upstream = member.file(REGISTRATION_FILE), member.registration.upstream
         later[file, f"upstream.protocol: {upstream.protocol}"] = upstream.protocol != "http"
         later[file, "upstream.health.grpc"] = upstream.health.grpc is not None
         for name, route in member.registration.routes.items():
+            place = member.route_key(name)
             for key in ("regex", "grpc", "transcode"):
-                later[file, f"routes.{name}.{key}"] = getattr(route, key) is not None
+                later[file, f"{place}.{key}"] = getattr(route, key) is not None
     for (file, key), used in later.items():
         if used:
             yield Fault((file,), f"{key} is not supported yet.")
@@ -188,7 +201,7 @@ def _check_supported(fleet: Fleet) -> Iterator[Fault]:
 
 def _claimed_routes(fleet: Fleet) -> list[ClaimedRoute]:
     routes = []
-    for member in fleet.members:
+    for member in fleet.registered:
         for name, entry in member.registration.routes.items() if member.registration else ():
             path, methods = entry.exact or entry.path, frozenset(entry.methods)
             if path:
@@ -207,8 +220,8 @@ def _check_paths(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
     equal: dict[tuple[bool, str], list[ClaimedRoute]] = defaultdict(list)
     for route in routes:
         equal[route.entry.exact is not None, route.path].append(route)
-        if not route.internal and (problem := reserved_problem(route.path)):
-            yield Fault((route.file,), f"routes.{route.name}: {problem}.")
+        if not route.internal and (problem := route.reserved):
+            yield Fault((route.file,), f"{route.key}: {problem}.")
     for group in equal.values():
         for route, other in combinations(group, 2):
             if route.internal and other.internal:
@@ -216,7 +229,7 @@ def _check_paths(routes: Sequence[ClaimedRoute]) -> Iterator[Fault]:
             # A route that names its methods comes before one that does not.
             if bool(route.methods) == bool(other.methods) and (both := _common(route, other)):
                 common = "every method of" if both == {ALL} else " and ".join(sorted(both))
-                names = f"routes.{route.name} and routes.{other.name}"
+                names = f"{route.key} and {other.key}"
                 files = tuple(dict.fromkeys((route.file, other.file)))
                 yield Fault(files, f"{names} both claim {common} {route.path}.")
 
@@ -239,7 +252,7 @@ def _check_claims(
             taken = other.member.name != name and other.path != route.path
             if taken and _common(route, other) and route.path not in allowed.get(name, ()):
                 problem = (
-                    f"routes.{route.name}: {route.path} is below {other.path} of "
+                    f"{route.key}: {route.path} is below {other.path} of "
                     f"{other.member.name}. Use another path, or allow it in {SETTINGS_FILE}: "
                     f"gateway: {{claims: {{{name}: [{route.path}]}}}}"
                 )
@@ -259,7 +272,7 @@ def _check_tries(routes: Sequence[ClaimedRoute], default: str) -> Iterator[Fault
     for route in routes:
         retry = route.entry.retry
         if not route.entry.timeout and retry.outlasts(default):
-            problem = f"routes.{route.name}: retry.per_try {retry.per_try} {LONGER} {default}."
+            problem = f"{route.key}: retry.per_try {retry.per_try} {LONGER} {default}."
             yield Fault((route.file,), problem)
 
 

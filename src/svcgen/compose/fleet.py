@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,8 @@ from svcgen.compose.compose_file import ComposeFile, read_compose_file
 from svcgen.env_file import ENV_FILE, Values, read_env_file
 from svcgen.errors import SvcgenError, counted
 from svcgen.gateway.envoy.clusters import ClusterUpstream, upstream_of
+from svcgen.gateway.envoy.external import ExternalUpstream, external_upstream
+from svcgen.gateway.external import External, read_external
 from svcgen.gateway.issuers import Issuer, configured_issuers
 from svcgen.gateway.registration import Registration, read_registration
 from svcgen.gateway.routes import Route, route_table
@@ -78,12 +80,38 @@ class Member:
         """Return the path of one of the service's files, relative to the root."""
         return f"{self.folder}/{name}"
 
+    def route_key(self, name: str) -> str:
+        """Return the key of a route in the file of its registration."""
+        return f"routes.{name}"
+
+
+@dataclass(frozen=True)
+class ExternalMember:
+    """A service that svcgen did not make, with routes at the gateway, as a member of the fleet."""
+
+    registration: External
+    operations: None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in `external`."""
+        return self.registration.service
+
+    def file(self, _name: str) -> str:
+        """Return the one file that describes it."""
+        return SETTINGS_FILE
+
+    def route_key(self, name: str) -> str:
+        """Return the key of a route in svcgen.yaml."""
+        return f"external.{self.name}.routes.{name}"
+
 
 @dataclass(frozen=True)
 class Fleet:
     """The chosen services, sorted by name, and the gateway in front of them.
 
     `absent` are called services that the workspace does not have and svcgen.yaml does not name.
+    `routed` are the external services with routes; they are in every selection of services.
     `issuers` are those of svcgen.yaml.
     """
 
@@ -91,12 +119,23 @@ class Fleet:
     members: tuple[Member, ...]
     settings: Settings
     absent: tuple[str, ...] = ()
+    routed: tuple[ExternalMember, ...] = ()
     issuers: tuple[Issuer, ...] = ()
 
     @property
     def services(self) -> tuple[Service, ...]:
         """The services themselves."""
         return tuple(member.service for member in self.members)
+
+    @property
+    def registered(self) -> tuple[Member | ExternalMember, ...]:
+        """All that can have routes: the services, and external ones."""
+        return (*self.members, *self.routed)
+
+    def route_key(self, route: Route) -> str:
+        """Return the key of a route in the file of its registration."""
+        owner = next(member for member in self.registered if member.name == route.service)
+        return owner.route_key(route.name)
 
     @property
     def registrations(self) -> tuple[Registration, ...]:
@@ -106,13 +145,21 @@ class Fleet:
     @cached_property
     def table(self) -> tuple[Route, ...]:
         """Every route in match order, internal ones included."""
-        return route_table(self.registrations, self.settings.gateway)
+        external = (member.registration for member in self.routed)
+        return route_table((*self.registrations, *external), self.settings.gateway)
 
     @property
     def upstreams(self) -> tuple[ClusterUpstream, ...]:
         """How the gateway reaches each service."""
         default = self.settings.gateway.timeout_ms
-        return tuple(upstream_of(each, default) for each in self.registrations)
+        services = tuple(upstream_of(each, default) for each in self.registrations)
+        return (*services, *self.external_upstreams)
+
+    @property
+    def external_upstreams(self) -> tuple[ExternalUpstream, ...]:
+        """How the gateway reaches each external service with routes."""
+        default = self.settings.gateway.timeout_ms
+        return tuple(external_upstream(each.registration, default) for each in self.routed)
 
     def callers_files(self, everyone: Sequence[Member]) -> dict[str, str]:
         """Return the text of each callers file that is not current, by path relative to the root.
@@ -149,7 +196,20 @@ def read_fleet(workspace: Workspace) -> tuple[Fleet, tuple[Fault, ...]]:
     except SvcgenError as error:
         problem = error.sentence.removeprefix(f"{SETTINGS_FILE}: ")
         faults.append(Fault((SETTINGS_FILE,), problem))
-    return Fleet(workspace.root, members, workspace.settings, issuers=issuers), tuple(faults)
+    routed = tuple(_read_routed(workspace, faults))
+    fleet = Fleet(workspace.root, members, workspace.settings, routed=routed, issuers=issuers)
+    return fleet, tuple(faults)
+
+
+def _read_routed(workspace: Workspace, faults: list[Fault]) -> Iterator[ExternalMember]:
+    for name, settings in sorted(workspace.settings.external.items()):
+        try:
+            external = read_external(name, settings, workspace.root)
+        except StrictError as error:
+            faults += (Fault((file,), problem) for file, problem in error.problems)
+        else:
+            if external:
+                yield ExternalMember(external)
 
 
 def _read_member(workspace: Workspace, service: Service, faults: list[Fault]) -> Member:

@@ -16,6 +16,7 @@ from svcgen.compose.fleet import Fleet
 from svcgen.gateway.apply import KEYS_FILE
 from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
+from svcgen.gateway.envoy.external import HOST_IN_CONTAINER
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
 from svcgen.gateway.tls import MOUNTED
 from svcgen.service import COMPOSE_FILE
@@ -46,7 +47,7 @@ services:
     tmpfs: [/tmp]
     volumes:{volumes}
     ports: [{ports}]
-    networks: [platform]
+    networks: [platform]{hosts}
     healthcheck:
       test: [CMD, bash, /etc/gateway/ready.sh]
       interval: 2s
@@ -93,6 +94,7 @@ def stitched_files(fleet: Fleet) -> dict[str, str]:
         digest=digest("".join(gateway[file] for file in READ_ONCE))[7:19],
         volumes=_volumes(fleet.settings.gateway),
         ports=", ".join(_ports(fleet.settings.gateway)),
+        hosts=_HOSTS if _reaches_this_machine(fleet) else "",
     )
     return {
         **agents_files(fleet.root),
@@ -121,6 +123,17 @@ def _ports(settings: GatewaySettings) -> Iterator[str]:
     yield f'"127.0.0.1:${{GATEWAY_PORT:-{settings.port}}}:8000"'
     if settings.http_port:
         yield f'"127.0.0.1:{settings.http_port}:{ComposePlacement.redirect_port}"'
+
+
+# Docker Desktop defines the name by itself.
+_HOSTS = f"""
+    extra_hosts: ["{HOST_IN_CONTAINER}:host-gateway"]"""
+
+
+def _reaches_this_machine(fleet: Fleet) -> bool:
+    """Report whether an external service with routes is a program of this machine."""
+    upstreams = fleet.external_upstreams
+    return any(each.loopback or each.host == HOST_IN_CONTAINER for each in upstreams)
 
 
 def digest(text: str) -> str:

@@ -33,6 +33,9 @@ def refuse_invalid(files: Mapping[str, str], fleet: Fleet, validate: Validate | 
             overlay = (SETTINGS_FILE,) if service in fleet.settings.services else ()
             problem = f"Envoy refuses the gateway's configuration for {service}: {reason}."
             raise FaultsError([Fault((member.file(REGISTRATION_FILE), *overlay), problem)])
+    if any(member.name == service for member in fleet.routed):
+        problem = f"external.{service}: Envoy refuses the gateway's configuration for it: {reason}."
+        raise FaultsError([Fault((SETTINGS_FILE,), problem)])
     raise SvcgenError(
         f"Envoy refuses the gateway's configuration; nothing was written: {reason}",
         "Undo the latest change. Show what differs: svcgen compose --check --diff",

@@ -202,6 +202,11 @@ class Registration(StrictModel):
         dict[Name, RouteEntry], Field(description="By name, which the chart uses too.")
     ] = Field(default_factory=dict)
 
+    @property
+    def host_header(self) -> str:
+        """The Host header that its requests get; empty for the one that the client sent."""
+        return ""
+
     @model_validator(mode="after")
     def _uses_what_it_calls(self) -> Registration:
         for name in self.uses:

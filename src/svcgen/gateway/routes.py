@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from svcgen.gateway.access import Way, ways_of, ways_text
 from svcgen.gateway.limits import Cors, RateLimit
@@ -45,7 +45,8 @@ class Route:
 
     `methods` are those that match, with HEAD and OPTIONS where they follow from the others, in
     the order of METHODS; none means all of METHODS. `auth` has the ways to call it; none means
-    that it is open. `weaker` says why it may ask for less than another route of its path.
+    that it is open. `weaker` says why it may ask for less than another route of its path. `host`
+    is the Host header that an external service gets, and empty for a service of the workspace.
     """
 
     service: str
@@ -63,6 +64,7 @@ class Route:
     rate_limits: tuple[RateLimit, ...] = ()
     cors: Cors | None = None
     stream_idle_ms: int = 0
+    host: str = ""
 
     @property
     def stream(self) -> bool:
@@ -94,7 +96,7 @@ def route_table(
     """Return every route in the order in which the gateway tries them."""
     defaults = settings or DEFAULTS
     routes = (
-        _route(registration.service, name, entry, defaults)
+        replace(_route(registration.service, name, entry, defaults), host=registration.host_header)
         for registration in registrations
         for name, entry in registration.routes.items()
     )

@@ -102,6 +102,7 @@ class GatewayRoute:
     attempts: Annotated[int, "Largest number of retries after the first try."]
     per_try_ms: Annotated[int | None, "Time limit of one attempt; `null` for no limit."]
     internal: Annotated[bool, "Whether the gateway answers 404, so that only services can call it."]
+    host: Annotated[str, "`Host` header that an external service gets; empty for a service."]
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def _route(route: Route) -> GatewayRoute:
         attempts=route.attempts,
         per_try_ms=route.per_try_ms,
         internal=route.internal,
+        host=route.host,
     )
 
 

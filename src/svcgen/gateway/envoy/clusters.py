@@ -46,7 +46,7 @@ def upstream_of(registration: Registration, default_timeout_ms: int) -> ClusterU
 def named_cluster(upstream: ClusterUpstream) -> Values:
     """Return a cluster that finds its replicas by DNS, as Docker's networks answer it."""
     return {
-        **_cluster(upstream),
+        **cluster(upstream),
         "type": "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "dns_refresh_rate": "1s",
@@ -59,7 +59,7 @@ def listed_cluster(upstream: ClusterUpstream, folder: Path) -> Values:
     """Return a cluster that reads its replicas from FOLDER/NAME.json."""
     source = {"path_config_source": {"path": str(folder / f"{upstream.service}.json")}}
     config = {"eds_config": {**source, "resource_api_version": "V3"}}
-    return {**_cluster(upstream), "type": "EDS", "eds_cluster_config": config}
+    return {**cluster(upstream), "type": "EDS", "eds_cluster_config": config}
 
 
 def endpoints_file(service: str, addresses: Sequence[tuple[str, int]]) -> str:
@@ -78,7 +78,8 @@ def socket_address(host: str, port: int) -> Values:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _cluster(upstream: ClusterUpstream) -> Values:
+def cluster(upstream: ClusterUpstream) -> Values:
+    """Return what the clusters of all upstreams have, without their addresses."""
     interval = seconds(upstream.health_interval_ms)
     return {
         "name": upstream.service,

@@ -16,6 +16,7 @@ from svcgen.gateway.envoy import clusters, jwt, listeners, route_config
 from svcgen.gateway.envoy.api_keys import basic_auth
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
+from svcgen.gateway.envoy.external import ExternalUpstream, external_cluster
 from svcgen.gateway.envoy.rate_limits import LIMITS, RATE_LIMIT, limits_file
 from svcgen.gateway.envoy.response_headers import response_headers
 from svcgen.gateway.envoy.tls import SECRET_FILE, tls_chain
@@ -99,10 +100,7 @@ def edge_files(
     if isinstance(placement, LocalPlacement):
         needed |= set(placement.internal) & by_name.keys()
         admin: Values = {"pipe": {"path": str(placement.admin_socket), "mode": 0o600}}
-        services = [
-            clusters.listed_cluster(by_name[name], placement.folder / "eds")
-            for name in sorted(needed)
-        ]
+        services = [_local_cluster(by_name[name], placement) for name in sorted(needed)]
         for name, port in sorted(placement.internal.items()):
             if name not in by_name:
                 listener = listeners.absent_listener(f"internal-{name}", LOOPBACK, port)
@@ -113,7 +111,7 @@ def edge_files(
             internal.append(listeners.internal_listener(name, port, routes))
     else:
         admin = clusters.socket_address("127.0.0.1", placement.admin_port)
-        services = [clusters.named_cluster(by_name[name]) for name in sorted(needed)]
+        services = [_named_cluster(by_name[name], placement) for name in sorted(needed)]
         if placement.absent_port:
             host, port = placement.host, placement.absent_port
             internal.append(listeners.absent_listener("absent", host, port))
@@ -159,6 +157,18 @@ def _redirects(placement: Placement, settings: GatewaySettings) -> list[Values]:
     return [listeners.redirect_listener(placement.host, port, https_port)]
 
 
+def _local_cluster(upstream: ClusterUpstream, placement: LocalPlacement) -> Values:
+    if isinstance(upstream, ExternalUpstream):
+        return external_cluster(upstream, ca_file=placement.ca_file, container=False)
+    return clusters.listed_cluster(upstream, placement.folder / "eds")
+
+
+def _named_cluster(upstream: ClusterUpstream, placement: ComposePlacement) -> Values:
+    if isinstance(upstream, ExternalUpstream):
+        return external_cluster(upstream, ca_file=placement.ca_file, container=True)
+    return clusters.named_cluster(upstream)
+
+
 def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> str:
     """Return the same gateway as one static file, for `envoy --mode validate`.
 
@@ -197,6 +207,7 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
             inline.get(each["name"], each) for each in manager["http_filters"]
         ]
     for cluster in services:
+        _without_system_cas(cluster)
         if cluster["type"] == "EDS":
             del cluster["eds_cluster_config"]
             cluster |= {"type": "STATIC", "load_assignment": {"cluster_name": cluster["name"]}}
@@ -205,6 +216,14 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
     start["static_resources"]["clusters"] += services
     start["static_resources"]["listeners"] = every_listener
     return document(start)
+
+
+def _without_system_cas(cluster: Values) -> None:
+    """Remove the verification with a file that only the gateway's own machine may have."""
+    socket = cluster.get("transport_socket", {}).get("typed_config", {})
+    common = socket.get("common_tls_context", {})
+    if "filename" in common.get("validation_context", {}).get("trusted_ca", {}):
+        del common["validation_context"]
 
 
 def _resources(text: str) -> list[dict[str, Any]]:

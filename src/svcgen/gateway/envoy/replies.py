@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from svcgen.gateway.envoy.access_replies import refusals
+from svcgen.gateway.envoy.external import ADDRESS_REFUSED
 from svcgen.gateway.envoy.xds import Values
 
 # Title is the status' phrase (RFC 9110, section 15), as RFC 9457 asks for type about:blank.
@@ -33,6 +34,7 @@ UNAVAILABLE = {
     ("NC",): ("The gateway does not know the service yet.", 5),
     ("OM",): ("The gateway is out of memory.", 5),
 }
+ADDRESS = "The gateway sends no request to the address of the external service."
 # A call to a service that is not checked out; `svcgen up` names it.
 ABSENT = "The called service is not in this workspace. `external` in svcgen.yaml can give its URL."
 
@@ -41,8 +43,9 @@ def problem_replies() -> Values:
     """Return the listener's `local_reply_config`."""
     ready = {"json_format": {"status": "ready"}, "content_type": "application/json"}
     problems = [_mapper(_is(status), _problem(*texts)) for status, texts in PROBLEMS.items()]
+    address = _mapper(ADDRESS_REFUSED, _problem(PROBLEMS[403][0], ADDRESS))
     return {
-        "mappers": [_mapper(_is(200), ready), *_refused(), *_unavailable(), *problems],
+        "mappers": [_mapper(_is(200), ready), address, *_refused(), *_unavailable(), *problems],
         "body_format": _problem("%RESPONSE_CODE_DETAILS%", "The gateway answered by itself."),
     }
 

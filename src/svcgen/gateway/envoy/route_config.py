@@ -159,6 +159,8 @@ def _entry(
 def _action(route: Route) -> Values:
     """Return where the request goes, and how long it may take."""
     action: Values = {"cluster": route.service, "timeout": seconds(route.timeout_ms)}
+    if route.host:  # the client's own x-forwarded-host was removed before
+        action |= {"host_rewrite_literal": route.host, "append_x_forwarded_host": True}
     if route.stream:
         action["idle_timeout"] = seconds(route.stream_idle_ms)
         action["upgrade_configs"] = [{"upgrade_type": "websocket", "enabled": True}]

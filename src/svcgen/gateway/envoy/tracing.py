@@ -8,8 +8,8 @@ from __future__ import annotations
 from svcgen.gateway.envoy.xds import CONFIG, Values, extension
 
 # Envoy makes no trace without a collector. This one has no address; no service can have its name.
-_COLLECTOR = "otel"
-COLLECTOR: Values = {"name": _COLLECTOR, "type": "STATIC"}
+COLLECTOR_NAME = "otel"
+COLLECTOR: Values = {"name": COLLECTOR_NAME, "type": "STATIC"}
 # The failed exports are then few; the command line keeps them out of the log.
 RUNTIME: Values = {"tracing.opentelemetry.min_flush_spans": 1_000}
 
@@ -21,8 +21,8 @@ TRACING: Values = {
             "service_name": "gateway",
             "http_service": {
                 "http_uri": {
-                    "uri": f"http://{_COLLECTOR}/v1/traces",
-                    "cluster": _COLLECTOR,
+                    "uri": f"http://{COLLECTOR_NAME}/v1/traces",
+                    "cluster": COLLECTOR_NAME,
                     "timeout": "1s",
                 }
             },

@@ -14,6 +14,7 @@ from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.admin import acknowledged, read_stats, waiting
 from svcgen.gateway.apply import WaitApplied, steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
+from svcgen.gateway.envoy.jwt import CA_FILE
 from svcgen.gateway.tls import publish
 from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.access import trusted
@@ -23,6 +24,7 @@ from svcgen.run.local.envoy_program import find_envoy
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ProgramPlan, ServicePlan, UpRequest
 from svcgen.run.local.supervisor.postgres import find_postgres
+from svcgen.run.local.system_cas import system_cas
 from svcgen.run.validation import ask_program
 from svcgen.service import Service
 from svcgen.settings import SETTINGS_FILE, Settings
@@ -42,7 +44,12 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     programs = _programs(fleet.services, helpers, paths.root)
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
     placement = LocalPlacement(
-        request.port, paths.gateway, paths.admin, internal, secrets=paths.certificates
+        request.port,
+        paths.gateway,
+        paths.admin,
+        internal,
+        ca_file=_ca_file(fleet),
+        secrets=paths.certificates,
     )
     files = edge_files(
         fleet.table, fleet.upstreams, placement, fleet.settings.gateway, trusted(fleet)
@@ -70,6 +77,13 @@ def _applied(paths: Paths) -> WaitApplied:
         return acknowledged(lambda: read_stats(paths.admin))
     except SvcgenError:
         return waiting(0.0)
+
+
+def _ca_file(fleet: Fleet) -> str:
+    """Return the file of this machine's CA certificates; the usual one where nothing needs it."""
+    needed = any(upstream.needs_system_cas for upstream in fleet.external_upstreams)
+    needed = needed or any(issuer.url.startswith("https:") for issuer in fleet.issuers)
+    return str(system_cas(os.environ)) if needed else CA_FILE
 
 
 def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:
