@@ -12,7 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from svcgen.cli.documents import VERSION, fleet, membership, services, template, updates
+from svcgen.cli.documents import VERSION, fleet, live, membership, services, template, updates
 
 SNAPSHOTS = Path(__file__).parents[1] / "tests" / "cli" / "snapshots"
 COMMANDS: Mapping[str, type] = {
@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, type] = {
     "list --graph": services.GraphDocument,
     "routes": fleet.RoutesDocument,
     "routes PATH": fleet.RouteDocument,
+    "routes --live": live.LiveDocument,
     "drift": updates.DriftDocument,
     "verify": services.VerifyDocument,
     "doctor": services.DoctorDocument,
@@ -58,7 +59,7 @@ If it removes a field or changes the meaning of one, `version` increases.
 `make docs` writes this page. In the tables, `a[].b` is the field `b` of each object in the list
 `a`. Words in capitals in the examples stand for paths and versions, `…` for a sentence.
 """
-NAMES = {str: "string", int: "integer", bool: "boolean", Any: "any"}
+NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", Any: "any"}
 
 
 def json_reference() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from svcgen.gateway.envoy.route_stats import MERGE_INTERVAL
 from svcgen.gateway.envoy.tracing import COLLECTOR, RUNTIME
 from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values
 
@@ -89,6 +90,7 @@ def bootstrap(folder: Path, admin: Values) -> Values:
     return {
         "node": {"id": "gateway", "cluster": "gateway"},  # required for dynamic files
         "admin": admin,
+        "stats_flush_interval": MERGE_INTERVAL,
         "dynamic_resources": {
             "cds_config": _source(folder / "cds.json"),
             "lds_config": _source(folder / "lds.json"),

@@ -10,6 +10,7 @@ from svcgen.gateway.envoy.clusters import BUFFER_BYTES, socket_address
 from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
 from svcgen.gateway.envoy.replies import absent_reply, problem_replies
 from svcgen.gateway.envoy.route_config import BUFFER, every_path
+from svcgen.gateway.envoy.route_stats import ROUTE_STATS
 from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
 from svcgen.gateway.envoy.xds import Values, extension
 
@@ -26,7 +27,7 @@ def edge_listener(host: str, port: int, routes: Values) -> Values:
         "early_header_mutation_extensions": [STRIP_HEADERS, VALID_TRACE],
         "http_filters": [_READYZ, _BUFFER, _ROUTER],
         "tracing": TRACING,
-        "access_log": [_ACCESS_LOG],
+        "access_log": [_ACCESS_LOG, ROUTE_STATS],
     }
     return _listener("edge", host, port, manager)
 

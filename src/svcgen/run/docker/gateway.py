@@ -37,7 +37,7 @@ def wait_routable(gateway: str, hosts: Mapping[str, Collection[str]]) -> None:
     missing = [service for service, addresses in hosts.items() if addresses]
     while gateway and missing:
         try:
-            clusters = parse_clusters(_ask(gateway, CLUSTERS_PAGE))
+            clusters = parse_clusters(ask(gateway, CLUSTERS_PAGE))
         except SvcgenError:
             time.sleep(UNKNOWN)
             return
@@ -65,12 +65,12 @@ def wait_applied(gateway: str) -> Callable[[str], None]:
     if not gateway:
         return waiting(0.0)
     try:
-        return acknowledged(lambda: parse_stats(_ask(gateway, STATS_PAGE)))
+        return acknowledged(lambda: parse_stats(ask(gateway, STATS_PAGE)))
     except SvcgenError:
         return waiting(UNKNOWN)
 
 
-def _ask(gateway: str, page: str) -> str:
+def ask(gateway: str, page: str) -> str:
     """Return the text of one page of Envoy's admin."""
     response = docker("exec", gateway, "bash", "-c", ASK, page)
     _head, _, body = response.partition("\r\n\r\n")
