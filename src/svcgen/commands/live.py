@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from svcgen.run.engine import Engine
 
 
+REPLACED_SECONDS = 30.0  # in which a gateway that is replaced answers again
+
+
 @dataclass(frozen=True)
 class LiveRoute:
     """A route of the running gateway, its traffic, and the replicas of its service."""
@@ -46,23 +49,26 @@ def live_routes(workspace: Workspace, seconds: float) -> Iterator[LiveResult]:
     """Yield what passed each route, once in `seconds`, as long as the gateway runs.
 
     It needs no registration: the gateway itself reports its routes. Raises SvcgenError when no
-    gateway runs.
+    gateway runs, or when it does not answer.
     """
     choice = choose_engine(workspace.root)
     choice.state.require_gateway()
     engine, url = choice.engine, f"http://127.0.0.1:{choice.state.port}"
     before: _Look | None = _look(engine)
+    answered = time.monotonic()
     while True:
         time.sleep(seconds)
         try:
             after = _look(engine, before)
         except SvcgenError:
             engine.observe().require_gateway()
+            if time.monotonic() - answered > seconds + REPLACED_SECONDS:
+                raise
             before = None  # it is being replaced
             continue
         if before:
             yield _result(engine.name, url, before, after)
-        before = after
+        before, answered = after, after.at
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,8 @@ def _look(engine: Engine, before: _Look | None = None) -> _Look:
     from svcgen.gateway import admin
 
     hosts = admin.parse_clusters(engine.ask_gateway(admin.CLUSTERS_PAGE))
-    stats, at = (
-        admin.parse_route_stats(engine.ask_gateway(admin.ROUTE_STATS_PAGE)),
-        time.monotonic(),
-    )
+    stats = admin.parse_route_stats(engine.ask_gateway(admin.ROUTE_STATS_PAGE))
+    at = time.monotonic()
     if before and before.stats.files == stats.files:
         return _Look(at, stats, before.routes, hosts)
     routes = admin.parse_edge_routes(engine.ask_gateway(admin.EDGE_ROUTES_PAGE))
