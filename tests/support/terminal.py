@@ -21,20 +21,22 @@ def at_terminal(*words: str | Path, within: Path, asked: str, reply: str) -> tup
     return _ended(process, ours, shown)
 
 
-def interrupted(*words: str | Path, within: Path, at: str) -> tuple[int, str]:
+def interrupted(*words: str | Path, within: Path, at: str, lines: int = 24) -> tuple[int, str]:
     """Run svcgen at a terminal until it shows `at`, and send what Ctrl-C sends."""
-    process, ours = _started([*INTERRUPTED, *words], within)
+    process, ours = _started([*INTERRUPTED, *words], within, LINES=str(lines))
     shown = _shown_until(ours, at)
     process.send_signal(signal.SIGINT)
     return _ended(process, ours, shown)
 
 
-def _started(command: Sequence[str | Path], within: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _started(
+    command: Sequence[str | Path], within: Path, **variables: str
+) -> tuple[subprocess.Popen[bytes], int]:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command,
         cwd=within,
-        env={**os.environ, **SOMEBODY, "TERM": "xterm", "COLUMNS": "100"},
+        env={**os.environ, **SOMEBODY, "TERM": "xterm", "COLUMNS": "100", **variables},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
