@@ -17,6 +17,7 @@ from svcgen.cli.documents import (
     certificates,
     fleet,
     keys,
+    live,
     membership,
     services,
     template,
@@ -46,6 +47,7 @@ COMMANDS: Mapping[str, type] = {
     "list --graph": services.GraphDocument,
     "routes": fleet.RoutesDocument,
     "routes PATH": fleet.RouteDocument,
+    "routes --live": live.LiveDocument,
     "drift": updates.DriftDocument,
     "verify": services.VerifyDocument,
     "doctor": services.DoctorDocument,
@@ -72,7 +74,7 @@ If it removes a field or changes the meaning of one, `version` increases.
 `make docs` writes this page. In the tables, `a[].b` is the field `b` of each object in the list
 `a`. Words in capitals in the examples stand for paths and versions, `…` for a sentence.
 """
-NAMES = {str: "string", int: "integer", bool: "boolean", Any: "any"}
+NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", Any: "any"}
 
 
 def json_reference() -> str:

@@ -23,6 +23,7 @@ from svcgen.cli.documents import as_json
 from svcgen.cli.documents import certificates as certificates_documents
 from svcgen.cli.documents import fleet as fleet_documents
 from svcgen.cli.documents import keys as keys_documents
+from svcgen.cli.documents import live as live_documents
 from svcgen.cli.documents import services as services_documents
 from svcgen.cli.documents import template as template_documents
 from svcgen.cli.verify import STATES
@@ -32,6 +33,7 @@ from svcgen.commands.doctor import Condition, DoctorResult
 from svcgen.commands.down import DownResult
 from svcgen.commands.env import EnvResult
 from svcgen.commands.key import AddedKey, KeysResult
+from svcgen.commands.live import LiveResult, LiveRoute
 from svcgen.commands.logs import LogsResult
 from svcgen.commands.ps import PsResult
 from svcgen.commands.restart import RestartResult
@@ -44,6 +46,7 @@ from svcgen.gateway.access import JwtWay, KeyWay
 from svcgen.gateway.keys import Key, hash_of
 from svcgen.gateway.routes import Route
 from svcgen.gateway.tokens import Token
+from svcgen.gateway.traffic import Traffic
 from svcgen.run.engine import LogLine, Replica
 from svcgen.template_check.check import CheckResult
 from svcgen.template_check.fault import TemplateFault
@@ -136,6 +139,13 @@ ENV = EnvResult(
 
 
 TOKEN = Token("HEADER.CLAIMS.SIGNATURE", 1795906498, {"sub": "ann", "scope": "orders:read"})
+LIVE = LiveResult(
+    "local",
+    UP.url,
+    2.0,
+    (LiveRoute("orders", "api", Traffic(50, 1, 6, 2, 3, 4, 31), healthy=2, replicas=3),),
+    Traffic(1, client_errors=1, p50_ms=0, p99_ms=0),
+)
 
 
 def logged(text: str) -> LogsResult:
@@ -147,6 +157,7 @@ BUILT: dict[str, Callable[[], DataclassInstance]] = {
     "down": lambda: fleet_documents.down_document(DownResult("local", (REPLICA,))),
     "ps": lambda: fleet_documents.ps_document(PsResult("local", UP.url, (REPLICA,))),
     "logs": lambda: fleet_documents.logs_document(logged("listening on :8080")),
+    "routes --live": lambda: live_documents.live_document(LIVE),
     "restart": lambda: fleet_documents.restart_document(RestartResult("local", (REPLICA,))),
     "env": lambda: fleet_documents.env_document(ENV),
     "token": lambda: fleet_documents.token_document(TOKEN),

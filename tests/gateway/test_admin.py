@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from svcgen.errors import SvcgenError
-from svcgen.gateway.admin import ClusterHost, parse_clusters, parse_stats
+from svcgen.gateway.admin import (
+    ClusterHost,
+    parse_clusters,
+    parse_edge_routes,
+    parse_route_stats,
+    parse_stats,
+)
 
 
 def host(port: int, **health: Any) -> dict[str, Any]:
@@ -54,8 +60,10 @@ def test_stats_are_counters_and_gauges() -> None:
     assert parse_stats(json.dumps({"stats": stats})) == {"lds.update_success": 2}
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"cluster_statuses":[{}],"stats":3}', "no healthy"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"cluster_statuses":[{}],"stats":3,"configs":[{}]}', "no healthy"]
+)
 def test_text_of_another_format_is_refused(text: str) -> None:
-    for parse in (parse_clusters, parse_stats):
+    for parse in (parse_clusters, parse_stats, parse_route_stats, parse_edge_routes):
         with pytest.raises(SvcgenError, match="cannot be read"):
             parse(text)

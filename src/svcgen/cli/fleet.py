@@ -88,6 +88,20 @@ def routes(
     method: Annotated[
         str, typer.Option("--method", "-X", metavar="METHOD", help="Method of the request.")
     ] = "GET",
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Show the rate, errors, p50 and p99 of each route until Ctrl-C; "
+            "once without a terminal or with --json.",
+        ),
+    ] = False,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="TIME", help="With --live: the interval of all numbers; default: 2s."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the routes at the gateway, or explain which route a request takes."""
@@ -95,7 +109,15 @@ def routes(
     from svcgen.commands.routes import explain_route, list_routes
     from svcgen.gateway.routes import TOKEN
 
-    if path is None:
+    if interval and not live:
+        raise typer.BadParameter("--for belongs to --live.")
+    if live and path is not None:
+        raise typer.BadParameter("--live shows all routes: leave out the path.")
+    if live:
+        from svcgen.cli.live import show_live
+
+        show_live(_workspace_as_it_runs(), interval or "2s", json=json)
+    elif path is None:
         listed = list_routes(current_workspace())
         notes = "" if listed.routes else "No service of this workspace has routes."
         emit(documents.routes_document(listed), output.routes(listed.routes), notes, json=json)

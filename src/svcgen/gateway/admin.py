@@ -1,11 +1,13 @@
-"""Envoy's admin: requests to its socket, and one reader of its /clusters and /stats pages."""
+"""Envoy's admin: requests to its socket, and one reader of its pages."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,7 @@ from svcgen.gateway.apply import (
     KEYS_FILE,
     RefusedFileError,
 )
+from svcgen.gateway.envoy.route_stats import PREFIX
 from svcgen.gateway.envoy.tls import SECRET_FILE
 
 TIMEOUT = 15.0  # seconds; Envoy uses a new cluster after the first health checks
@@ -30,6 +33,14 @@ CLUSTERS_PAGE = "/clusters?format=json"
 READY_PAGE = "/ready"  # 200 once all files of the start are applied, 503 while Envoy drains
 _READ = ("cluster_manager", "listener_manager", r"http\.edge\.rds", "extension_config_discovery")
 STATS_PAGE = rf"/stats?format=json&filter=^({'|'.join(_READ)}|sds\.edge)\."
+
+# The pages that `parse_route_stats` and `parse_edge_routes` read.
+_ROUTE_FILES = "http.edge.rds.edge.update_success"
+ROUTE_STATS_PAGE = (
+    "/stats?format=json&histogram_buckets=detailed"
+    f"&filter=^({PREFIX}\\..*|{re.escape(_ROUTE_FILES)})$"
+)
+EDGE_ROUTES_PAGE = "/config_dump?resource=dynamic_route_configs"
 
 Stats = Callable[[], Mapping[str, int]]
 
@@ -83,6 +94,82 @@ def parse_stats(text: str) -> dict[str, int]:
         return {stat["name"]: stat["value"] for stat in stats if type(stat.get("value")) is int}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SvcgenError(f"The gateway's /stats page cannot be read: {error!r}.") from error
+
+
+class Outcome(NamedTuple):
+    """How a request ended: its status code, and whether it was sent to a replica."""
+
+    code: int
+    sent: bool
+
+
+class Bucket(NamedTuple):
+    """A range of times in milliseconds."""
+
+    lower: float
+    width: float
+
+
+class RouteStats(NamedTuple):
+    """What Envoy counted by the name of the route, since its start.
+
+    A request without a route has an empty name. `times` lags by up to MERGE_INTERVAL. `files`
+    counts the files of routes that Envoy applied.
+    """
+
+    requests: Mapping[str, Counter[Outcome]]
+    times: Mapping[str, Counter[Bucket]]
+    files: int = 0
+
+
+_REQUESTS = re.compile(rf"{PREFIX}\.requests\.route\.(.*)\.attempts\.(.*)\.code\.(.*)")
+_TIME = f"{PREFIX}.time.route."
+
+
+def parse_route_stats(text: str) -> RouteStats:
+    """Return the counters and times of the routes, from the text of ROUTE_STATS_PAGE.
+
+    Raises SvcgenError for text of another format.
+    """
+    requests: dict[str, Counter[Outcome]] = {}
+    times: dict[str, Counter[Bucket]] = {}
+    files = 0
+    try:
+        for stat in json.loads(text)["stats"]:
+            if stat.get("name") == _ROUTE_FILES:
+                files = stat["value"]
+            if match := _REQUESTS.fullmatch(stat.get("name", "")):
+                route, attempts, code = match.groups()
+                # A client that leaves early has no code.
+                outcome = Outcome(int(code) if code.isdecimal() else 0, attempts not in {"0", "-"})
+                requests.setdefault(route, Counter())[outcome] += stat["value"]
+            for each in stat.get("histograms", {}).get("details", ()):
+                times[each["name"].removeprefix(_TIME)] = Counter(
+                    {
+                        Bucket(one["lower_bound"], one["width"]): one["count"]
+                        for one in each["totals"]
+                    }
+                )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SvcgenError(f"The gateway's /stats page cannot be read: {error!r}.") from error
+    return RouteStats(requests, times, files)
+
+
+def parse_edge_routes(text: str) -> dict[str, str]:
+    """Return the service of each route that clients reach, in order, from EDGE_ROUTES_PAGE.
+
+    Raises SvcgenError for text of another format.
+    """
+    try:
+        return {
+            route["name"]: route["route"]["cluster"]
+            for configuration in json.loads(text).get("configs", ())
+            for host in configuration["route_config"].get("virtual_hosts", ())
+            for route in host.get("routes", ())
+            if "route" in route
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SvcgenError(f"The gateway's routes cannot be read: {error!r}.") from error
 
 
 def _cluster_host(host: Mapping[str, Any]) -> ClusterHost:

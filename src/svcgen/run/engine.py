@@ -65,6 +65,11 @@ class FleetState:
         """The names of what has replicas; databases and gateway are among them."""
         return frozenset(replica.service for replica in self.replicas)
 
+    def require_gateway(self) -> None:
+        """Raise SvcgenError when no gateway runs."""
+        if self.port is None:
+            raise SvcgenError("No gateway is running.", "Start the fleet: svcgen up")
+
     def require_running(self, name: str) -> None:
         """Raise SvcgenError when no replica has this name."""
         if not self.replicas:
@@ -175,6 +180,9 @@ class Engine(Protocol):
         The replicas of the service return when the command has ended. 0 is also the exit code of a
         command that Ctrl-C or SIGTERM has ended.
         """
+
+    def ask_gateway(self, page: str) -> str:
+        """Return the text of a page of the admin of the gateway that runs."""
 
     def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
         """Return what the running fleet gives a service of `fleet`, or what the next one will."""

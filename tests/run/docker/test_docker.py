@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from svcgen.commands.down import down
+from svcgen.commands.live import live_routes
 from svcgen.commands.logs import logs
 from svcgen.commands.ps import ps
 from svcgen.commands.restart import restart
@@ -53,6 +54,13 @@ def test_up_answers_through_the_gateway_and_down_leaves_nothing(shop: DockerWork
     assert shop.get("/v1/orders")["build"] == "one"
     rows = [(replica.service, replica.state) for replica in result.replicas]
     assert rows == [("catalog", "ready")] * 2 + [("gateway", "ready"), ("orders", "ready")]
+    looks = live_routes(shop.workspace, 1.0)
+    next(looks)
+    for _ in range(3):
+        shop.get("/v1/orders")
+    measured = {route.service: route for route in next(looks).routes}
+    assert measured["orders"].traffic.requests == 3
+    assert (measured["catalog"].healthy, measured["catalog"].replicas) == (2, 2)
     before = shop.ids()
     shop.up()
     assert shop.ids() == before, "what is unchanged is left alone, and so is the scale"

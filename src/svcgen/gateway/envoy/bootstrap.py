@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from svcgen.gateway.envoy import rate_limits, tracing
+from svcgen.gateway.envoy.route_stats import MERGE_INTERVAL
 from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, file_source
 
 BOOTSTRAP = "envoy.json"
@@ -96,6 +97,7 @@ def bootstrap(folder: Path, admin: Values) -> Values:
     return {
         "node": {"id": "gateway", "cluster": "gateway"},  # required for dynamic files
         "admin": admin,
+        "stats_flush_interval": MERGE_INTERVAL,
         "dynamic_resources": {
             "cds_config": file_source(folder / "cds.json"),
             "lds_config": file_source(folder / "lds.json"),

@@ -19,6 +19,7 @@ from svcgen.gateway.envoy.rate_limits import limit_filter
 from svcgen.gateway.envoy.removed_headers import STRIP_HEADERS
 from svcgen.gateway.envoy.replies import absent_reply, problem_replies
 from svcgen.gateway.envoy.route_config import every_path, redirect_to_https
+from svcgen.gateway.envoy.route_stats import ROUTE_STATS
 from svcgen.gateway.envoy.times import RECEIVE_MS, TIMEOUT_FILTER
 from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
 from svcgen.gateway.envoy.xds import Values, extension, seconds
@@ -54,7 +55,7 @@ def edge_listener(  # noqa: PLR0913 (a source for each kind of file)
             *(limit_filter(limits), BODY_LIMIT_FILTER, BUFFER_FILTER, TIMEOUT_FILTER, _ROUTER),
         ],
         "tracing": TRACING,
-        "access_log": [_ACCESS_LOG],
+        "access_log": [_ACCESS_LOG, ROUTE_STATS],
     }
     chains = [(match | (tls or {}), manager | seen) for match, seen in by_connection(settings)]
     return _listener("edge", host, port, chains) | listener_filters(settings)

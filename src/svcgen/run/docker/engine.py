@@ -21,7 +21,7 @@ from svcgen.run.docker.containers import Observed, observe
 from svcgen.run.docker.docker import Compose, docker
 from svcgen.run.docker.environment import host_variables
 from svcgen.run.docker.foreground import DockerRun, relays, require_not_served
-from svcgen.run.docker.gateway import can_read, wait_applied, wait_issuers
+from svcgen.run.docker.gateway import ask, can_read, wait_applied, wait_issuers
 from svcgen.run.docker.lock import changing, retry_until_unlocked
 from svcgen.run.docker.reconcile import reconcile, remove_volumes, require_free_port, take_down
 from svcgen.run.docker.rolling import drain, scale_and_replace, stop
@@ -180,6 +180,12 @@ class DockerEngine:
             report=report,
         )
         return run.serve(self.root, command, given.variables)
+
+    def ask_gateway(self, page: str) -> str:
+        """Return the text of a page of Envoy's admin, which listens in the container."""
+        seen = observe(self.root)
+        seen.state.require_gateway()
+        return ask(seen.gateway, page)
 
     def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
         """Return the variables of compose.yaml with addresses that this machine reaches."""

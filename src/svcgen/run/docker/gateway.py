@@ -39,7 +39,7 @@ def wait_routable(gateway: str, hosts: Mapping[str, Collection[str]]) -> None:
     missing = [service for service, addresses in hosts.items() if addresses]
     while gateway and missing:
         try:
-            clusters = parse_clusters(_ask(gateway, CLUSTERS_PAGE))
+            clusters = parse_clusters(ask(gateway, CLUSTERS_PAGE))
         except SvcgenError:
             time.sleep(UNKNOWN)
             return
@@ -67,7 +67,7 @@ def wait_issuers(gateway: str) -> Callable[[str], None]:
     if not gateway:
         return waiting(0.0)
     try:
-        applied = acknowledged(lambda: parse_stats(_ask(gateway, STATS_PAGE)), ISSUERS)
+        applied = acknowledged(lambda: parse_stats(ask(gateway, STATS_PAGE)), ISSUERS)
     except SvcgenError:
         return waiting(UNKNOWN)
 
@@ -104,13 +104,13 @@ def wait_applied(gateway: str) -> Callable[[str], None]:
     if not gateway:
         return waiting(0.0)
     try:
-        applied = acknowledged(lambda: parse_stats(_ask(gateway, STATS_PAGE)))
+        applied = acknowledged(lambda: parse_stats(ask(gateway, STATS_PAGE)))
     except SvcgenError:
         return waiting(UNKNOWN)
     return lambda name: None if name == ACCESS_FILE else applied(name)
 
 
-def _ask(gateway: str, page: str) -> str:
+def ask(gateway: str, page: str) -> str:
     """Return the text of one page of Envoy's admin."""
     response = docker("exec", gateway, "bash", "-c", ASK, page)
     _head, _, body = response.partition("\r\n\r\n")

@@ -160,6 +160,12 @@ class LocalEngine:
         except (AbsentError, LostError) as error:
             raise self._lost("The supervisor of the fleet has ended.") from error
 
+    def ask_gateway(self, page: str) -> str:
+        """Return the text of a page of Envoy's admin, which listens at a socket."""
+        from svcgen.gateway.admin import ask as ask_admin
+
+        return ask_admin(self._paths.admin, page)
+
     def environment(self, fleet: Fleet, name: str, state: FleetState) -> GivenVariables:
         """Return what a process needs to act as a replica of a service."""
         from svcgen.run.local.request import given_variables
