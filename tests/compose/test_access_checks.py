@@ -15,6 +15,7 @@ from tests.support.workspaces import faults, inspect, make, registration, stitch
 JWT = {"jwt": "dev"}
 READ, WRITE = {**JWT, "scopes": ["read"]}, {**JWT, "scopes": ["write", "read"]}
 OPEN = "none"
+INTERNAL = {"expose": "internal"}
 
 
 def shop(root: Path, **routes: dict[str, Any]) -> Path:
@@ -99,6 +100,10 @@ def test_issuers_are_named_by_routes_and_svcgen_yaml(tmp_path: Path) -> None:
     shop(tmp_path, one={"path": ORDERS, "auth": JWT})
     stitch(tmp_path)
     assert "dev" not in (tmp_path / "gateway/access/jwt.json").read_text()
+    registration(tmp_path / "orders", routes={"one": {"path": ORDERS, "auth": JWT, **INTERNAL}})
+    (fault,) = faults(tmp_path)
+    assert fault.endswith("between services are not checked. Write `auth: none`.")
+    registration(tmp_path / "orders", routes={"one": {"path": ORDERS, "auth": JWT}})
     (tmp_path / "svcgen.yaml").write_text("gateway: {development_issuer: false}\n")
     assert faults(tmp_path) == [
         "orders/chart/registration.yaml and svcgen.yaml: routes.one.auth:"
