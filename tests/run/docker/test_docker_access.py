@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
     yield from workspace(tmp_path)
 
 
+def opens(port: int, token: str) -> bool:
+    return send(port, "/v1/orders", headers={"Authorization": f"Bearer {token}"}).status == 200
+
+
 def test_a_token_of_this_machine_opens_a_route(shop: DockerWorkspace) -> None:
     """The container's user reads a folder below one of mode 0700, and sees a file that replaces."""
     folder = tiny(shop.root, "orders")
@@ -30,7 +35,6 @@ def test_a_token_of_this_machine_opens_a_route(shop: DockerWorkspace) -> None:
     problem(send(shop.port, "/v1/orders"), 401)
     for rotate in (False, True):
         text = make_token(shop.workspace, "ann", ["orders:read"], rotate=rotate).text
-        headers = {"Authorization": f"Bearer {text}"}
-        until(lambda h=headers: send(shop.port, "/v1/orders", headers=h).status == 200)
+        until(partial(opens, shop.port, text))
     committed = (shop.root / "gateway/access/jwt.json").read_text()
     assert "svcgen-development" not in committed
