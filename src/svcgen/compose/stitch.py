@@ -107,7 +107,10 @@ def _volumes(settings: GatewaySettings) -> str:
     volumes = """
       - ./gateway:/etc/gateway:ro
       # svcgen up gives a folder that also has the development issuer and the keys of this machine.
-      - ${GATEWAY_ACCESS:-./gateway/access}:/etc/gateway/access:ro"""
+      - type: bind
+        source: ${GATEWAY_ACCESS:-./gateway/access}
+        target: /etc/gateway/access
+        read_only: true"""
     if settings.tls is None:
         return volumes
     return f"""{volumes}

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svcgen.files import locked
 from svcgen.gateway.apply import ACCESS_FILE, WaitApplied, write_in_order
-from svcgen.workspace import STATE_FOLDER
+from svcgen.workspace import STATE_FOLDER, state_folder
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fleet
     from svcgen.gateway.issuers import Issuer
+
+LOCK = "access.lock"
 
 
 def access_folder(root: Path) -> Path:
@@ -35,4 +38,5 @@ def write_access(fleet: Fleet, wait_applied: WaitApplied) -> None:
     from svcgen.gateway.envoy.jwt import jwt_file
 
     folder = access_folder(fleet.root).parent
-    write_in_order(folder, {ACCESS_FILE: jwt_file(trusted(fleet))}, wait_applied)
+    with locked(state_folder(fleet.root) / LOCK, create=True):  # the last to write has all keys
+        write_in_order(folder, {ACCESS_FILE: jwt_file(trusted(fleet))}, wait_applied)
