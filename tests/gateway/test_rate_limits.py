@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from svcgen.gateway.envoy import rate_limits
 from svcgen.gateway.envoy.rate_limits import LONGEST_CALLER
+from svcgen.gateway.limits import RateLimit
 from svcgen.settings import GatewaySettings
 from tests.support.envoy_process import Answer, Gateway, problem, registration, until
 from tests.support.upstream import Upstream
@@ -198,6 +201,33 @@ def on(connection: http.client.HTTPConnection, path: str) -> int:
     return answer.status
 
 
+def test_a_tier_has_its_limit(monkeypatch: pytest.MonkeyPatch, upstream: Upstream) -> None:
+    """The headers of the caller are those that the gateway sets; here a client sends others."""
+    monkeypatch.setattr(RateLimit, "needs_auth", False)
+    monkeypatch.setattr(rate_limits, "SUBJECT_HEADER", "x-subject")
+    monkeypatch.setattr(rate_limits, "TIER_HEADER", "x-tier")
+    day = {"per": "24h", "by": "subject"}
+    tiers = [
+        {**day, "requests": 2},
+        {**day, "requests": 4, "tier": "gold"},
+        {**day, "requests": 0, "tier": "shut"},
+    ]
+    gateway = Gateway()
+    try:
+        gateway.use({"orders": [upstream.port]}, [limited(address=tiers)])
+        until(lambda: gateway.healthy("orders"))
+        callers = {"ann": "gold", "bob": "gold", "cy": "", "dee": "silver", "eve": "shut", "": ""}
+        found = {}
+        for subject, tier in callers.items():
+            sent = {"x-subject": subject, "x-tier": tier}
+            named = {name: value for name, value in sent.items() if value}
+            answers = [gateway.send("/address", headers=named).status for _ in range(6)]
+            found[subject] = answers.count(200)
+        assert found == {"ann": 4, "bob": 4, "cy": 2, "dee": 2, "eve": 0, "": 2}
+    finally:
+        gateway.end()
+
+
 @pytest.mark.parametrize(
     ("proxies", "first", "second", "shared"),
     [
@@ -244,6 +274,25 @@ def test_whose_address_counts(
         assert from_address(gateway, *second) == (429 if shared else 200)
     finally:
         gateway.end()
+
+
+def test_a_load_balancer_names_the_client(upstream: Upstream) -> None:
+    gateway = Gateway()
+    gateway.settings = GatewaySettings(proxy_protocol=True)
+    try:
+        once = [{"requests": 1, "per": "24h"}]
+        gateway.use({"orders": [upstream.port]}, [limited(address=once)])
+        until(lambda: gateway.healthy("orders"))
+        heads = [f"PROXY TCP4 198.51.100.{n} 192.0.2.1 5000 80\r\n" for n in (1, 1, 2)]
+        assert [by_proxy(gateway, head) for head in (*heads, "", "")] == [200, 429, 200, 200, 429]
+    finally:
+        gateway.end()
+
+
+def by_proxy(gateway: Gateway, head: str) -> int:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(f"{head}GET /address HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return int(connection.recv(4096).split()[1])
 
 
 def from_address(gateway: Gateway, source: str, forwarded: str) -> int:
