@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -151,8 +152,15 @@ def test_callers_with_a_header_share_no_count(shop: Gateway) -> None:
 
 def test_a_limit_is_exact_under_many_clients(shop: Gateway) -> None:
     clients = [f"203.0.113.{number}" for number in range(80)]
-    found = Counter(ask(shop, "/many", client).status for _ in range(8) for client in clients)
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda client: ask(shop, "/many", client).status, clients * 8)
+    found = Counter(answers)
     assert found == {200: 5 * 80, 429: 3 * 80}
+
+
+@pytest.mark.parametrize(("limits", "callers"), [(0, 20_000), (20, 10_000), (5_000, 1_000)])
+def test_the_counts_of_all_limits_fit_into_memory(limits: int, callers: int) -> None:
+    assert rate_limits.callers_of_each(limits) == callers
 
 
 def test_after_the_named_time_a_request_passes(shop: Gateway) -> None:

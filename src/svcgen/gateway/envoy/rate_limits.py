@@ -18,9 +18,11 @@ from svcgen.gateway.routes import Route
 LIMITS = "limits.json"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
 SUBJECT_HEADER, TIER_HEADER = "x-auth-subject", "x-auth-tier"
-# Counts of one limit; with more callers the one that was not used for the longest time starts
-# again. Envoy's default of 20 would let each of 50 callers exceed its limit.
-MOST_CALLERS = 20_000
+# Counts of one limit, and of all together: a count takes about 1.3 KB. With more callers, the count
+# that was not used for the longest time is forgotten. Envoy's default of 20 would let each of 50
+# callers exceed its limit.
+LEAST_CALLERS, MOST_CALLERS = 1_000, 20_000
+ALL_CALLERS = 200_000
 # A longer value would let a client fill the memory with counts.
 LONGEST_CALLER = 128
 # Envoy refuses patterns above a size of 100, but takes this one at the start.
@@ -63,6 +65,15 @@ def limits_file(table: Sequence[Route]) -> str:
         for route in table
         for limit, kind, _name in _named(route)
     }
+    descriptors = [
+        {
+            "entries": [{"key": NAME, "value": name}, *count.entries],
+            "token_bucket": _bucket(limit),
+        }
+        for route in table
+        for limit, _kind, name in _named(route)
+        for count in _counts(limit, other_tiers(route.rate_limits, limit))
+    ]
     found = {
         "@type": f"{CONFIG}.core.v3.TypedExtensionConfig",
         "name": RATE_LIMIT,  # Envoy answers 500 if it differs from the filter's
@@ -74,7 +85,7 @@ def limits_file(table: Sequence[Route]) -> str:
             "rate_limited_as_resource_exhausted": True,
             "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
             "always_consume_default_token_bucket": False,
-            "max_dynamic_descriptors": MOST_CALLERS,
+            "max_dynamic_descriptors": callers_of_each(len(descriptors)),
             "response_headers_to_add": [
                 {
                     "header": {
@@ -83,15 +94,7 @@ def limits_file(table: Sequence[Route]) -> str:
                     }
                 }
             ],
-            "descriptors": [
-                {
-                    "entries": [{"key": NAME, "value": name}, *count.entries],
-                    "token_bucket": _bucket(limit),
-                }
-                for route in table
-                for limit, kind, name in _named(route)
-                for count in _counts(limit, other_tiers(route.rate_limits, limit))
-            ],
+            "descriptors": descriptors,
             "rate_limits": [
                 {"actions": [_of_route(kind), *actions]}
                 for kind, found in sorted(kinds.items())
@@ -100,6 +103,11 @@ def limits_file(table: Sequence[Route]) -> str:
         },
     }
     return document({"resources": [found]})
+
+
+def callers_of_each(limits: int) -> int:
+    """Return how many callers a limit counts, where there are so many limits."""
+    return max(LEAST_CALLERS, min(MOST_CALLERS, ALL_CALLERS // max(limits, 1)))
 
 
 def limit_names(route: Route) -> dict[str, str]:
