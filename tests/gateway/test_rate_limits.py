@@ -210,28 +210,35 @@ def on(connection: http.client.HTTPConnection, path: str) -> int:
 
 
 def test_a_tier_has_its_limit(monkeypatch: pytest.MonkeyPatch, upstream: Upstream) -> None:
-    """The headers of the caller are those that the gateway sets; here a client sends others."""
+    """The gateway sets the subject after authentication; here a client sends it."""
     monkeypatch.setattr(RateLimit, "needs_auth", False)
     monkeypatch.setattr(rate_limits, "SUBJECT_HEADER", "x-subject")
-    monkeypatch.setattr(rate_limits, "TIER_HEADER", "x-tier")
     day = {"per": "24h", "by": "subject"}
     tiers = [
         {**day, "requests": 2},
         {**day, "requests": 4, "tier": "gold"},
         {**day, "requests": 0, "tier": "shut"},
     ]
+    key, token = "Basic cGFydG5lcnM6eA==", "Bearer x"
+    callers = [
+        ("partners.gold.ann", key, 4),
+        ("partners.gold.bob", key, 4),
+        ("partners.gold.ann", token, 2),  # a token's subject, which only looks like a key's
+        ("partners.silver.cy", key, 2),
+        ("gold.silver.cy", key, 2),
+        ("partners.shut.dee", key, 0),
+        ("eve", token, 2),
+        ("", "", 2),
+    ]
     gateway = Gateway()
     try:
         gateway.use({"orders": [upstream.port]}, [limited(address=tiers)])
         until(lambda: gateway.healthy("orders"))
-        callers = {"ann": "gold", "bob": "gold", "cy": "", "dee": "silver", "eve": "shut", "": ""}
-        found = {}
-        for subject, tier in callers.items():
-            sent = {"x-subject": subject, "x-tier": tier}
-            named = {name: value for name, value in sent.items() if value}
-            answers = [gateway.send("/address", headers=named).status for _ in range(6)]
-            found[subject] = answers.count(200)
-        assert found == {"ann": 4, "bob": 4, "cy": 2, "dee": 2, "eve": 0, "": 2}
+        for subject, authorization, passed in callers:
+            sent = {"x-subject": subject, "authorization": authorization}
+            headers = {name: value for name, value in sent.items() if value}
+            answers = [gateway.send("/address", headers=headers).status for _ in range(6)]
+            assert answers.count(200) == passed, (subject, authorization)
     finally:
         gateway.end()
 

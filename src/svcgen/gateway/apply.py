@@ -24,8 +24,9 @@ class RefusedFileError(SvcgenError):
 
 
 CLUSTERS = "cds.json"
-# limits.json before the routes that count by it: a route without its bucket is not limited.
-ROUTING = (CLUSTERS, "limits.json", "lds.json", "rds.json")
+LIMITS_FILE = "limits.json"
+# The limits before the routes that count by them: a route without its bucket is not limited.
+ROUTING = (CLUSTERS, LIMITS_FILE, "lds.json", "rds.json")
 FIRST = ("eds/",)  # Envoy refuses a cluster while the file of its replicas is missing
 
 Step = tuple[str, str]

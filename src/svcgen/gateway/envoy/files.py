@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from svcgen.gateway.apply import LIMITS_FILE
 from svcgen.gateway.envoy import clusters, listeners, route_config
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
-from svcgen.gateway.envoy.rate_limits import LIMITS, limits_file
+from svcgen.gateway.envoy.rate_limits import limits_file
 from svcgen.gateway.envoy.xds import Values, document, file_source, resources
 from svcgen.gateway.routes import Route, exposed
 from svcgen.ports import LOOPBACK
@@ -112,7 +113,7 @@ def edge_files(
                 "config_source": file_source(placement.folder / "rds.json"),
             }
         },
-        file_source(placement.folder / LIMITS),
+        file_source(placement.folder / LIMITS_FILE),
         limits,
     )
     return {
@@ -124,7 +125,7 @@ def edge_files(
             [route_config.edge_routes(table, limits.max_body_bytes)],
             ROUTES_DEPTH,
         ),
-        LIMITS: limits_file(exposed(table)),
+        LIMITS_FILE: limits_file(exposed(table)),
     }
 
 
@@ -153,7 +154,7 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
             manager["route_config"] = routes
         for each in manager["http_filters"]:
             if each.pop("config_discovery", None):
-                each["typed_config"] = _resources(files[LIMITS])[0]["typed_config"]
+                each["typed_config"] = _resources(files[LIMITS_FILE])[0]["typed_config"]
     for cluster in services:
         if cluster["type"] == "EDS":
             del cluster["eds_cluster_config"]

@@ -15,9 +15,8 @@ from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document, secon
 from svcgen.gateway.limits import HEADER, RateLimit, other_tiers, wait_seconds
 from svcgen.gateway.routes import Route
 
-LIMITS = "limits.json"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
-SUBJECT_HEADER, TIER_HEADER = "x-auth-subject", "x-auth-tier"
+SUBJECT_HEADER = "x-auth-subject"  # of a key: GROUP.TIER.NAME
 # Counts of one limit, and of all together: a count takes about 1.3 KB. With more callers, the count
 # that was not used for the longest time is forgotten. Envoy's default of 20 would let each of 50
 # callers exceed its limit.
@@ -185,14 +184,23 @@ def _of_callers(limit: RateLimit) -> list[_Count]:
 def _of_tier(limit: RateLimit, others: Sequence[str]) -> _Count:
     """Return what a caller's tier must be, where that matters."""
     if limit.tier:
-        return _matched("tier", [_tier(limit.tier)])
+        return _matched("tier", _of_key(limit.tier))
     if others:
-        return _matched("tier", [_tier("|".join(others))], expected=False)
+        return _matched("tier", _of_key("|".join(others)), expected=False)
     return _Count((), ())
 
 
-def _tier(pattern: str) -> Values:
-    return {"name": TIER_HEADER, "string_match": {"safe_regex": {"regex": pattern}}}
+def _of_key(tiers: str) -> list[Values]:
+    """Return the headers of a request with a key of these tiers, after it was verified.
+
+    The subject of a token may look like that of a key, but its request has no basic credentials.
+    """
+    basic = {"prefix": "Basic ", "ignore_case": True}
+    subject = {"safe_regex": {"regex": rf"[^.]+\.(?:{tiers})\..+"}}
+    return [
+        {"name": "authorization", "string_match": basic},
+        {"name": SUBJECT_HEADER, "string_match": subject},
+    ]
 
 
 def _matched(key: str, headers: Sequence[Values], *, expected: bool = True) -> _Count:
