@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.main import get_command
@@ -130,6 +132,51 @@ def test_a_route_without_retries_says_so(tmp_path: Path) -> None:
     (tmp_path / "svcgen.yaml").write_text(settings)
     done = svcgen("routes", "/v1/orders", within=tmp_path)
     assert "retries: none\n" in done.stdout, done.stderr
+
+
+LIMITED = """
+services:
+  orders:
+    routes:
+      orders:
+        rate_limit: [{requests: 9, per: 1m}, {requests: 2, per: 1s, by: route, burst: 4}]
+        cors: {origins: [https://app.example], credentials: true}
+        max_body: 2KiB
+"""
+STREAM = {"stream": True, "idle_timeout": "1m", "retry": None, "timeout": None}
+
+
+def test_a_route_shows_its_limits(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    (tmp_path / "svcgen.yaml").write_text(LIMITED)
+    done = svcgen("routes", "/v1/orders", within=tmp_path)
+    assert done.stdout.splitlines()[-4:] == [
+        "rate limit: 9 per 1m by client_ip; of each gateway replica",
+        "rate limit: 2 per 1s by route, 4 at once; of each gateway replica",
+        "CORS: https://app.example, with credentials",
+        "largest body: 2,048 bytes",
+    ], done.stderr
+    route = json.loads(svcgen("routes", "/v1/orders", "--json", within=tmp_path).stdout)["route"]
+    assert [limit["burst"] for limit in route["rate_limits"]] == [9, 4]
+    assert (route["cors"]["max_age_ms"], route["max_body"], route["stream"]) == (
+        600_000,
+        2048,
+        False,
+    )
+
+
+def test_a_stream_shows_that_it_has_no_timeout(tmp_path: Path) -> None:
+    make(tmp_path, "orders")
+    file = tmp_path / "orders/chart/registration.yaml"
+    content = yaml.safe_load(file.read_text())
+    entry = {**content["routes"]["orders"], **STREAM}
+    content["routes"]["orders"] = {key: value for key, value in entry.items() if value is not None}
+    file.write_text(yaml.safe_dump(content))
+    done = svcgen("routes", "/v1/orders", within=tmp_path)
+    assert done.stdout.splitlines()[-2:] == [
+        "stream: ends after 1m without a byte, retries: none",
+        "largest body: no limit",
+    ], done.stderr
 
 
 def test_the_advice_outside_git_is_the_same_command(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_check_says_in_words_what_differs(shop: Path) -> None:
     shutil.rmtree(shop / "catalog")
     registration(shop / "orders", calls=[])
     (shop / "orders/compose.yaml").write_text(yaml.safe_dump(stack("orders", ())))
-    route(shop / "orders", timeout="4s")
+    route(shop / "orders", timeout="4s", rate_limit=[{"requests": 9, "per": "1m"}])
     (shop / "svcgen.yaml").write_text("gateway: {port: 8001, max_body: 2MiB}\n")
     with (shop / "gateway/entrypoint.sh").open("a") as script:
         script.write("# mine\n")
@@ -158,6 +158,7 @@ def test_check_says_in_words_what_differs(shop: Path) -> None:
         "gateway/cds.json: adds cluster payments",
         "gateway/cds.json: removes cluster catalog",
         "gateway/entrypoint.sh: differs",
+        "gateway/limits.json: adds limit orders/orders/client_ip 1",
         "gateway/rds.json: adds route method-not-allowed /v1/payments",
         "gateway/rds.json: adds route payments-payments",
         "gateway/rds.json: changes route orders-orders",

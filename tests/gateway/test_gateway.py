@@ -126,6 +126,10 @@ def test_a_path_is_routed_as_the_service_sees_it(shop: Gateway, path: str, seen:
         "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
         "GET /v1/orders HTTP/1.1\r\nHost: x\r\nx: " + "a" * 40_000 + "\r\n\r\n",
         "GET /v1/orders HTTP/1.1\r\nHost: x\r\n" + "a: b\r\n" * 200 + "\r\n",
+        "POST /v1/orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1\nx\r\n0\r\n\r\n",
+        "POST /v1/orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1\r\nx\n0\r\n\r\n",
         "CONNECT /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n",
         "GARBAGE\r\n\r\n",
     ],

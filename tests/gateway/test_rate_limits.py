@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from svcgen.gateway.envoy import rate_limits
 from svcgen.gateway.envoy.rate_limits import LONGEST_CALLER
+from svcgen.gateway.limits import RateLimit
 from svcgen.settings import GatewaySettings
 from tests.support.envoy_process import Answer, Gateway, problem, registration, until
 from tests.support.upstream import Upstream
@@ -148,8 +152,15 @@ def test_callers_with_a_header_share_no_count(shop: Gateway) -> None:
 
 def test_a_limit_is_exact_under_many_clients(shop: Gateway) -> None:
     clients = [f"203.0.113.{number}" for number in range(80)]
-    found = Counter(ask(shop, "/many", client).status for _ in range(8) for client in clients)
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda client: ask(shop, "/many", client).status, clients * 8)
+    found = Counter(answers)
     assert found == {200: 5 * 80, 429: 3 * 80}
+
+
+@pytest.mark.parametrize(("limits", "callers"), [(0, 20_000), (20, 10_000), (5_000, 1_000)])
+def test_the_counts_of_all_limits_fit_into_memory(limits: int, callers: int) -> None:
+    assert rate_limits.callers_of_each(limits) == callers
 
 
 def test_after_the_named_time_a_request_passes(shop: Gateway) -> None:
@@ -198,6 +209,40 @@ def on(connection: http.client.HTTPConnection, path: str) -> int:
     return answer.status
 
 
+def test_a_tier_has_its_limit(monkeypatch: pytest.MonkeyPatch, upstream: Upstream) -> None:
+    """The gateway sets the subject after authentication; here a client sends it."""
+    monkeypatch.setattr(RateLimit, "needs_auth", False)
+    monkeypatch.setattr(rate_limits, "SUBJECT_HEADER", "x-subject")
+    day = {"per": "24h", "by": "subject"}
+    tiers = [
+        {**day, "requests": 2},
+        {**day, "requests": 4, "tier": "gold"},
+        {**day, "requests": 0, "tier": "shut"},
+    ]
+    key, token = "Basic cGFydG5lcnM6eA==", "Bearer x"
+    callers = [
+        ("partners.gold.ann", key, 4),
+        ("partners.gold.bob", key, 4),
+        ("partners.gold.ann", token, 2),  # a token's subject, which only looks like a key's
+        ("partners.silver.cy", key, 2),
+        ("gold.silver.cy", key, 2),
+        ("partners.shut.dee", key, 0),
+        ("eve", token, 2),
+        ("", "", 2),
+    ]
+    gateway = Gateway()
+    try:
+        gateway.use({"orders": [upstream.port]}, [limited(address=tiers)])
+        until(lambda: gateway.healthy("orders"))
+        for subject, authorization, passed in callers:
+            sent = {"x-subject": subject, "authorization": authorization}
+            headers = {name: value for name, value in sent.items() if value}
+            answers = [gateway.send("/address", headers=headers).status for _ in range(6)]
+            assert answers.count(200) == passed, (subject, authorization)
+    finally:
+        gateway.end()
+
+
 @pytest.mark.parametrize(
     ("proxies", "first", "second", "shared"),
     [
@@ -244,6 +289,25 @@ def test_whose_address_counts(
         assert from_address(gateway, *second) == (429 if shared else 200)
     finally:
         gateway.end()
+
+
+def test_a_load_balancer_names_the_client(upstream: Upstream) -> None:
+    gateway = Gateway()
+    gateway.settings = GatewaySettings(proxy_protocol=True)
+    try:
+        once = [{"requests": 1, "per": "24h"}]
+        gateway.use({"orders": [upstream.port]}, [limited(address=once)])
+        until(lambda: gateway.healthy("orders"))
+        heads = [f"PROXY TCP4 198.51.100.{n} 192.0.2.1 5000 80\r\n" for n in (1, 1, 2)]
+        assert [by_proxy(gateway, head) for head in (*heads, "", "")] == [200, 429, 200, 200, 429]
+    finally:
+        gateway.end()
+
+
+def by_proxy(gateway: Gateway, head: str) -> int:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(f"{head}GET /address HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return int(connection.recv(4096).split()[1])
 
 
 def from_address(gateway: Gateway, source: str, forwarded: str) -> int:

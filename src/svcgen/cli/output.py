@@ -191,7 +191,7 @@ def routes(table_: Sequence[Route]) -> str:
             "service": f"{route.service} (external)" if route.host else route.service,
             "route": route.name,
             "auth": route.auth_text,
-            "timeout": seconds(route.timeout_ms),
+            "timeout": "none" if route.stream else seconds(route.timeout_ms),
             "expose": "internal" if route.internal else "gateway",
         }
         for route in table_
@@ -215,9 +215,18 @@ def explanation(explained: Explanation) -> str:
         *(f"passed over: {other}" for other in explained.passed_over),
         f"authentication: {route.auth_text}",
         *([f"weaker: {route.weaker}"] if route.weaker else []),
-        f"timeout: {seconds(route.timeout_ms)}, retries: {route.attempts or 'none'}",
+        _times(route),
+        *(f"rate limit: {limit}; of each gateway replica" for limit in route.rate_limits),
+        *([f"CORS: {route.cors}"] if route.cors else []),
+        f"largest body: {f'{route.max_body:,} bytes' if route.max_body else 'no limit'}",
     ]
     return "\n".join(lines)
+
+
+def _times(route: Route) -> str:
+    if route.stream:
+        return f"stream: ends after {seconds(route.stream_idle_ms)} without a byte, retries: none"
+    return f"timeout: {seconds(route.timeout_ms)}, retries: {route.attempts or 'none'}"
 
 
 def replicas(running: Iterable[Replica]) -> str:

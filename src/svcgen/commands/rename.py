@@ -173,7 +173,10 @@ def _is_left(names: Rename, service: Service, workspace: Workspace) -> bool:
     """Report whether something of the workspace still has the old name of a renamed service."""
     root, old = workspace.root, names.old
     word = re.compile(rf"(?<![-\w]){re.escape(old)}(?![-\w])")
-    stitched = (COMPOSE_FILE, "gateway/cds.json", "gateway/rds.json")
+    stitched = (
+        COMPOSE_FILE,
+        *(f"gateway/{name}" for name in ("cds.json", "limits.json", "rds.json")),
+    )
     files = [root / file for file in stitched] if is_stitched(root) else []
     files += [each.folder / CALLERS_FILE for each in workspace.services]
     return bool(

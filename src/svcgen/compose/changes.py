@@ -11,7 +11,12 @@ from typing import Any
 from svcgen.files import read_text
 from svcgen.service import COMPOSE_FILE
 
-KINDS = {"cds.json": "cluster", "lds.json": "listener", "rds.json": "route"}
+KINDS = {
+    "cds.json": "cluster",
+    "limits.json": "limit",
+    "lds.json": "listener",
+    "rds.json": "route",
+}
 _INCLUDED = re.compile(r"^  - (?:path: \[(.+?), gateway/.+\]|(.+))$", re.MULTILINE)
 
 Parts = Mapping[str, object]
@@ -51,6 +56,8 @@ def _parts(path: str, text: str) -> Parts:
         resources = json.loads(text)["resources"]
         if name == "rds.json":
             resources = [route for each in resources for route in _routes(each)]
+        elif name == "limits.json":
+            resources = [limit for each in resources for limit in _limits(each)]
         found: dict[str, list[object]] = {}
         for resource in resources:
             found.setdefault(f"{KINDS[name]} {resource['name']}", []).append(resource)
@@ -67,3 +74,9 @@ def _routes(configuration: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             path = match.get("path") or match.get("path_separated_prefix", "")
             own = "direct_response" in route and path and route["name"] == "method-not-allowed"
             yield {**route, "name": f"{route['name']} {path}"} if own else route
+
+
+def _limits(configuration: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the counts of rate limits; the first entry has the name of the limit."""
+    for count in configuration["typed_config"]["descriptors"]:
+        yield {**count, "name": count["entries"][0]["value"]}

@@ -18,6 +18,7 @@ from svcgen.gateway.apply import (
     BASIC_AUTH,
     JWT_FILTER,
     KEYS_FILE,
+    LIMITS_FILE,
     RefusedFileError,
 )
 from svcgen.gateway.envoy.route_stats import PREFIX
@@ -52,9 +53,11 @@ APPLIED = {
     "cds.json": "cluster_manager.cds.update_success",
     "lds.json": "listener_manager.lds.update_success",
     "rds.json": "http.edge.rds.edge.update_success",
-    "limits.json": f"{_LIMITS}.update_success",
+    LIMITS_FILE: f"{_LIMITS}.update_success",
     SECRET_FILE: "sds.edge.update_success",
 }
+# An Envoy that an older svcgen started, or a listener without TLS, does not read these.
+_MAY_BE_UNREAD = frozenset({ACCESS_FILE, KEYS_FILE, LIMITS_FILE, SECRET_FILE})
 WARMING = {
     "cds.json": "cluster_manager.warming_clusters",
     "lds.json": "listener_manager.total_listeners_warming",
@@ -249,8 +252,7 @@ def acknowledged(stats: Stats, timeout: float = TIMEOUT) -> Callable[[str], None
 
     def wait_applied(name: str) -> None:
         applied, warming = APPLIED[name], WARMING.get(name, "")
-        if name in (ACCESS_FILE, KEYS_FILE, SECRET_FILE) and applied not in before:
-            # An Envoy that an older svcgen started, or a listener without TLS, does not read it.
+        if name in _MAY_BE_UNREAD and applied not in before:
             return
         refused = [applied.replace("success", "rejected"), applied.replace("success", "failure")]
         end = time.monotonic() + timeout

@@ -29,8 +29,9 @@ BASIC_AUTH = "envoy.filters.http.basic_auth"
 ACCESS_FOLDER = "access"  # of the files that say who may call
 ACCESS_FILE = f"{ACCESS_FOLDER}/jwt.json"  # whose tokens count; routes name what it has
 KEYS_FILE = f"{ACCESS_FOLDER}/keys.json"  # whose keys count; `gateway.keys` alone writes it
-# limits.json before the routes that count by it: a route without its bucket is not limited.
-ROUTING = (CLUSTERS, ACCESS_FILE, "limits.json", "lds.json", "rds.json")
+LIMITS_FILE = "limits.json"
+# The limits before the routes that count by them: a route without its bucket is not limited.
+ROUTING = (CLUSTERS, ACCESS_FILE, LIMITS_FILE, "lds.json", "rds.json")
 FIRST = ("eds/",)  # Envoy refuses a cluster while the file of its replicas is missing
 
 Step = tuple[str, str]

@@ -200,6 +200,11 @@ class Cors(StrictModel):
             )
         return self
 
+    @property
+    def max_age_ms(self) -> int:
+        """Milliseconds for which browsers may keep the answer to a preflight request."""
+        return parse_duration(self.max_age)
+
     def __str__(self) -> str:
         """Return the pages as `svcgen routes` shows them."""
         return " ".join(self.origins) + (", with credentials" if self.credentials else "")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from svcgen.commands.up import UpResult
     from svcgen.compose.fleet import Fault
     from svcgen.gateway.access import Way
+    from svcgen.gateway.limits import Cors, RateLimit
     from svcgen.gateway.routes import Explanation, Route
     from svcgen.gateway.tokens import Token
     from svcgen.run.engine import Replica
@@ -87,6 +88,28 @@ class AccessWay:
 
 
 @dataclass(frozen=True)
+class GatewayLimit:
+    """A rate limit of a route, which each replica of the gateway applies for itself."""
+
+    requests: Annotated[int, "How many requests pass in a period; 0 closes the route."]
+    per_ms: Annotated[int, "The period, in milliseconds."]
+    by: Annotated[str, "What is counted apart: `client_ip`, `route`, `subject`, `header:NAME`."]
+    burst: Annotated[int, "How many requests pass at once after a pause."]
+    tier: Annotated[str, "Tier of the keys that it applies to; empty for all others."]
+
+
+@dataclass(frozen=True)
+class GatewayCors:
+    """Which web pages of other origins may call a route."""
+
+    origins: Annotated[tuple[str, ...], "Origins of the pages; `*` for any."]
+    credentials: Annotated[bool, "Whether browsers may send cookies."]
+    headers: Annotated[tuple[str, ...], "Request headers that pages may set."]
+    expose: Annotated[tuple[str, ...], "Response headers that pages may read."]
+    max_age_ms: Annotated[int, "How long browsers may keep this, in milliseconds."]
+
+
+@dataclass(frozen=True)
 class GatewayRoute:
     """A route at the gateway. Times are in milliseconds."""
 
@@ -98,11 +121,16 @@ class GatewayRoute:
     auth: Annotated[str, "Authentication that the route requires, as text."]
     access: Annotated[tuple[AccessWay, ...], "The ways to call it; one suffices. Empty if open."]
     weaker: Annotated[str, "Why it may ask for less than another route of its path; or empty."]
-    timeout_ms: Annotated[int, "Time limit of a request, with all its attempts."]
+    timeout_ms: Annotated[int, "Time limit of a request, with all its attempts; 0 for a stream."]
     attempts: Annotated[int, "Largest number of retries after the first try."]
     per_try_ms: Annotated[int | None, "Time limit of one attempt; `null` for no limit."]
     internal: Annotated[bool, "Whether the gateway answers 404, so that only services can call it."]
     host: Annotated[str, "`Host` header that an external service gets; empty for a service."]
+    rate_limits: Annotated[tuple[GatewayLimit, ...], "All of them apply."]
+    cors: Annotated[GatewayCors | None, "`null` if pages of other origins may not call it."]
+    max_body: Annotated[int, "Largest body of a request, in bytes; 0 for no limit."]
+    stream: Annotated[bool, "Whether bodies pass piece by piece, without a time limit."]
+    idle_timeout_ms: Annotated[int, "Longest time of a stream without a byte; 0 if not a stream."]
 
 
 @dataclass(frozen=True)
@@ -170,6 +198,31 @@ def _route(route: Route) -> GatewayRoute:
         per_try_ms=route.per_try_ms,
         internal=route.internal,
         host=route.host,
+        rate_limits=tuple(map(_limit, route.rate_limits)),
+        cors=_cors(route.cors) if route.cors else None,
+        max_body=route.max_body,
+        stream=route.stream,
+        idle_timeout_ms=route.stream_idle_ms,
+    )
+
+
+def _limit(limit: RateLimit) -> GatewayLimit:
+    return GatewayLimit(
+        requests=limit.requests,
+        per_ms=limit.per_ms,
+        by=limit.by,
+        burst=limit.burst or limit.requests,
+        tier=limit.tier or "",
+    )
+
+
+def _cors(cors: Cors) -> GatewayCors:
+    return GatewayCors(
+        origins=cors.origins,
+        credentials=cors.credentials,
+        headers=cors.headers,
+        expose=cors.expose,
+        max_age_ms=cors.max_age_ms,
     )
 
 

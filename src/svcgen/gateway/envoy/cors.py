@@ -8,7 +8,6 @@ from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension
 from svcgen.gateway.limits import Cors
 from svcgen.gateway.paths import parents
 from svcgen.gateway.routes import METHODS, Route
-from svcgen.units import parse_duration
 
 CORS = "envoy.filters.http.cors"
 CORS_FILTER = extension(CORS, "filters.http.cors.v3.Cors")
@@ -28,7 +27,7 @@ def cors_policy(cors: Cors, methods: Sequence[str]) -> Values:
         "allow_methods": ", ".join(methods),
         "allow_headers": ", ".join(cors.headers),
         "expose_headers": ", ".join(cors.expose),
-        "max_age": str(parse_duration(cors.max_age) // 1000),
+        "max_age": str(cors.max_age_ms // 1000),
         "allow_credentials": cors.credentials,
         # Otherwise a preflight from another origin would reach the service, without a token.
         "forward_not_matching_preflights": False,

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from svcgen.gateway.apply import ACCESS_FILE, BASIC_AUTH, KEYS_FILE
+from svcgen.gateway.apply import ACCESS_FILE, BASIC_AUTH, KEYS_FILE, LIMITS_FILE
 from svcgen.gateway.envoy import clusters, jwt, listeners, route_config
 from svcgen.gateway.envoy.api_keys import basic_auth
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.external import ExternalUpstream, external_cluster
-from svcgen.gateway.envoy.rate_limits import LIMITS, RATE_LIMIT, limits_file
+from svcgen.gateway.envoy.rate_limits import RATE_LIMIT, limits_file
 from svcgen.gateway.envoy.response_headers import response_headers
 from svcgen.gateway.envoy.tls import SECRET_FILE, tls_chain
 from svcgen.gateway.envoy.xds import Values, document, file_source, resources
@@ -126,7 +126,7 @@ def edge_files(
         },
         issuers=placement.folder / ACCESS_FILE,
         keys=placement.folder / KEYS_FILE,
-        limits=file_source(placement.folder / LIMITS),
+        limits=file_source(placement.folder / LIMITS_FILE),
         settings=limits,
         tls=tls_chain(placement.secrets / SECRET_FILE) if limits.tls else None,
     )
@@ -142,7 +142,7 @@ def edge_files(
             "route.v3.RouteConfiguration", [routes | response_headers(limits)], ROUTES_DEPTH
         ),
         ACCESS_FILE: jwt.jwt_file(issuers),
-        LIMITS: limits_file(exposed(table)),
+        LIMITS_FILE: limits_file(exposed(table)),
     }
 
 
@@ -193,7 +193,7 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
         BASIC_AUTH: {"name": BASIC_AUTH, "disabled": True, "typed_config": basic_auth([])},
         RATE_LIMIT: {
             "name": RATE_LIMIT,
-            "typed_config": _resources(files[LIMITS])[0]["typed_config"],
+            "typed_config": _resources(files[LIMITS_FILE])[0]["typed_config"],
         },
     }
     chains = [chain for listener in every_listener for chain in listener["filter_chains"]]

@@ -15,12 +15,13 @@ from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document, secon
 from svcgen.gateway.limits import HEADER, RateLimit, other_tiers, wait_seconds
 from svcgen.gateway.routes import Route
 
-LIMITS = "limits.json"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
-SUBJECT_HEADER, TIER_HEADER = "x-auth-subject", "x-auth-tier"
-# Counts of one limit; with more callers the one that was not used for the longest time starts
-# again. Envoy's default of 20 would let each of 50 callers exceed its limit.
-MOST_CALLERS = 20_000
+SUBJECT_HEADER = "x-auth-subject"  # of a key: GROUP.TIER.NAME
+# Counts of one limit, and of all together: a count takes about 1.3 KB. With more callers, the count
+# that was not used for the longest time is forgotten. Envoy's default of 20 would let each of 50
+# callers exceed its limit.
+LEAST_CALLERS, MOST_CALLERS = 1_000, 20_000
+ALL_CALLERS = 200_000
 # A longer value would let a client fill the memory with counts.
 LONGEST_CALLER = 128
 # Envoy refuses patterns above a size of 100, but takes this one at the start.
@@ -63,6 +64,15 @@ def limits_file(table: Sequence[Route]) -> str:
         for route in table
         for limit, kind, _name in _named(route)
     }
+    descriptors = [
+        {
+            "entries": [{"key": NAME, "value": name}, *count.entries],
+            "token_bucket": _bucket(limit),
+        }
+        for route in table
+        for limit, _kind, name in _named(route)
+        for count in _counts(limit, other_tiers(route.rate_limits, limit))
+    ]
     found = {
         "@type": f"{CONFIG}.core.v3.TypedExtensionConfig",
         "name": RATE_LIMIT,  # Envoy answers 500 if it differs from the filter's
@@ -74,7 +84,7 @@ def limits_file(table: Sequence[Route]) -> str:
             "rate_limited_as_resource_exhausted": True,
             "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
             "always_consume_default_token_bucket": False,
-            "max_dynamic_descriptors": MOST_CALLERS,
+            "max_dynamic_descriptors": callers_of_each(len(descriptors)),
             "response_headers_to_add": [
                 {
                     "header": {
@@ -83,15 +93,7 @@ def limits_file(table: Sequence[Route]) -> str:
                     }
                 }
             ],
-            "descriptors": [
-                {
-                    "entries": [{"key": NAME, "value": name}, *count.entries],
-                    "token_bucket": _bucket(limit),
-                }
-                for route in table
-                for limit, kind, name in _named(route)
-                for count in _counts(limit, other_tiers(route.rate_limits, limit))
-            ],
+            "descriptors": descriptors,
             "rate_limits": [
                 {"actions": [_of_route(kind), *actions]}
                 for kind, found in sorted(kinds.items())
@@ -100,6 +102,11 @@ def limits_file(table: Sequence[Route]) -> str:
         },
     }
     return document({"resources": [found]})
+
+
+def callers_of_each(limits: int) -> int:
+    """Return how many callers a limit counts, where there are so many limits."""
+    return max(LEAST_CALLERS, min(MOST_CALLERS, ALL_CALLERS // max(limits, 1)))
 
 
 def limit_names(route: Route) -> dict[str, str]:
@@ -177,14 +184,23 @@ def _of_callers(limit: RateLimit) -> list[_Count]:
 def _of_tier(limit: RateLimit, others: Sequence[str]) -> _Count:
     """Return what a caller's tier must be, where that matters."""
     if limit.tier:
-        return _matched("tier", [_tier(limit.tier)])
+        return _matched("tier", _of_key(limit.tier))
     if others:
-        return _matched("tier", [_tier("|".join(others))], expected=False)
+        return _matched("tier", _of_key("|".join(others)), expected=False)
     return _Count((), ())
 
 
-def _tier(pattern: str) -> Values:
-    return {"name": TIER_HEADER, "string_match": {"safe_regex": {"regex": pattern}}}
+def _of_key(tiers: str) -> list[Values]:
+    """Return the headers of a request with a key of these tiers, after it was verified.
+
+    The subject of a token may look like that of a key, but its request has no basic credentials.
+    """
+    basic = {"prefix": "Basic ", "ignore_case": True}
+    subject = {"safe_regex": {"regex": rf"[^.]+\.(?:{tiers})\..+"}}
+    return [
+        {"name": "authorization", "string_match": basic},
+        {"name": SUBJECT_HEADER, "string_match": subject},
+    ]
 
 
 def _matched(key: str, headers: Sequence[Values], *, expected: bool = True) -> _Count:
