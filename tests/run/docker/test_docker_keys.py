@@ -11,7 +11,7 @@ import pytest
 
 from svcgen.commands.key import add, revoke
 from tests.support.docker_fleet import DockerWorkspace, tiny, workspace
-from tests.support.envoy_process import send
+from tests.support.envoy_process import send, until
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -28,17 +28,18 @@ def test_keys_are_added_and_revoked_in_the_container(shop: DockerWorkspace) -> N
     registration.write_text(json.dumps(content))
     before = add(shop.workspace, "partners", "before")
 
-    def status(name: str, key: str) -> int:
+    def answers(status: int, name: str, key: str) -> None:
+        """Wait until each thread of Envoy answers a key so."""
         text = b64encode(f"partners.{name}:{key}".encode()).decode()
         headers = {"Authorization": f"Basic {text}"}
-        return send(shop.port, "/v1/orders", headers=headers).status
+        until(lambda: send(shop.port, "/v1/orders", headers=headers).status == status)
 
     assert shop.up().wanted_keys == ()
-    assert status("before", before.secret) == 200
+    answers(200, "before", before.secret)
     late = add(shop.workspace, "partners", "late")
-    assert status("late", late.secret) == 200
+    answers(200, "late", late.secret)
     revoke(shop.workspace, "partners", "late")
-    assert status("late", late.secret) == 401
-    assert status("before", before.secret) == 200
+    answers(401, "late", late.secret)
+    answers(200, "before", before.secret)
     committed = (shop.root / "gateway/access/keys.json").read_text()
     assert "partners" not in committed
