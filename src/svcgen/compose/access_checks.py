@@ -17,6 +17,7 @@ def check_access(fleet: Fleet) -> Iterator[Fault]:
     """Find routes that no one can call, and routes that ask for less than their path should."""
     files = {member.name: member.file(REGISTRATION_FILE) for member in fleet.members}
     yield from _check_issuers(fleet, files)
+    yield from _check_internal(fleet.table, files)
     yield from _check_weaker(fleet.table, files)
 
 
@@ -37,6 +38,17 @@ def _check_issuers(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
                     f"Add it to {SETTINGS_FILE}: gateway: {{issuers: {entry}}}"
                 ).replace("  ", " ")
             yield Fault((files[route.service], SETTINGS_FILE), problem)
+
+
+def _check_internal(table: Sequence[Route], files: Mapping[str, str]) -> Iterator[Fault]:
+    """Find internal routes with credentials, which nothing checks between services."""
+    for route in table:
+        if route.internal and route.auth:
+            problem = (
+                f"routes.{route.name}.auth: an internal route is not reached through the gateway, "
+                "and calls between services are not checked. Write `auth: none`."
+            )
+            yield Fault((files[route.service],), problem)
 
 
 def _check_weaker(table: Sequence[Route], files: Mapping[str, str]) -> Iterator[Fault]:

@@ -170,6 +170,8 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
             inline.get(each["name"], each) for each in manager["http_filters"]
         ]
     for cluster in services:
+        if "#" in cluster["name"]:
+            cluster.pop("transport_socket", None)  # it names a file of the gateway's image
         if cluster["type"] == "EDS":
             del cluster["eds_cluster_config"]
             cluster |= {"type": "STATIC", "load_assignment": {"cluster_name": cluster["name"]}}

@@ -14,7 +14,7 @@ from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.apply import steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
 from svcgen.ports import LOOPBACK, free_port
-from svcgen.run.access import trusted
+from svcgen.run.access import system_ca_file, trusted
 from svcgen.run.engine import FleetRequest
 from svcgen.run.local.environment import platform_environment, resolved, service_environment
 from svcgen.run.local.envoy_program import find_envoy
@@ -39,7 +39,9 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     helpers = _helpers(fleet.settings)
     programs = _programs(fleet.services, helpers, paths.root)
     internal = {name: request.before.internal.get(name) or free_port() for name in fleet.called}
-    placement = LocalPlacement(request.port, paths.gateway, paths.admin, internal)
+    placement = LocalPlacement(
+        request.port, paths.gateway, paths.admin, internal, ca_file=system_ca_file()
+    )
     files = edge_files(
         fleet.table, fleet.upstreams, placement, fleet.settings.gateway, trusted(fleet)
     )
