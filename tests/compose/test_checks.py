@@ -109,8 +109,12 @@ BOTH = f"{CATALOG} and {ORDERS}"
             " {issuers: {idp: {issuer: URL, audiences: [NAME], jwks: FILE}}}",
         ),
         (
-            lambda root: route(root / "orders", auth={"key": "partners"}),
-            f"{ORDERS}: routes.orders.auth: key is not supported yet.",
+            lambda root: route(
+                root / "orders", auth={"any": [{"key": "partners"}, {"jwt": "idp"}]}
+            ),
+            f'{ORDERS} and svcgen.yaml: routes.orders.auth: there is no issuer "idp". Add it to'
+            " svcgen.yaml: gateway:"
+            " {issuers: {idp: {issuer: URL, audiences: [NAME], jwks: FILE}}}",
         ),
         (
             lambda root: route(root / "orders", rate_limit={"requests": 1, "per": "1s"}),

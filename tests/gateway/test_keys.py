@@ -292,9 +292,7 @@ def test_a_change_of_many_keys_is_waited_for(orders: Upstream) -> None:
         wait_applied = acknowledged(lambda: read_stats(gateway.admin))
         gateway.replace(KEYS_FILE, keys_document(others.items()))
         wait_applied(KEYS_FILE)
-        until(
-            lambda: gateway.send("/keys", headers=fields).status == 401
-        )
+        until(lambda: gateway.send("/keys", headers=fields).status == 401)
         wait_applied = acknowledged(lambda: read_stats(gateway.admin))
         gateway.replace(KEYS_FILE, keys_document([("partners.p1", "{SHA}short")]))
         with pytest.raises(RefusedFileError):
