@@ -29,7 +29,10 @@ def test_up_names_the_missing_key_and_a_running_gateway_follows(shop: LocalWorks
     start = ("up", "--engine", "local", "--port", str(shop.port))
     up = svcgen(*start, within=shop.root)
     assert up.returncode == 0, up.stderr
-    assert "Add one: svcgen key add partners NAME --tier gold\n" in up.stderr
+    assert (
+        "The group partners has no key of the tier gold. "
+        "Add one: svcgen key add partners NAME --tier gold\n" in up.stderr
+    )
 
     def answers(status: int, user: str, key: str) -> None:
         """Wait until each thread of Envoy answers a key so."""
