@@ -45,7 +45,7 @@ def _check_internal(table: Sequence[Route], files: Mapping[str, str]) -> Iterato
     for route in table:
         if route.internal and route.auth:
             problem = (
-                f"routes.{route.name}.auth: an internal route is not reached through the gateway, "
+                f"routes.{route.name}.auth: the gateway answers 404 for an internal route, "
                 "and calls between services are not checked. Write `auth: none`."
             )
             yield Fault((files[route.service],), problem)

@@ -13,7 +13,7 @@ from svcgen.commands.key import add, revoke
 from tests.support.docker_fleet import DockerWorkspace, tiny, workspace
 from tests.support.envoy_process import send, until
 
-pytestmark = pytest.mark.needs("docker")
+pytestmark = [pytest.mark.needs("docker"), pytest.mark.slow]
 
 
 @pytest.fixture
