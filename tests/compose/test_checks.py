@@ -109,6 +109,14 @@ BOTH = f"{CATALOG} and {ORDERS}"
             " {issuers: {idp: {issuer: URL, audiences: [NAME], jwks: FILE}}}",
         ),
         (
+            lambda root: route(
+                root / "orders", auth={"any": [{"key": "partners"}, {"jwt": "idp"}]}
+            ),
+            f'{ORDERS} and svcgen.yaml: routes.orders.auth: there is no issuer "idp". Add it to'
+            " svcgen.yaml: gateway:"
+            " {issuers: {idp: {issuer: URL, audiences: [NAME], jwks: FILE}}}",
+        ),
+        (
             lambda root: registration(root / "orders", upstream={"protocol": "grpc"}),
             f"{ORDERS}: upstream.protocol: grpc is not supported yet.",
         ),

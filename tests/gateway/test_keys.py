@@ -11,10 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from svcgen.gateway.admin import acknowledged, read_stats
+from svcgen.gateway.apply import KEYS_FILE, RefusedFileError
 from svcgen.gateway.envoy.api_keys import keys_document
+from svcgen.gateway.envoy.files import ComposePlacement, edge_files, static_twin, upstream_of
 from svcgen.gateway.issuers import development_issuer
 from svcgen.gateway.keys import hash_of, new_secret
+from svcgen.gateway.routes import route_table
 from svcgen.gateway.tokens import ensure_key, sign
+from svcgen.run.local.envoy_program import find_envoy
+from svcgen.run.validation import ask_program
 from tests.support.envoy_process import Gateway, load, problem, registration, until
 from tests.support.raw_http import Reply, exchange, exchange_http2
 from tests.support.upstream import Upstream
@@ -93,7 +99,8 @@ def test_the_service_learns_the_name_of_a_valid_key_and_not_the_key(
     shop: Gateway, path: str, user: str
 ) -> None:
     forged = [("x-auth-subject", "root"), ("X-Auth-Subject", "root"), ("x-auth-scopes", "all")]
-    reply = get(shop, path, key(user), *forged)
+    dropped = ("Connection", "x-auth-subject")  # RFC 9110, section 7.6.1
+    reply = get(shop, path, key(user), *forged, dropped)
     assert reply.status == 200
     received = json.loads(reply.body)["headers"]
     assert received["x-auth-subject"] == user
@@ -259,6 +266,41 @@ def test_no_method_or_spelling_of_the_path_passes(
     assert len(orders.seen) == seen
 
 
+def test_envoy_accepts_every_name_and_many_ways() -> None:
+    name = "a" + "b" * 39
+    ways = [{"key": f"g{number}", "tier": "gold"} for number in range(20)]
+    routes: dict[str, dict[str, object]] = {
+        "long": {"path": "/long", "auth": {"key": name, "tier": name}},
+        "many": {"path": "/many", "auth": {"any": [*ways, {"jwt": "dev"}, {"key": "g1"}]}},
+        **ROUTES,
+    }
+    fleet = [registration("orders", **routes)]
+    upstreams = [upstream_of(each, 1_000) for each in fleet]
+    files = edge_files(route_table(fleet), upstreams, ComposePlacement())
+    assert ask_program(find_envoy(), static_twin(files)) == ""
+
+
+def test_a_change_of_many_keys_is_waited_for(orders: Upstream) -> None:
+    gateway, secret = Gateway(), new_secret()
+    others = {f"partners.p{number}": hash_of(new_secret()) for number in range(10_000)}
+    gateway.keys = {**others, "partners.last": hash_of(secret)}
+    fields = dict([basic(f"partners.last:{secret}")])
+    try:
+        gateway.use({"orders": [orders.port]}, [registration("orders", **ROUTES)])
+        until(lambda: gateway.healthy("orders"))
+        assert gateway.send("/keys", headers=fields).status == 200
+        wait_applied = acknowledged(lambda: read_stats(gateway.admin))
+        gateway.replace(KEYS_FILE, keys_document(others.items()))
+        wait_applied(KEYS_FILE)
+        until(lambda: gateway.send("/keys", headers=fields).status == 401)
+        wait_applied = acknowledged(lambda: read_stats(gateway.admin))
+        gateway.replace(KEYS_FILE, keys_document([("partners.p1", "{SHA}short")]))
+        with pytest.raises(RefusedFileError):
+            wait_applied(KEYS_FILE)
+    finally:
+        gateway.end()
+
+
 def test_an_open_route_does_not_check_the_header(shop: Gateway) -> None:
     reply = get(shop, "/open", basic("its:own"), ("x-auth-subject", "root"))
     received = json.loads(reply.body)["headers"]
@@ -272,7 +314,7 @@ def test_keys_are_added_and_revoked_while_requests_run(shop: Gateway) -> None:
     assert get(shop, "/keys", line).status == 401
 
     def use(users: dict[str, str]) -> None:
-        shop.replace("access/keys.json", keys_document(users.items()))
+        shop.replace(KEYS_FILE, keys_document(users.items()))
 
     with load(shop.port, "/keys", rate=200, headers=[key("partners.acme")]) as failed:
         for _ in range(3):
@@ -297,9 +339,9 @@ def test_an_open_connection_obeys_a_change(shop: Gateway) -> None:
     with closing(connection):
         assert status() == 200
         opened = connection.sock
-        shop.replace("access/keys.json", keys_document(without.items()))
+        shop.replace(KEYS_FILE, keys_document(without.items()))
         until(lambda: status() == 401)
-        shop.replace("access/keys.json", keys_document(shop.keys.items()))
+        shop.replace(KEYS_FILE, keys_document(shop.keys.items()))
         until(lambda: status() == 200)
         assert connection.sock is opened
 

@@ -174,12 +174,12 @@ def broken_contracts(faults: Sequence[Fault]) -> str:
 
 def wanted_keys(ways: Sequence[KeyWay]) -> str:
     """Name each group of keys that a route accepts and that has no key; empty without."""
-    return "".join(f"No caller has a key for {way}. Add one: {add_key(way)}\n" for way in ways)
+    return "".join(map(_wanted_key, ways))
 
 
-def add_key(way: KeyWay) -> str:
-    """Return the command that adds a key for a route."""
-    return f"svcgen key add {way.key} NAME" + (f" --tier {way.tier}" if way.tier else "")
+def _wanted_key(way: KeyWay) -> str:
+    tier, option = (f" of the tier {way.tier}", f" --tier {way.tier}") if way.tier else ("", "")
+    return f"The group {way.key} has no key{tier}. Add one: svcgen key add {way.key} NAME{option}\n"
 
 
 def routes(table_: Sequence[Route]) -> str:

@@ -47,7 +47,8 @@ def add(workspace: Workspace, group: str, name: str, tier: str | None = None) ->
     except _NotAppliedError as error:
         with _published(root, wait=False):
             revoke_key(root, group, name)
-        raise SvcgenError(error.problem, error.advice) from error
+        advice = error.advice or "If `docker compose` started the gateway, run: svcgen up"
+        raise SvcgenError(f"The key was not added: {error.problem}", advice) from error
     opened = (route for route in _routes(workspace) if key.opens(route.auth))
     return AddedKey(key, secret, next((_url(workspace, route.path) for route in opened), ""))
 

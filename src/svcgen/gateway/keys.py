@@ -93,7 +93,9 @@ def publish_keys(root: Path) -> bool:
     Call it within `changing_keys`: an older list would make a revoked key valid again.
     """
     text = keys_document((key.user, key.hash) for key in read_keys(root))
-    path = root / STATE_FOLDER / "gateway" / USERS_FILE
+    gateway = state_folder(root) / "gateway"
+    gateway.mkdir(mode=0o700, exist_ok=True)
+    path = gateway / USERS_FILE
     if read_text(path) == text:
         return False
     replace_text(path, text)

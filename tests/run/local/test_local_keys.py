@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.envoy_process import load, send
+from tests.support.envoy_process import load, send, until
 from tests.support.local_fleet import LocalWorkspace, tiny, workspace
 from tests.support.run import answered, svcgen
 
@@ -29,11 +29,16 @@ def test_up_names_the_missing_key_and_a_running_gateway_follows(shop: LocalWorks
     start = ("up", "--engine", "local", "--port", str(shop.port))
     up = svcgen(*start, within=shop.root)
     assert up.returncode == 0, up.stderr
-    assert "Add one: svcgen key add partners NAME --tier gold\n" in up.stderr
+    assert (
+        "The group partners has no key of the tier gold. "
+        "Add one: svcgen key add partners NAME --tier gold\n" in up.stderr
+    )
 
-    def status(user: str, key: str) -> int:
+    def answers(status: int, user: str, key: str) -> None:
+        """Wait until each thread of Envoy answers a key so."""
         text = b64encode(f"{user}:{key}".encode()).decode()
-        return send(shop.port, "/v1/orders", headers={"Authorization": f"Basic {text}"}).status
+        headers = {"Authorization": f"Basic {text}"}
+        until(lambda: send(shop.port, "/v1/orders", headers=headers).status == status)
 
     def added(name: str) -> str:
         words = ("key", "add", "partners", name, "--tier", "gold", "--json")
@@ -49,10 +54,10 @@ def test_up_names_the_missing_key_and_a_running_gateway_follows(shop: LocalWorks
     ) as failed:
         for name in ("one", "two"):
             key = added(name)
-            assert status(f"partners.gold.{name}", key) == 200
+            answers(200, f"partners.gold.{name}", key)
             svcgen("key", "revoke", "partners", name, within=shop.root)
-            assert status(f"partners.gold.{name}", key) == 401
+            answers(401, f"partners.gold.{name}", key)
     assert failed == []
     again = svcgen(*start, within=shop.root)
     assert "svcgen key add" not in again.stderr
-    assert status(user, first) == 200
+    answers(200, user, first)
