@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import threading
@@ -321,7 +322,9 @@ def test_keys_come_from_the_issuers_address() -> None:
         def log_message(self, *_args: Any) -> None:
             """Say nothing."""
 
-    keys.append(public(EC_KEY, "e1"))
+    secret = b"a-secret-that-an-issuer-publishes"
+    shared = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+    keys.extend([public(EC_KEY, "e1"), {"kty": "oct", "kid": "s1", "k": shared}])
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/keys"
@@ -331,6 +334,8 @@ def test_keys_come_from_the_issuers_address() -> None:
         gateway.use({"orders": [orders.port]}, [REGISTRATION])
         until(lambda: gateway.send("/token", headers=bearer(token())).status == 200)
         problem(gateway.send("/token", headers=bearer(token(OTHER_KEY))), 401)
+        symmetric = unsafe({"alg": "HS256", "kid": "s1"}, secret)
+        problem(gateway.send("/token", headers=bearer(symmetric)), 403)
     finally:
         gateway.end()
         server.shutdown()

@@ -17,6 +17,7 @@ def check_access(fleet: Fleet) -> Iterator[Fault]:
     """Find routes that no one can call, and routes that ask for less than their path should."""
     files = {member.name: member.file(REGISTRATION_FILE) for member in fleet.registered}
     yield from _check_issuers(fleet, files)
+    yield from _check_internal(fleet, files)
     yield from _check_weaker(fleet, files)
 
 
@@ -37,6 +38,17 @@ def _check_issuers(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
                     f"Add it to {SETTINGS_FILE}: gateway: {{issuers: {entry}}}"
                 ).replace("  ", " ")
             yield Fault((files[route.service], SETTINGS_FILE), problem)
+
+
+def _check_internal(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
+    """Find internal routes with credentials, which nothing checks between services."""
+    for route in fleet.table:
+        if route.internal and route.auth:
+            problem = (
+                f"{fleet.route_key(route)}.auth: clients cannot call an internal route, and the "
+                "gateway checks no calls between services. Write `auth: none`."
+            )
+            yield Fault((files[route.service],), problem)
 
 
 def _check_weaker(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:

@@ -44,7 +44,10 @@ services:
     volumes:
       - ./gateway:/etc/gateway:ro
       # svcgen up gives a folder that also has the development issuer of this machine.
-      - ${{GATEWAY_ACCESS:-./gateway/access}}:/etc/gateway/access:ro
+      - type: bind
+        source: ${{GATEWAY_ACCESS:-./gateway/access}}
+        target: /etc/gateway/access
+        read_only: true
     ports: ["127.0.0.1:${{GATEWAY_PORT:-{port}}}:8000"]
     networks: [platform]{hosts}
     healthcheck:

@@ -14,6 +14,8 @@ from svcgen.gateway.envoy.files import static_twin
 from svcgen.service import REGISTRATION_FILE
 from svcgen.settings import SETTINGS_FILE
 
+NO_SERVICE = ("",)
+
 Validate = Callable[[str], str]
 """Called with a configuration in one file; returns why Envoy refuses it, else the empty text."""
 
@@ -26,6 +28,9 @@ def refuse_invalid(files: Mapping[str, str], fleet: Fleet, validate: Validate | 
     """
     if validate is None or not (reason := validate(static_twin(files))):
         return
+    if fleet.issuers and (refused := validate(static_twin(files, NO_SERVICE))):
+        problem = f"gateway.issuers: Envoy refuses what they need: {refused}."
+        raise FaultsError([Fault((SETTINGS_FILE,), problem)])
     names = [cluster["name"] for cluster in json.loads(files["cds.json"])["resources"]]
     service, reason = _first_refused(files, names, validate) or ("", reason)
     for member in fleet.members:

@@ -5,17 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svcgen.files import locked
 from svcgen.gateway.apply import ACCESS_FILE, WaitApplied, write_in_order
-from svcgen.workspace import STATE_FOLDER
+from svcgen.workspace import STATE_FOLDER, state_folder
 
 if TYPE_CHECKING:
     from svcgen.compose.fleet import Fleet
     from svcgen.gateway.issuers import Issuer
 
+# Of Debian and the gateway's image, Fedora, macOS.
+CA_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+LOCK = "access.lock"
+
 
 def access_folder(root: Path) -> Path:
     """Return the folder that the gateway of either engine reads issuers from."""
     return (root / STATE_FOLDER / "gateway" / ACCESS_FILE).parent
+
+
+def system_ca_file() -> str:
+    """Return the file with the certificate authorities that this machine trusts.
+
+    It is where OpenSSL looks, or else where a distribution has it.
+    """
+    import ssl
+
+    known = (ssl.get_default_verify_paths().cafile, *CA_FILES)
+    return next((file for file in known if file and Path(file).is_file()), CA_FILES[0])
 
 
 def trusted(fleet: Fleet) -> tuple[Issuer, ...]:
@@ -35,4 +55,5 @@ def write_access(fleet: Fleet, wait_applied: WaitApplied) -> None:
     from svcgen.gateway.envoy.jwt import jwt_file
 
     folder = access_folder(fleet.root).parent
-    write_in_order(folder, {ACCESS_FILE: jwt_file(trusted(fleet))}, wait_applied)
+    with locked(state_folder(fleet.root) / LOCK, create=True):  # the last to write has all keys
+        write_in_order(folder, {ACCESS_FILE: jwt_file(trusted(fleet))}, wait_applied)
