@@ -21,10 +21,6 @@ def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
     yield from workspace(tmp_path)
 
 
-def opens(port: int, token: str) -> bool:
-    return send(port, "/v1/orders", headers={"Authorization": f"Bearer {token}"}).status == 200
-
-
 def test_a_token_of_this_machine_opens_a_route(shop: DockerWorkspace) -> None:
     """The container's user reads a folder below one of mode 0700, and sees a file that replaces."""
     folder = tiny(shop.root, "orders")

@@ -14,17 +14,15 @@ from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.admin import acknowledged, read_stats, waiting
 from svcgen.gateway.apply import WaitApplied, steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
-from svcgen.gateway.envoy.jwt import CA_FILE
 from svcgen.gateway.tls import publish
 from svcgen.ports import LOOPBACK, free_port
-from svcgen.run.access import trusted
+from svcgen.run.access import system_ca_file, trusted
 from svcgen.run.engine import FleetRequest
 from svcgen.run.local.environment import platform_environment, resolved, service_environment
 from svcgen.run.local.envoy_program import find_envoy
 from svcgen.run.local.paths import Paths
 from svcgen.run.local.protocol import ProgramPlan, ServicePlan, UpRequest
 from svcgen.run.local.supervisor.postgres import find_postgres
-from svcgen.run.local.system_cas import system_cas
 from svcgen.run.validation import ask_program
 from svcgen.service import Service
 from svcgen.settings import SETTINGS_FILE, Settings
@@ -80,10 +78,16 @@ def _applied(paths: Paths) -> WaitApplied:
 
 
 def _ca_file(fleet: Fleet) -> str:
-    """Return the file of this machine's CA certificates; the usual one where nothing needs it."""
+    """Return the file of this machine's CA certificates; it exists where an external needs it."""
+    file = system_ca_file()
     needed = any(upstream.needs_system_cas for upstream in fleet.external_upstreams)
-    needed = needed or any(issuer.url.startswith("https:") for issuer in fleet.issuers)
-    return str(system_cas(os.environ)) if needed else CA_FILE
+    if needed and not Path(file).is_file():
+        raise SvcgenError(
+            f"The gateway verifies an external service, but {file} does not exist.",
+            "Install the package ca-certificates, or set SSL_CERT_FILE or the key `tls.ca` in "
+            f"{SETTINGS_FILE}.",
+        )
+    return file
 
 
 def _plans(fleet: Fleet, internal: Mapping[str, int]) -> tuple[ServicePlan, ...]:
