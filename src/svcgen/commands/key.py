@@ -111,5 +111,5 @@ def _url(workspace: Workspace, path: str) -> str:
     """Return the address of a path at the gateway as it ran last, or would run."""
     from svcgen.run.memory import last_port
 
-    configured = workspace.settings.gateway.port
-    return f"http://127.0.0.1:{last_port(workspace.root, configured) or configured}{path}"
+    gateway = workspace.settings.gateway
+    return gateway.url(last_port(workspace.root, gateway.port) or gateway.port) + path

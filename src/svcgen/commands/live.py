@@ -53,7 +53,7 @@ def live_routes(workspace: Workspace, seconds: float) -> Iterator[LiveResult]:
     """
     choice = choose_engine(workspace.root)
     choice.state.require_gateway()
-    engine, url = choice.engine, f"http://127.0.0.1:{choice.state.port}"
+    engine, url = choice.engine, workspace.settings.gateway.url(choice.state.port or 0)
     before: _Look | None = _look(engine)
     answered = time.monotonic()
     while True:
