@@ -174,7 +174,7 @@ def test_a_stream_shows_that_it_has_no_timeout(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(content))
     done = svcgen("routes", "/v1/orders", within=tmp_path)
     assert done.stdout.splitlines()[-2:] == [
-        "stream: ends after 1m without a byte, retries: none",
+        "stream: ends after 60s without a byte, retries: none",
         "largest body: no limit",
     ], done.stderr
 
