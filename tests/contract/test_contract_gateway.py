@@ -10,8 +10,8 @@ from svcgen.contract.context import set_up
 from svcgen.contract.suite import CHECKS, run_checks
 from svcgen.contract.targets.process import ProcessTarget
 from svcgen.contract.targets.url import UrlTarget
+from svcgen.gateway_settings import GatewaySettings
 from svcgen.service import read_service
-from svcgen.settings import GatewaySettings
 from tests.contract.reference.on_disk import write_reference
 from tests.support.envoy_process import Gateway, registration, until
 

@@ -17,7 +17,7 @@ from svcgen.gateway.admin import ask
 from svcgen.gateway.envoy import clusters
 from svcgen.gateway.envoy.bootstrap import MAX_HEAP_BYTES, fit_connections
 from svcgen.gateway.envoy.xds import resources
-from svcgen.settings import GatewaySettings
+from svcgen.gateway_settings import GatewaySettings
 from tests.support.envoy_process import Gateway, load, problem, registration, send, until
 from tests.support.upstream import Upstream
 

@@ -30,7 +30,7 @@ from svcgen.gateway.admin import acknowledged, read_stats
 from svcgen.gateway.apply import RefusedFileError, replace_text
 from svcgen.gateway.envoy.tls import SECRET_FILE, secret
 from svcgen.gateway.tls import MOUNTED, publish
-from svcgen.settings import GatewaySettings
+from svcgen.gateway_settings import GatewaySettings
 from tests.support.envoy_process import Gateway, free_port, send, until
 from tests.support.upstream import Upstream
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files, static_twin, upstream_of
 from svcgen.gateway.registration import Registration
 from svcgen.gateway.routes import METHODS, route_table
-from svcgen.settings import GatewaySettings
+from svcgen.gateway_settings import GatewaySettings
 
 pytestmark = pytest.mark.needs("local")
 

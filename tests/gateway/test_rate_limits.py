@@ -15,7 +15,7 @@ import pytest
 from svcgen.gateway.envoy import rate_limits
 from svcgen.gateway.envoy.rate_limits import LONGEST_CALLER
 from svcgen.gateway.limits import RateLimit
-from svcgen.settings import GatewaySettings
+from svcgen.gateway_settings import GatewaySettings
 from tests.support.envoy_process import Answer, Gateway, problem, registration, until
 from tests.support.upstream import Upstream
 

@@ -24,8 +24,8 @@ from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.registration import Registration
 from svcgen.gateway.routes import Route, route_table
 from svcgen.gateway.tls import MOUNTED
+from svcgen.gateway_settings import GatewaySettings
 from svcgen.run.local.supervisor.envoy import FLAGS
-from svcgen.settings import GatewaySettings
 
 Ports = Mapping[str, Sequence[int]]
 CLIENTS = 4

@@ -105,7 +105,7 @@ def routes(
     json: Json = False,
 ) -> None:
     """List the routes at the gateway, or explain which route a request takes."""
-    from svcgen.cli.documents import fleet as documents
+    from svcgen.cli.documents import routes as documents
     from svcgen.commands.routes import explain_route, list_routes
     from svcgen.gateway.routes import TOKEN
 

@@ -19,8 +19,8 @@ from svcgen.gateway.envoy.bootstrap import BOOTSTRAP
 from svcgen.gateway.envoy.external import HOST_IN_CONTAINER
 from svcgen.gateway.envoy.files import ComposePlacement, edge_files
 from svcgen.gateway.tls import MOUNTED
+from svcgen.gateway_settings import GatewaySettings
 from svcgen.service import COMPOSE_FILE
-from svcgen.settings import GatewaySettings
 from svcgen.workspace import COMPOSE_MARK
 
 ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0"

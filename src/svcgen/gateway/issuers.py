@@ -15,6 +15,7 @@ from typing import Any
 
 from svcgen.errors import SvcgenError
 from svcgen.files import read_text
+from svcgen.gateway_settings import GatewaySettings
 from svcgen.issuer_settings import (
     DEFAULT_CLAIMS,
     DEVELOPMENT,
@@ -22,7 +23,7 @@ from svcgen.issuer_settings import (
     Claims,
     IssuerSettings,
 )
-from svcgen.settings import SETTINGS_FILE, GatewaySettings
+from svcgen.settings import SETTINGS_FILE
 
 DEVELOPMENT_ISSUER = "svcgen-development"
 DEVELOPMENT_KEYS = "development-issuer.json"  # below .svcgen; of mode 0600

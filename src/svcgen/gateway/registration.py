@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from svcgen.gateway.access import Auth, Name
 from svcgen.gateway.limits import Cors, RateLimits
 from svcgen.gateway.paths import SEGMENT_CHARACTERS, path_problem
-from svcgen.settings import MOST_BODY, SETTINGS_FILE, StreamSize
+from svcgen.gateway_settings import MOST_BODY, StreamSize
+from svcgen.settings import SETTINGS_FILE
 from svcgen.strict import Duration, StrictModel, Text, Timeout, matching, read_strictly, within
 from svcgen.units import parse_duration, parse_size
 from svcgen.yaml_files import read_yaml

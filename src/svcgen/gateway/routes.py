@@ -19,7 +19,7 @@ from svcgen.gateway.access import Way, ways_of, ways_text
 from svcgen.gateway.limits import Cors, RateLimit
 from svcgen.gateway.paths import covers, normal_path
 from svcgen.gateway.registration import Registration, RouteEntry
-from svcgen.settings import GatewaySettings
+from svcgen.gateway_settings import GatewaySettings
 from svcgen.units import parse_duration, parse_size
 
 # No other method reaches a service: a TRACE would return the headers that the gateway adds.

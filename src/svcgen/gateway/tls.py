@@ -15,7 +15,8 @@ from svcgen.errors import SvcgenError
 from svcgen.files import read_file, read_text
 from svcgen.gateway.apply import RefusedFileError, WaitApplied, replace_text
 from svcgen.gateway.envoy.tls import FOLDER, SECRET_FILE, secret
-from svcgen.settings import SETTINGS_FILE, GatewaySettings, TlsSettings
+from svcgen.gateway_settings import GatewaySettings, TlsSettings
+from svcgen.settings import SETTINGS_FILE
 from svcgen.workspace import STATE_FOLDER, state_folder
 
 MADE = f"{STATE_FOLDER}/ca"  # what `svcgen cert` makes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from svcgen.gateway.envoy.xds import Values, extension
-from svcgen.settings import GatewaySettings
+from svcgen.gateway_settings import GatewaySettings
 
 _PROXY_PROTOCOL = extension(
     "envoy.filters.listener.proxy_protocol",

@@ -23,8 +23,8 @@ from svcgen.gateway.envoy.tls import SECRET_FILE, tls_chain
 from svcgen.gateway.envoy.xds import Values, document, file_source, resources
 from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.routes import Route, exposed
+from svcgen.gateway_settings import GatewaySettings
 from svcgen.ports import LOOPBACK
-from svcgen.settings import GatewaySettings
 
 __all__ = [
     "ClusterUpstream",

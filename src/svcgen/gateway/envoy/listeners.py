@@ -23,7 +23,7 @@ from svcgen.gateway.envoy.route_stats import ROUTE_STATS
 from svcgen.gateway.envoy.times import RECEIVE_MS, TIMEOUT_FILTER
 from svcgen.gateway.envoy.tracing import TRACING, VALID_TRACE
 from svcgen.gateway.envoy.xds import Values, extension, seconds
-from svcgen.settings import GatewaySettings
+from svcgen.gateway_settings import GatewaySettings
 
 MAX_HEADERS_KIB = 32  # contract rule `headers-large`: a service accepts more
 MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"

@@ -8,7 +8,7 @@ of a service.
 from __future__ import annotations
 
 from svcgen.gateway.envoy.xds import Values
-from svcgen.settings import GatewaySettings
+from svcgen.gateway_settings import GatewaySettings
 
 DEFAULTS = {
     "x-content-type-options": "nosniff",
