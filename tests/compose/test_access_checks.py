@@ -102,7 +102,7 @@ def test_issuers_are_named_by_routes_and_svcgen_yaml(tmp_path: Path) -> None:
     assert "dev" not in (tmp_path / "gateway/access/jwt.json").read_text()
     registration(tmp_path / "orders", routes={"one": {"path": ORDERS, "auth": JWT, **INTERNAL}})
     (fault,) = faults(tmp_path)
-    assert fault.endswith("between services are not checked. Write `auth: none`.")
+    assert fault.endswith("the gateway checks no calls between services. Write `auth: none`.")
     registration(tmp_path / "orders", routes={"one": {"path": ORDERS, "auth": JWT}})
     (tmp_path / "svcgen.yaml").write_text("gateway: {development_issuer: false}\n")
     assert faults(tmp_path) == [

@@ -45,8 +45,8 @@ def _check_internal(table: Sequence[Route], files: Mapping[str, str]) -> Iterato
     for route in table:
         if route.internal and route.auth:
             problem = (
-                f"routes.{route.name}.auth: the gateway answers 404 for an internal route, "
-                "and calls between services are not checked. Write `auth: none`."
+                f"routes.{route.name}.auth: clients cannot call an internal route, and the "
+                "gateway checks no calls between services. Write `auth: none`."
             )
             yield Fault((files[route.service],), problem)
 

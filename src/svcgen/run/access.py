@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,8 @@ def system_ca_file() -> str:
 
     It is where OpenSSL looks, or else where a distribution has it.
     """
+    import ssl
+
     known = (ssl.get_default_verify_paths().cafile, *CA_FILES)
     return next((file for file in known if file and Path(file).is_file()), CA_FILES[0])
 
