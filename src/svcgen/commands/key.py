@@ -89,8 +89,8 @@ def _published(root: Path, *, wait: bool = True) -> Iterator[None]:
     from svcgen.run.applied import wait_for_gateway
 
     with changing_keys(root):
-        yield
         wait_applied = wait_for_gateway(root) if wait else None
+        yield
         if publish_keys(root) and wait_applied:
             try:
                 wait_applied(KEYS_FILE)

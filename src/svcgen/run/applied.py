@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from svcgen.errors import SvcgenError
@@ -26,5 +27,6 @@ def wait_for_gateway(root: Path) -> Callable[[str], None]:
         from svcgen.run.docker.containers import observe
         from svcgen.run.docker.gateway import wait_applied
 
-        return wait_applied(observe(root).gateway)
+        with suppress(SvcgenError):  # without Docker there is not a gateway either
+            return wait_applied(observe(root).gateway)
     return waiting(0.0)

@@ -21,6 +21,10 @@ def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
     yield from workspace(tmp_path)
 
 
+def opens(port: int, token: str) -> bool:
+    return send(port, "/v1/orders", headers={"Authorization": f"Bearer {token}"}).status == 200
+
+
 def test_a_token_of_this_machine_opens_a_route(shop: DockerWorkspace) -> None:
     """The container's user reads a folder below one of mode 0700, and sees a file that replaces."""
     folder = tiny(shop.root, "orders")
@@ -29,13 +33,8 @@ def test_a_token_of_this_machine_opens_a_route(shop: DockerWorkspace) -> None:
     result = shop.up()
     assert result.token == "svcgen token --sub ann --scope orders:read"
     problem(send(shop.port, "/v1/orders"), 401)
-
-    def opens(text: str) -> bool:
-        headers = {"Authorization": f"Bearer {text}"}
-        return send(shop.port, "/v1/orders", headers=headers).status == 200
-
     for rotate in (False, True):
         text = make_token(shop.workspace, "ann", ["orders:read"], rotate=rotate).text
-        until(partial(opens, text))
+        until(partial(opens, shop.port, text))
     committed = (shop.root / "gateway/access/jwt.json").read_text()
     assert "svcgen-development" not in committed
