@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from svcgen.gateway.apply import KEYS_FILE
+from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.gateway.envoy.clusters import endpoints_file, upstream_of
 from svcgen.gateway.envoy.external import external_upstream
 from svcgen.gateway.envoy.files import ComposePlacement, LocalPlacement, edge_files, static_twin
@@ -49,9 +51,11 @@ GUARDED = {
 NAMES = {"metadata.example": "169.254.169.254", "gateway.example": "127.0.0.1"}
 
 
-def external(name: str, url: str, path: str = "", root: Path = Path(), **keys: Any) -> External:
+def external(
+    name: str, url: str, path: str = "", root: Path = Path(), *, stream: bool = False, **keys: Any
+) -> External:
     """Read an entry of `external` without the checks of its URL."""
-    routes = {"all": {"path": path or f"/{name}", "auth": "none"}}
+    routes = {"all": {"path": path or f"/{name}", "auth": "none", "stream": stream}}
     settings = ExternalSettings.model_construct(url=url, routes=routes, **keys)
     found = read_external(name, settings, root)
     assert found
@@ -76,7 +80,8 @@ class EdgeOfExternals(Gateway):
         for cluster in clusters["resources"]:
             if cluster["name"].endswith("-name"):
                 cluster["typed_dns_resolver_config"] = resolver(self.dns.server_address[1])
-        return files | {"eds/orders.json": eds, "cds.json": json.dumps(clusters)}
+        own = {"eds/orders.json": eds, "cds.json": json.dumps(clusters)}
+        return files | own | {KEYS_FILE: keys_document([])}
 
     def end(self) -> None:
         self.dns.shutdown()
@@ -122,6 +127,35 @@ def parts(registrations: list[Registration]) -> tuple[Any, list[Any]]:
         for each in registrations
     ]
     return route_table(registrations, SETTINGS), upstreams
+
+
+class HotReload(socketserver.ThreadingTCPServer):
+    """Accepts each upgrade and repeats what it gets, as a development server with WebSocket."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Upgraded)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+
+class _Upgraded(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += self.request.recv(4096)
+        answer = (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        )
+        self.request.sendall(answer)
+        while data := self.request.recv(4096):
+            self.request.sendall(data)
+
+
+UPGRADE = (
+    "GET {} HTTP/1.1\r\nHost: shop:8000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 class TlsUpstream(Upstream):
@@ -188,6 +222,7 @@ def edge(
     gateway.ca_file = str(trusted.file)
     externals = [
         external("site", f"http://localhost:{site.port}", "/"),
+        external("live", f"http://localhost:{HotReload().server_address[1]}", stream=True),
         external("dead", f"http://127.0.0.1:{free_port()}"),
         external(
             "sick", f"http://127.0.0.1:{sick.port}", health={"http": "/readyz", "interval": "100ms"}
@@ -318,3 +353,15 @@ def test_envoy_takes_every_entry_in_both_engines(trusted: Authority) -> None:
         twin = static_twin(edge_files(table, upstreams, placement))
         assert len(json.loads(twin)["static_resources"]["clusters"]) == 1 + len(externals)
         assert ask_program(find_envoy(), twin) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "first"), [("/live", b"HTTP/1.1 101 "), ("/site", b"HTTP/1.1 403 ")]
+)
+def test_hot_reload_passes_on_a_stream_alone(edge: Gateway, path: str, first: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=10) as client:
+        client.sendall(UPGRADE.format(path).encode())
+        assert client.recv(4096).startswith(first)
+        if path == "/live":
+            client.sendall(b"hello")
+            assert client.recv(100) == b"hello"

@@ -45,8 +45,8 @@ def _check_internal(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
     for route in fleet.table:
         if route.internal and route.auth:
             problem = (
-                f"{fleet.route_key(route)}.auth: the gateway answers 404 for an internal route, "
-                "and calls between services are not checked. Write `auth: none`."
+                f"{fleet.route_key(route)}.auth: clients cannot call an internal route, and the "
+                "gateway checks no calls between services. Write `auth: none`."
             )
             yield Fault((files[route.service],), problem)
 
