@@ -40,7 +40,7 @@ docs: .venv/developing ## write docs/cli.md and docs/registration.schema.json an
 	$(BIN)/python scripts/registration_schema.py > docs/registration.schema.json
 
 bench: .venv/developing ## print ratios: help, new, compose, stacks (needs Docker and wrk), a fleet, updates
-	for benchmark in help new compose stacks fleet update merge; do PYTHONPATH=. $(BIN)/python benchmarks/$$benchmark.py; done
+	for benchmark in help new compose stacks fleet update merge gateway; do PYTHONPATH=. $(BIN)/python benchmarks/$$benchmark.py; done
 
 build: .venv/developing ## the wheel, in dist/
 	$(BIN)/uv build --wheel

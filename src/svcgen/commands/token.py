@@ -35,8 +35,10 @@ def make_token(  # noqa: PLR0913 (one for each option of the command)
     development issuer off, and for a lifetime that is too long.
     """
     from svcgen.compose.fleet import read_fleet
+    from svcgen.gateway.admin import waiting
     from svcgen.gateway.tokens import MOST_SECONDS, ensure_key, rotate_key, sign
     from svcgen.run.access import access_folder, write_access
+    from svcgen.run.applied import wait_for_gateway
 
     if not workspace.settings.gateway.development_issuer:
         raise SvcgenError(
@@ -50,7 +52,8 @@ def make_token(  # noqa: PLR0913 (one for each option of the command)
         rotate_key(state)
     if access_folder(workspace.root).is_dir():  # a gateway of this machine reads it
         fleet, _faults = read_fleet(workspace)
-        write_access(fleet, lambda _name: None)
+        wait_applied = wait_for_gateway(workspace.root) if rotate else waiting(0.0)
+        write_access(fleet, wait_applied)
     return sign(state, subject, scopes, seconds, audiences)
 
 
