@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from svcgen.addresses import forbidden_reason, is_loopback
 from svcgen.service import NAME_PATTERN, NAME_RULE
 from svcgen.strict import StrictModel, Text, matching
 
 DEVELOPMENT = "dev"
 KEY_ID_PREFIX = "svcgen-dev-"
 LONGEST = 1024
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
 
 
@@ -30,9 +30,10 @@ def _not_development(name: str) -> str:
 def _keys_url(text: str) -> str:
     """Refuse a URL over which somebody on the way can replace the keys."""
     url = urlsplit(text) if _URL.fullmatch(text) else None
-    host = url.netloc.rpartition(":")[0] or url.netloc if url else ""
-    if not url or not url.hostname or (url.scheme != "https" and host not in _LOOPBACK):
+    if not url or not url.hostname or (url.scheme != "https" and not is_loopback(url.hostname)):
         raise ValueError("must be an https URL such as https://id.example.com/jwks.json")
+    if reason := forbidden_reason(url.hostname):
+        raise ValueError(f"must not have {reason}")
     try:
         port = url.port
     except ValueError:

@@ -185,6 +185,8 @@ def state_folder(root: Path) -> Path:
     """Make `.svcgen/`, which git ignores, and return it."""
     state = root / STATE_FOLDER
     state.mkdir(mode=0o700, exist_ok=True)
+    if state.stat().st_mode & 0o077:  # it is of an older svcgen, or of a copy: it has keys
+        state.chmod(0o700)
     ignore = state / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")

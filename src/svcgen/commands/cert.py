@@ -50,7 +50,7 @@ def cert(workspace: Workspace, hosts: Sequence[str] = ()) -> CertResult:
     Raises SvcgenError when the CA of an earlier run cannot be used.
     """
     root, names = workspace.root, tuple(dict.fromkeys((*LOCAL_HOSTS, *hosts)))
-    state_folder(root).chmod(0o700)
+    state_folder(root)
     (root / MADE).mkdir(mode=0o700, exist_ok=True)
     with locked(root / MADE):
         ca, new_ca = _ca(root)

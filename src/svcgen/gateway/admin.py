@@ -19,6 +19,7 @@ from svcgen.gateway.apply import (
     JWT_FILTER,
     KEYS_FILE,
     LIMITS_FILE,
+    RATE_LIMIT,
     RefusedFileError,
 )
 from svcgen.gateway.envoy.route_stats import PREFIX
@@ -45,15 +46,15 @@ EDGE_ROUTES_PAGE = "/config_dump?resource=dynamic_route_configs"
 
 Stats = Callable[[], Mapping[str, int]]
 
-_LIMITS = "extension_config_discovery.http_filter.envoy.filters.http.local_ratelimit"
+_DISCOVERED = "extension_config_discovery.http_filter"
 # The counters of updates that Envoy applied, by file.
 APPLIED = {
-    KEYS_FILE: f"extension_config_discovery.http_filter.{BASIC_AUTH}.update_success",
-    ACCESS_FILE: f"extension_config_discovery.http_filter.{JWT_FILTER}.update_success",
+    KEYS_FILE: f"{_DISCOVERED}.{BASIC_AUTH}.update_success",
+    ACCESS_FILE: f"{_DISCOVERED}.{JWT_FILTER}.update_success",
     "cds.json": "cluster_manager.cds.update_success",
     "lds.json": "listener_manager.lds.update_success",
-    "rds.json": "http.edge.rds.edge.update_success",
-    LIMITS_FILE: f"{_LIMITS}.update_success",
+    "rds.json": _ROUTE_FILES,
+    LIMITS_FILE: f"{_DISCOVERED}.{RATE_LIMIT}.update_success",
     SECRET_FILE: "sds.edge.update_success",
 }
 # An Envoy that an older svcgen started, or a listener without TLS, does not read these.

@@ -26,6 +26,7 @@ class RefusedFileError(SvcgenError):
 CLUSTERS = "cds.json"
 JWT_FILTER = "envoy.filters.http.jwt_authn"
 BASIC_AUTH = "envoy.filters.http.basic_auth"
+RATE_LIMIT = "envoy.filters.http.local_ratelimit"
 ACCESS_FOLDER = "access"  # of the files that say who may call
 ACCESS_FILE = f"{ACCESS_FOLDER}/jwt.json"  # whose tokens count; routes name what it has
 KEYS_FILE = f"{ACCESS_FOLDER}/keys.json"  # whose keys count; `gateway.keys` alone writes it

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from svcgen.addresses import is_loopback, literal_address
+from svcgen.files import read_file
 from svcgen.gateway.access import Name
 from svcgen.gateway.registration import HealthPath, Registration, RouteEntry
 from svcgen.settings import SETTINGS_FILE, ExternalSettings
@@ -166,7 +167,7 @@ def _refuse_without_routes(name: str, written: Mapping[str, object]) -> None:
 def _certificates(key: str, path: Path) -> str:
     """Return the certificates in a file of PEM; nothing else of it becomes public."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode()
     except (OSError, ValueError) as error:
         raise StrictError([(SETTINGS_FILE, f"{key}: {path} cannot be read.")]) from error
     found = _CERTIFICATE.findall(text.replace("\r\n", "\n").rstrip() + "\n")

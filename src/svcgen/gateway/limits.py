@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from svcgen.gateway.access import Name
 from svcgen.gateway.envoy.removed_headers import NAMES, PREFIXES
-from svcgen.service import NAME_PATTERN, NAME_RULE
 from svcgen.strict import Duration, StrictModel, Text, matching, within
 from svcgen.units import parse_duration
 
@@ -69,8 +69,7 @@ class RateLimit(StrictModel):
         Field(strict=True, ge=1, le=MOST_REQUESTS, description="At once; default: `requests`."),
     ] = None
     tier: Annotated[
-        Text | None,
-        matching(f"^{NAME_PATTERN}$", NAME_RULE, "gold"),
+        Name | None,
         Field(description="Only keys of this tier; limits without a tier are for all others."),
     ] = None
     scope: Annotated[

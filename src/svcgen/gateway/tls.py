@@ -22,7 +22,6 @@ from svcgen.workspace import STATE_FOLDER, state_folder
 MADE = f"{STATE_FOLDER}/ca"  # what `svcgen cert` makes
 MOUNTED = f"{STATE_FOLDER}/{FOLDER}"
 LARGEST = 2**20  # bytes of a certificate with its chain
-PRIVATE = 0o700
 
 FileProblem = tuple[str, str]
 """A file, and what is wrong with it, beginning with the key of svcgen.yaml."""
@@ -47,7 +46,7 @@ def publish(root: Path, settings: GatewaySettings, wait_applied: WaitApplied) ->
     for file, problem in problems:
         raise SvcgenError(f"{SETTINGS_FILE} and {file}: {problem}", "Correct the files named.")
     text, before = secret(pair), read_text(path)
-    state_folder(root).chmod(PRIVATE)  # it may be older, or come from a copy with other modes
+    state_folder(root)
     if before == text:
         return False
     replace_text(path, text)

@@ -13,29 +13,12 @@ if TYPE_CHECKING:
     from svcgen.compose.fleet import Fleet
     from svcgen.gateway.issuers import Issuer
 
-# Of Debian and the gateway's image, Fedora, macOS.
-CA_FILES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-)
 LOCK = "access.lock"
 
 
 def access_folder(root: Path) -> Path:
     """Return the folder that the gateway of either engine reads issuers from."""
     return (root / STATE_FOLDER / "gateway" / ACCESS_FILE).parent
-
-
-def system_ca_file() -> str:
-    """Return the file with the certificate authorities that this machine trusts.
-
-    It is where OpenSSL looks, or else where a distribution has it.
-    """
-    import ssl
-
-    known = (ssl.get_default_verify_paths().cafile, *CA_FILES)
-    return next((file for file in known if file and Path(file).is_file()), CA_FILES[0])
 
 
 def trusted(fleet: Fleet) -> tuple[Issuer, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from svcgen.errors import SvcgenError
 from svcgen.gateway.admin import acknowledged, read_stats, waiting
+from svcgen.gateway.apply import ACCESS_FILE
 from svcgen.run.local.paths import Paths
 from svcgen.run.memory import recall
 
@@ -25,8 +26,10 @@ def wait_for_gateway(root: Path) -> Callable[[str], None]:
             return waiting(0.0)
     if recall(root).engine == "docker":
         from svcgen.run.docker.containers import observe
-        from svcgen.run.docker.gateway import wait_applied
+        from svcgen.run.docker.gateway import wait_applied, wait_issuers
 
         with suppress(SvcgenError):  # without Docker there is not a gateway either
-            return wait_applied(observe(root).gateway)
+            gateway = observe(root).gateway
+            applied, issuers = wait_applied(gateway), wait_issuers(gateway)
+            return lambda name: issuers(name) if name == ACCESS_FILE else applied(name)
     return waiting(0.0)

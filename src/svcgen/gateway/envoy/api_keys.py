@@ -11,10 +11,10 @@ from pathlib import Path
 
 from svcgen.gateway.access import KeyWay
 from svcgen.gateway.apply import BASIC_AUTH
-from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document
+from svcgen.gateway.envoy.jwt import SUBJECT_HEADER
+from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, discovered, discovery_file
 
-SUBJECT = "x-auth-subject"
-_BASIC_AUTH_TYPE = f"{EXTENSIONS}.filters.http.basic_auth.v3.BasicAuth"
+_KIND = "filters.http.basic_auth.v3.BasicAuth"
 
 # Envoy refuses a list without users. This one has no dot, so no group contains it, and its hash is
 # 20 bytes of zero, which no known text has.
@@ -26,33 +26,19 @@ def keys_document(users: Iterable[tuple[str, str]]) -> str:
 
     Without a change of the listener, a change of this file reaches the connections that are open.
     """
-    resource = {
-        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-        "name": BASIC_AUTH,  # with another name than the filter's, every request is 500
-        "typed_config": basic_auth(users),
-    }
-    return document({"resources": [resource]})
-
-
-def basic_auth(users: Iterable[tuple[str, str]]) -> Values:
-    """Return the configuration of the filter with these users."""
     entries = sorted(f"{name}:{hash_}" for name, hash_ in users)
-    return {
-        "@type": _BASIC_AUTH_TYPE,
+    config = {
+        "@type": f"{EXTENSIONS}.{_KIND}",
         "users": {"inline_string": "\n".join([_NO_USER, *entries])},
-        "forward_username_header": SUBJECT,  # a value that the client sends is replaced
+        "forward_username_header": SUBJECT_HEADER,  # a value that the client sends is replaced
         "emit_dynamic_metadata": True,
     }
+    return discovery_file(BASIC_AUTH, config)
 
 
 def basic_auth_filter(file: Path) -> Values:
     """Return the filter, off until a route switches it on; it reads its users from the file."""
-    source = {"path_config_source": {"path": str(file)}, "resource_api_version": "V3"}
-    return {
-        "name": BASIC_AUTH,
-        "disabled": True,
-        "config_discovery": {"config_source": source, "type_urls": [_BASIC_AUTH_TYPE]},
-    }
+    return discovered(BASIC_AUTH, file, _KIND) | {"disabled": True}
 
 
 SWITCHED_ON: Values = {"@type": f"{CONFIG}.route.v3.FilterConfig", "config": {}}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svcgen.addresses import literal_address
 from svcgen.gateway.envoy.xds import Values, extension, resources, seconds
 from svcgen.units import parse_duration
 
@@ -30,17 +31,22 @@ class ClusterUpstream:
 def upstream_of(registration: Registration, default_timeout_ms: int) -> ClusterUpstream:
     """Return the upstream that a registration describes."""
     settings = registration.upstream
-    timeouts = [
-        parse_duration(entry.timeout) if entry.timeout else default_timeout_ms
-        for entry in registration.routes.values()
-    ]
     return ClusterUpstream(
         service=registration.service,
         port=settings.port,
         health_path=settings.health.http or "/readyz",
         health_interval_ms=parse_duration(settings.health.interval),
-        timeout_ms=max(timeouts, default=default_timeout_ms),
+        timeout_ms=longest_timeout(registration, default_timeout_ms),
     )
+
+
+def longest_timeout(registration: Registration, default_ms: int) -> int:
+    """Return the longest timeout of the routes, in milliseconds; the default without routes."""
+    timeouts = [
+        parse_duration(entry.timeout) if entry.timeout else default_ms
+        for entry in registration.routes.values()
+    ]
+    return max(timeouts, default=default_ms)
 
 
 def named_cluster(upstream: ClusterUpstream) -> Values:
@@ -71,6 +77,34 @@ def assignment(service: str, addresses: Sequence[tuple[str, int]]) -> Values:
     """Return the endpoints of a cluster."""
     endpoints = [{"endpoint": {"address": socket_address(*address)}} for address in addresses]
     return {"cluster_name": service, "endpoints": [{"lb_endpoints": endpoints}]}
+
+
+def tls_upstream(name: str, trusted_ca: Values | None) -> Values:
+    """Return the transport socket of TLS to a server whose certificate has this name or address.
+
+    Without `trusted_ca` any certificate is accepted. Envoy's own limit for clients is TLS 1.2.
+    """
+    address = literal_address(name)
+    common: Values = {
+        "tls_params": {
+            "tls_minimum_protocol_version": "TLSv1_2",
+            "tls_maximum_protocol_version": "TLSv1_3",
+        }
+    }
+    if trusted_ca:
+        kind = "IP_ADDRESS" if address else "DNS"
+        exact = {"san_type": kind, "matcher": {"exact": str(address or name)}}
+        common["validation_context"] = {
+            "trusted_ca": trusted_ca,
+            "match_typed_subject_alt_names": [exact],
+        }
+    socket = extension(
+        "envoy.transport_sockets.tls",
+        "transport_sockets.tls.v3.UpstreamTlsContext",
+        **({} if address else {"sni": name}),  # RFC 6066, section 3: names only
+        common_tls_context=common,
+    )
+    return {"transport_socket": socket}
 
 
 def socket_address(host: str, port: int) -> Values:

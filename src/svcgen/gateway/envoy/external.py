@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from svcgen.addresses import FORBIDDEN, LOOPBACKS, Network, literal_address
-from svcgen.gateway.envoy.clusters import ClusterUpstream, cluster, socket_address
+from svcgen.gateway.envoy.clusters import (
+    ClusterUpstream,
+    cluster,
+    longest_timeout,
+    socket_address,
+    tls_upstream,
+)
 from svcgen.gateway.envoy.xds import Values, extension
 from svcgen.units import parse_duration
 
@@ -59,16 +65,12 @@ def external_upstream(external: External, default_timeout_ms: int) -> ExternalUp
     """Return the upstream that an entry of `external` describes."""
     entry = external.entry
     health, tls = entry.health, entry.tls
-    timeouts = [
-        parse_duration(each.timeout) if each.timeout else default_timeout_ms
-        for each in external.routes.values()
-    ]
     return ExternalUpstream(
         service=external.service,
         port=external.port,
         health_path=health.http if health else "",
         health_interval_ms=parse_duration(health.interval) if health else 0,
-        timeout_ms=max(timeouts),
+        timeout_ms=longest_timeout(external, default_timeout_ms),
         host=external.host,
         host_header=external.host_header,
         loopback=external.on_this_machine,
@@ -156,28 +158,7 @@ def _refusing(networks: tuple[Network, ...]) -> Values:
 
 def _tls(upstream: ExternalUpstream, ca_file: str) -> Values:
     """Return the transport socket of TLS; without TLS nothing."""
-    name = upstream.server_name
-    if not name:
+    if not upstream.server_name:
         return {}
-    address = literal_address(name)
-    common: Values = {
-        "tls_params": {
-            "tls_minimum_protocol_version": "TLSv1_2",
-            "tls_maximum_protocol_version": "TLSv1_3",
-        }
-    }
-    if upstream.verify:
-        trusted = {"inline_string": upstream.ca} if upstream.ca else {"filename": ca_file}
-        kind = "IP_ADDRESS" if address else "DNS"
-        exact = {"san_type": kind, "matcher": {"exact": str(address or name)}}
-        common["validation_context"] = {
-            "trusted_ca": trusted,
-            "match_typed_subject_alt_names": [exact],
-        }
-    socket = extension(
-        "envoy.transport_sockets.tls",
-        "transport_sockets.tls.v3.UpstreamTlsContext",
-        **({} if address else {"sni": name}),  # RFC 6066, section 3: names only
-        common_tls_context=common,
-    )
-    return {"transport_socket": socket}
+    trusted = {"inline_string": upstream.ca} if upstream.ca else {"filename": ca_file}
+    return tls_upstream(upstream.server_name, trusted if upstream.verify else None)

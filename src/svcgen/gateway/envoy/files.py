@@ -11,16 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from svcgen.gateway.apply import ACCESS_FILE, BASIC_AUTH, KEYS_FILE, LIMITS_FILE
+from svcgen.gateway.apply import (
+    ACCESS_FILE,
+    BASIC_AUTH,
+    JWT_FILTER,
+    KEYS_FILE,
+    LIMITS_FILE,
+    RATE_LIMIT,
+)
 from svcgen.gateway.envoy import clusters, jwt, listeners, route_config
-from svcgen.gateway.envoy.api_keys import basic_auth
+from svcgen.gateway.envoy.api_keys import keys_document
 from svcgen.gateway.envoy.bootstrap import BOOTSTRAP, bootstrap
 from svcgen.gateway.envoy.clusters import ClusterUpstream, endpoints_file, upstream_of
 from svcgen.gateway.envoy.external import ExternalUpstream, external_cluster
-from svcgen.gateway.envoy.rate_limits import RATE_LIMIT, limits_file
+from svcgen.gateway.envoy.rate_limits import limits_file
 from svcgen.gateway.envoy.response_headers import response_headers
 from svcgen.gateway.envoy.tls import SECRET_FILE, tls_chain
-from svcgen.gateway.envoy.xds import Values, document, file_source, resources
+from svcgen.gateway.envoy.xds import Values, document, file_source, inlined, resources
 from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.routes import Route, exposed
 from svcgen.gateway_settings import GatewaySettings
@@ -96,7 +103,7 @@ def edge_files(
     by_name = {upstream.service: upstream for upstream in upstreams}
     needed = {route.service for route in exposed(table)}
     internal: list[Values] = []
-    limits = settings or GatewaySettings()
+    settings = settings or GatewaySettings()
     if isinstance(placement, LocalPlacement):
         needed |= set(placement.internal) & by_name.keys()
         admin: Values = {"pipe": {"path": str(placement.admin_socket), "mode": 0o600}}
@@ -107,7 +114,7 @@ def edge_files(
                 internal.append(listener)
                 continue
             timeout, retries = by_name[name].timeout_ms, RETRIES_BETWEEN_SERVICES
-            routes = route_config.internal_routes(name, timeout, retries, limits.max_body_bytes)
+            routes = route_config.internal_routes(name, timeout, retries, settings.max_body_bytes)
             internal.append(listeners.internal_listener(name, port, routes))
     else:
         admin = clusters.socket_address("127.0.0.1", placement.admin_port)
@@ -126,20 +133,20 @@ def edge_files(
         },
         issuers=placement.folder / ACCESS_FILE,
         keys=placement.folder / KEYS_FILE,
-        limits=file_source(placement.folder / LIMITS_FILE),
-        settings=limits,
-        tls=tls_chain(placement.secrets / SECRET_FILE) if limits.tls else None,
+        limits=placement.folder / LIMITS_FILE,
+        settings=settings,
+        tls=tls_chain(placement.secrets / SECRET_FILE) if settings.tls else None,
     )
     services += jwt.keys_clusters(issuers, placement.ca_file)
     claims = {issuer.name: issuer.claims for issuer in issuers}
-    routes = route_config.edge_routes(table, limits.max_body_bytes, claims)
-    every = [edge, *_redirects(placement, limits), *internal]
+    routes = route_config.edge_routes(table, settings.max_body_bytes, claims)
+    every = [edge, *_redirects(placement, settings), *internal]
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
         "lds.json": resources("listener.v3.Listener", every, LISTENER_DEPTH),
         "rds.json": resources(
-            "route.v3.RouteConfiguration", [routes | response_headers(limits)], ROUTES_DEPTH
+            "route.v3.RouteConfiguration", [routes | response_headers(settings)], ROUTES_DEPTH
         ),
         ACCESS_FILE: jwt.jwt_file(issuers),
         LIMITS_FILE: limits_file(exposed(table)),
@@ -179,7 +186,11 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
     services, every_listener = _resources(files["cds.json"]), _resources(files["lds.json"])
     if only is not None:
         # Also those of issuers, which belong to no service.
-        services = [each for each in services if each["name"] in only or "#" in each["name"]]
+        services = [
+            each
+            for each in services
+            if each["name"] in only or each["name"].startswith(jwt.KEYS_CLUSTER)
+        ]
         for host in routes["virtual_hosts"]:
             host["routes"] = [
                 route
@@ -189,12 +200,9 @@ def static_twin(files: Mapping[str, str], only: Sequence[str] | None = None) -> 
         named = {"edge", "redirect", *(f"internal-{name}" for name in only)}
         every_listener = [each for each in every_listener if each["name"] in named]
     inline = {
-        jwt.JWT: jwt.inline_filter(files[ACCESS_FILE]),
-        BASIC_AUTH: {"name": BASIC_AUTH, "disabled": True, "typed_config": basic_auth([])},
-        RATE_LIMIT: {
-            "name": RATE_LIMIT,
-            "typed_config": _resources(files[LIMITS_FILE])[0]["typed_config"],
-        },
+        JWT_FILTER: inlined(JWT_FILTER, files[ACCESS_FILE]),
+        BASIC_AUTH: inlined(BASIC_AUTH, keys_document([])) | {"disabled": True},
+        RATE_LIMIT: inlined(RATE_LIMIT, files[LIMITS_FILE]),
     }
     chains = [chain for listener in every_listener for chain in listener["filter_chains"]]
     for chain in chains:

@@ -6,40 +6,32 @@ open connections. The issuers are in a separate file (ECDS), so new keys take no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from svcgen.gateway.access import JwtWay, Way
 from svcgen.gateway.apply import JWT_FILTER
-from svcgen.gateway.envoy.clusters import assignment
-from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document, extension
+from svcgen.gateway.envoy.clusters import assignment, tls_upstream
+from svcgen.gateway.envoy.xds import EXTENSIONS, Values, discovered, discovery_file, extension
 from svcgen.gateway.issuers import Issuer
 from svcgen.issuer_settings import DEFAULT_CLAIMS, Claims
 
-JWT = JWT_FILTER
 ACCESS = "envoy.filters.http.rbac"
 SUBJECT_HEADER, SCOPES_HEADER = "x-auth-subject", "x-auth-scopes"  # docs/contract.md, `identity`
 ANY_OF = "#any"  # the requirement of a token of any issuer, of which RBAC refuses the others
 CLOCK_SKEW_SECONDS = 30
 CA_FILE = "/etc/ssl/certs/ca-certificates.crt"  # of the gateway's image, and of Debian
 
-_JWT_KIND = f"{EXTENSIONS}.filters.http.jwt_authn.v3"
+_JWT = "filters.http.jwt_authn.v3"
 _RBAC_KIND = "filters.http.rbac.v3.RBAC"
+KEYS_CLUSTER = "issuer#"
 _HEADER_SUFFIX = "#header"  # no issuer has this name
 
 
 def jwt_filter(file: Path) -> Values:
     """Return the filter of the listener; it reads its issuers from a file when that changes."""
-    source = {"path_config_source": {"path": str(file)}, "resource_api_version": "V3"}
-    return {
-        "name": JWT,
-        "config_discovery": {
-            "config_source": source,
-            "type_urls": [f"{_JWT_KIND}.JwtAuthentication"],
-        },
-    }
+    return discovered(JWT_FILTER, file, f"{_JWT}.JwtAuthentication")
 
 
 ACCESS_FILTER = extension(ACCESS, _RBAC_KIND)
@@ -56,24 +48,13 @@ def jwt_file(issuers: Sequence[Issuer]) -> str:
     elif providers:
         requirements[ANY_OF] = {"provider_name": next(iter(providers))}
     config = {
-        "@type": f"{_JWT_KIND}.JwtAuthentication",
+        "@type": f"{EXTENSIONS}.{_JWT}.JwtAuthentication",
         "providers": providers,
         "requirement_map": requirements,
         # No reason in the body, and no request line in WWW-Authenticate: replies.py writes both.
         "strip_failure_response": True,
     }
-    resource = {
-        "@type": f"{CONFIG}.core.v3.TypedExtensionConfig",
-        "name": JWT,
-        "typed_config": config,
-    }
-    return document({"resources": [resource]})
-
-
-def inline_filter(text: str) -> Values:
-    """Return the filter with its configuration inside, out of the text of the file of issuers."""
-    resource = json.loads(text)["resources"][0]
-    return {"name": JWT, "typed_config": resource["typed_config"]}
+    return discovery_file(JWT_FILTER, config)
 
 
 def _provider(issuer: Issuer) -> Values:
@@ -114,7 +95,7 @@ def _remote(issuer: Issuer) -> Values:
 
 def keys_cluster_name(issuer: str) -> str:
     """Return the name of the cluster for the keys of an issuer; no service has such a name."""
-    return f"issuer#{issuer}"
+    return f"{KEYS_CLUSTER}{issuer}"
 
 
 def keys_clusters(issuers: Iterable[Issuer], ca_file: str) -> list[Values]:
@@ -134,18 +115,7 @@ def _keys_cluster(issuer: Issuer, ca_file: str) -> Values:
         "load_assignment": assignment(name, [(host, url.port or (443 if secure else 80))]),
     }
     if secure:
-        tls = "transport_sockets.tls.v3.UpstreamTlsContext"
-        names = [{"san_type": kind, "matcher": {"exact": host}} for kind in ("DNS", "IP_ADDRESS")]
-        validation = {
-            "trusted_ca": {"filename": ca_file},
-            "match_typed_subject_alt_names": names,
-        }
-        cluster["transport_socket"] = extension(
-            "envoy.transport_sockets.tls",
-            tls,
-            sni=host,
-            common_tls_context={"validation_context": validation},
-        )
+        cluster |= tls_upstream(host, {"filename": ca_file})
     return cluster
 
 
@@ -163,7 +133,10 @@ def route_access(ways: Sequence[Way], claims: Mapping[str, Claims]) -> Values:
     policy = {"permissions": [{"any": True}], "principals": principals}
     rules = {"action": "ALLOW", "policies": {"ways": policy}}
     return {
-        JWT: {"@type": f"{_JWT_KIND}.PerRouteConfig", "requirement_name": requirement},
+        JWT_FILTER: {
+            "@type": f"{EXTENSIONS}.{_JWT}.PerRouteConfig",
+            "requirement_name": requirement,
+        },
         ACCESS: {
             "@type": f"{EXTENSIONS}.filters.http.rbac.v3.RBACPerRoute",
             "rbac": {"rules": rules},
@@ -200,4 +173,8 @@ def _header(name: str, regex: str) -> Values:
 
 def _metadata(path: Sequence[str], value: Values) -> Values:
     keys = [{"key": key} for key in path]
-    return {"sourced_metadata": {"metadata_matcher": {"filter": JWT, "path": keys, "value": value}}}
+    return {
+        "sourced_metadata": {
+            "metadata_matcher": {"filter": JWT_FILTER, "path": keys, "value": value}
+        }
+    }

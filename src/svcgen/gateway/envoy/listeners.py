@@ -36,14 +36,14 @@ def edge_listener(  # noqa: PLR0913 (a source for each kind of file)
     *,
     issuers: Path,
     keys: Path,
-    limits: Values,
+    limits: Path,
     settings: GatewaySettings,
     tls: Values | None = None,
 ) -> Values:
     """Return the listener for clients; `routes` is its `rds` or `route_config`.
 
-    `issuers` is the file of jwt_file, `keys` that of keys_document, and `limits` the source of the
-    configuration of its rate limits. `tls` has the keys of a filter chain that make it HTTPS.
+    `issuers` is the file of jwt_file, `keys` that of keys_document, and `limits` that of
+    limits_file. `tls` has the keys of a filter chain that make it HTTPS.
     """
     manager = {
         "stat_prefix": "edge",

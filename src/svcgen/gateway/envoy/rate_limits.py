@@ -9,14 +9,15 @@ text of the file changes. The metadata of a route has the name of its count for 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from svcgen.gateway.envoy.xds import CONFIG, EXTENSIONS, Values, document, seconds
+from svcgen.gateway.apply import RATE_LIMIT
+from svcgen.gateway.envoy.jwt import SUBJECT_HEADER
+from svcgen.gateway.envoy.xds import EXTENSIONS, Values, discovered, discovery_file, seconds
 from svcgen.gateway.limits import HEADER, RateLimit, other_tiers, wait_seconds
 from svcgen.gateway.routes import Route
 
-RATE_LIMIT = "envoy.filters.http.local_ratelimit"
-SUBJECT_HEADER = "x-auth-subject"  # of a key: GROUP.TIER.NAME
 # Counts of one limit, and of all together: a count takes about 1.3 KB. With more callers, the count
 # that was not used for the longest time is forgotten. Envoy's default of 20 would let each of 50
 # callers exceed its limit.
@@ -29,7 +30,7 @@ RUNTIME: Values = {"re2.max_program_size.error_level": 1_000}
 RETRY_AFTER = "retry_after"  # member of the route's metadata
 NAME = "limit"
 
-_KIND = f"{EXTENSIONS}.filters.http.local_ratelimit.v3.LocalRateLimit"
+_KIND = "filters.http.local_ratelimit.v3.LocalRateLimit"
 _ADDRESS = "masked_remote_address"
 _MASKED: Values = {_ADDRESS: {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}}
 _ALWAYS: Values = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
@@ -49,12 +50,9 @@ class _Count(NamedTuple):
         return _Count(self.entries + other.entries, self.actions + other.actions)
 
 
-def limit_filter(source: Values) -> Values:
+def limit_filter(file: Path) -> Values:
     """Return the filter of the listener; its configuration is in limits.json."""
-    return {
-        "name": RATE_LIMIT,
-        "config_discovery": {"config_source": source, "type_urls": [_KIND]},
-    }
+    return discovered(RATE_LIMIT, file, _KIND)
 
 
 def limits_file(table: Sequence[Route]) -> str:
@@ -73,35 +71,26 @@ def limits_file(table: Sequence[Route]) -> str:
         for limit, _kind, name in _named(route)
         for count in _counts(limit, other_tiers(route.rate_limits, limit))
     ]
-    found = {
-        "@type": f"{CONFIG}.core.v3.TypedExtensionConfig",
-        "name": RATE_LIMIT,  # Envoy answers 500 if it differs from the filter's
-        "typed_config": {
-            "@type": _KIND,
-            "stat_prefix": "edge",
-            "filter_enabled": _ALWAYS,  # the default of both is never
-            "filter_enforced": _ALWAYS,
-            "rate_limited_as_resource_exhausted": True,
-            "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
-            "always_consume_default_token_bucket": False,
-            "max_dynamic_descriptors": callers_of_each(len(descriptors)),
-            "response_headers_to_add": [
-                {
-                    "header": {
-                        "key": "retry-after",
-                        "value": f"%METADATA(ROUTE:gateway:{RETRY_AFTER})%",
-                    }
-                }
-            ],
-            "descriptors": descriptors,
-            "rate_limits": [
-                {"actions": [_of_route(kind), *actions]}
-                for kind, found in sorted(kinds.items())
-                for actions in found
-            ],
-        },
+    config = {
+        "@type": f"{EXTENSIONS}.{_KIND}",
+        "stat_prefix": "edge",
+        "filter_enabled": _ALWAYS,  # the default of both is never
+        "filter_enforced": _ALWAYS,
+        "rate_limited_as_resource_exhausted": True,
+        "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
+        "always_consume_default_token_bucket": False,
+        "max_dynamic_descriptors": callers_of_each(len(descriptors)),
+        "response_headers_to_add": [
+            {"header": {"key": "retry-after", "value": f"%METADATA(ROUTE:gateway:{RETRY_AFTER})%"}}
+        ],
+        "descriptors": descriptors,
+        "rate_limits": [
+            {"actions": [_of_route(kind), *actions]}
+            for kind, found in sorted(kinds.items())
+            for actions in found
+        ],
     }
-    return document({"resources": [found]})
+    return discovery_file(RATE_LIMIT, config)
 
 
 def callers_of_each(limits: int) -> int:

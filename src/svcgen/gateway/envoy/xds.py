@@ -23,6 +23,26 @@ def file_source(path: Path) -> Values:
     return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}
 
 
+def discovered(name: str, path: Path, kind: str) -> Values:
+    """Return a filter whose configuration Envoy reads from a file (ECDS); see `discovery_file`."""
+    source = {"config_source": file_source(path), "type_urls": [f"{EXTENSIONS}.{kind}"]}
+    return {"name": name, "config_discovery": source}
+
+
+def discovery_file(name: str, config: Mapping[str, object]) -> str:
+    """Return the text of the file that a discovered filter reads.
+
+    Envoy answers 500 to every request if the name of the resource differs from the filter's.
+    """
+    kind = f"{CONFIG}.core.v3.TypedExtensionConfig"
+    return document({"resources": [{"@type": kind, "name": name, "typed_config": config}]})
+
+
+def inlined(name: str, text: str) -> Values:
+    """Return a discovered filter with its configuration inside, out of the text of its file."""
+    return {"name": name, "typed_config": json.loads(text)["resources"][0]["typed_config"]}
+
+
 def seconds(milliseconds: int) -> str:
     """Return milliseconds as a protobuf JSON duration: 1500 is `1.500s`."""
     whole, rest = divmod(milliseconds, 1000)

@@ -14,9 +14,10 @@ from svcgen.errors import SvcgenError, raise_all
 from svcgen.gateway.admin import acknowledged, read_stats, waiting
 from svcgen.gateway.apply import WaitApplied, steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
+from svcgen.gateway.envoy.jwt import CA_FILE
 from svcgen.gateway.tls import publish
 from svcgen.ports import LOOPBACK, free_port
-from svcgen.run.access import system_ca_file, trusted
+from svcgen.run.access import trusted
 from svcgen.run.engine import FleetRequest
 from svcgen.run.local.environment import platform_environment, resolved, service_environment
 from svcgen.run.local.envoy_program import find_envoy
@@ -29,6 +30,9 @@ from svcgen.settings import SETTINGS_FILE, Settings
 from svcgen.toolchains import surroundings
 
 READY_SECONDS = 60.0
+
+# Of Debian and the gateway's image, Fedora, macOS.
+CA_FILES = (CA_FILE, "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
@@ -77,13 +81,25 @@ def _applied(paths: Paths) -> WaitApplied:
         return waiting(0.0)
 
 
+def _system_ca_file() -> str:
+    """Return the file with the certificate authorities that this machine trusts.
+
+    It is where OpenSSL looks, or else where a distribution has it.
+    """
+    import ssl
+
+    known = (ssl.get_default_verify_paths().cafile, *CA_FILES)
+    return next((file for file in known if file and Path(file).is_file()), CA_FILES[0])
+
+
 def _ca_file(fleet: Fleet) -> str:
-    """Return the file of this machine's CA certificates; it exists where an external needs it."""
-    file = system_ca_file()
+    """Return the file of this machine's CA certificates; it exists where something needs it."""
+    file = _system_ca_file()
     needed = any(upstream.needs_system_cas for upstream in fleet.external_upstreams)
+    needed = needed or any(issuer.url.startswith("https:") for issuer in fleet.issuers)
     if needed and not Path(file).is_file():
         raise SvcgenError(
-            f"The gateway verifies an external service, but {file} does not exist.",
+            f"The gateway verifies an external service or an issuer, but {file} does not exist.",
             "Install the package ca-certificates, or set SSL_CERT_FILE or the key `tls.ca` in "
             f"{SETTINGS_FILE}.",
         )
