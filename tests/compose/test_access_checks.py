@@ -95,6 +95,19 @@ def test_a_weaker_route_is_refused_unless_it_says_why(
     assert [route.weaker for route in table if route.name == "weak"] == [weak["weaker"]]
 
 
+def test_an_exact_route_does_not_hide_what_is_open_below(tmp_path: Path) -> None:
+    admin = {"path": ADMIN, "methods": ["GET"], "auth": JWT}
+    exact = {
+        "exact": ADMIN,
+        "methods": ["POST", "PUT", "PATCH", "DELETE"],
+        "auth": OPEN,
+        **INTERNAL,
+    }
+    shop(tmp_path, admin=admin, exact=exact, all={"path": ORDERS, "auth": OPEN})
+    (fault,) = faults(tmp_path)
+    assert f"it takes POST {ADMIN}" in fault
+
+
 def test_issuers_are_named_by_routes_and_svcgen_yaml(tmp_path: Path) -> None:
     """The development issuer needs no entry, and its key is in no committed file."""
     shop(tmp_path, one={"path": ORDERS, "auth": JWT})

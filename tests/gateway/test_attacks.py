@@ -18,7 +18,8 @@ from hyperframe.frame import (
     SettingsFrame,
 )
 
-from tests.support.envoy_process import Gateway, until
+from svcgen.gateway.routes import explain
+from tests.support.envoy_process import Gateway, registration, until
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.needs("local")
@@ -189,6 +190,50 @@ def test_an_answer_does_not_reach_another_client(edge: Gateway, raw: RawAnswers,
     finally:
         raw.answer = ANSWER
         until(lambda: edge.send("/v1/raw").status == 200)
+
+
+OPEN: dict[str, object] = {"path": "/shop", "auth": "none"}
+GUARDED: dict[str, object] = {"path": "/shop/admin/keys", "auth": {"key": "staff"}}
+HIDDEN: dict[str, object] = {"exact": "/shop/secret", "auth": "none", "expose": "internal"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        # Tomcat reads the first ones as /shop/admin/keys.
+        *(
+            (f"/shop/{path}", 400)
+            for path in ("admin;x/keys", "admin/keys;x=1", "admin;x/keys;y/1")
+        ),
+        *((f"/shop/{path}", 400) for path in (";x/admin/keys", "admin/;/keys", "admin%3Bx/keys")),
+        *((f"/shop/{path}", 400) for path in ("secret;x", "secret%3bx", ";/secret")),
+        ("/shop/admin/keys", 401),
+        ("/shop/secret", 404),
+        ("/shop/items/a/b;x", 200),
+        ("/shop/items", 200),
+        ("/v1/orders;x/1", 404),
+        ("/v1/orders/1;x", 200),
+    ],
+)
+def test_a_parameter_does_not_lead_around_a_guarded_route(
+    guarded: Gateway, path: str, status: int
+) -> None:
+    answer = guarded.send(path)
+    assert answer.status == status, answer.text
+    assert explain(guarded.table, path).status in {status, 0}
+
+
+@pytest.fixture(scope="module")
+def guarded(orders: Upstream) -> Iterator[Gateway]:
+    gateway, shop = Gateway(), Upstream("shop")
+    routes: dict[str, dict[str, object]] = {"open": OPEN, "guarded": GUARDED, "hidden": HIDDEN}
+    try:
+        ports = {"orders": [orders.port], "shop": [shop.port]}
+        gateway.use(ports, [registration("shop", **routes)])
+        until(lambda: gateway.healthy("orders") and gateway.healthy("shop"))
+        yield gateway
+    finally:
+        gateway.end()
 
 
 SLOW = {

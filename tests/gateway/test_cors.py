@@ -21,6 +21,8 @@ REGISTRATION = registration(
     delete={"path": "/v1/orders", "methods": ["DELETE"]},
     closed={"path": "/v1/orders/closed"},
     any={"exact": "/v1/any", "cors": {"origins": ["*"]}},
+    above={"path": "/v1/above"},
+    below={"path": "/v1/above/below", "methods": ["GET"], "cors": CORS},
     hidden={"path": "/v1/orders/hidden", "expose": "internal"},
     full={
         "path": "/v1/full",
@@ -88,7 +90,12 @@ def test_the_gateway_answers_a_preflight(
 
 @pytest.mark.parametrize(
     ("path", "asked"),
-    [("/v1/orders", "DELETE"), ("/v1/orders/closed", "GET"), ("/v1/orders/closed/x", "POST")],
+    [
+        ("/v1/orders", "DELETE"),
+        ("/v1/orders/closed", "GET"),
+        ("/v1/orders/closed/x", "POST"),
+        ("/v1/above/below", "POST"),
+    ],
 )
 def test_a_route_without_cors_has_none_of_another(shop: Gateway, path: str, asked: str) -> None:
     _status, headers = ask(shop, path, [PAGE], asked)

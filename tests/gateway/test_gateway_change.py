@@ -124,6 +124,23 @@ def test_clusters_come_before_their_routes_and_go_after(tmp_path: Path) -> None:
     assert clusters == [["a", "b", "c"], ["b", "c"]]
 
 
+def test_old_limits_hold_until_no_route_names_them(tmp_path: Path) -> None:
+    gateway = Gateway()
+
+    def files(by: str) -> dict[str, str]:
+        limit = {"requests": 1, "per": "1h", "by": by}
+        limited = registration("orders", orders={"path": "/v1/orders", "rate_limit": [limit]})
+        return gateway.files({"orders": []}, [limited])
+
+    write_in_order(tmp_path, files("route"), lambda _name: None)
+    steps = steps_to(tmp_path, files("client_ip"))
+    assert [name for name, _text in steps] == ["limits.json", "rds.json", "limits.json"]
+    both, alone = (text for name, text in steps if name == "limits.json")
+    assert "orders/orders/route 1" in both
+    assert "orders/orders/client_ip 1" in both
+    assert "orders/orders/route 1" not in alone
+
+
 def test_a_draining_gateway_finishes_what_it_began(alone: Gateway) -> None:
     one = Upstream("one")
     alone.use({"orders": [one.port]})

@@ -246,6 +246,17 @@ def test_a_route_for_both_enforces_each_credential_alone(
         assert KEY[1] not in received.values()
 
 
+def test_a_token_cannot_have_the_name_of_a_key(
+    shop: Gateway, orders: Upstream, state: Path
+) -> None:
+    """The service, and limits by subject, could not tell them apart."""
+    seen = len(orders.seen)
+    for subject, status in (("partners.acme", 403), ("partnersx.acme", 200)):
+        text = sign(state, subject, ["orders:read"]).text
+        assert get(shop, "/both", ("Authorization", f"Bearer {text}")).status == status
+    assert len(orders.seen) == seen + 1
+
+
 def test_a_route_for_both_names_both_challenges(shop: Gateway) -> None:
     connection = HTTPConnection("127.0.0.1", shop.port, timeout=10)
     with closing(connection):

@@ -99,7 +99,9 @@ def routes(
     interval: Annotated[
         str | None,
         typer.Option(
-            "--for", metavar="DURATION", help="With --live: the interval of all numbers; default: 2s."
+            "--for",
+            metavar="DURATION",
+            help="With --live: the interval of all numbers; default: 2s.",
         ),
     ] = None,
     json: Json = False,

@@ -34,7 +34,7 @@ def make_token(  # noqa: PLR0913 (one for each option of the command)
     A running gateway accepts the token at once. Raises SvcgenError when svcgen.yaml switches the
     development issuer off, and for a lifetime that is too long.
     """
-    from svcgen.compose.fleet import read_fleet
+    from svcgen.compose.fleet import FaultsError, read_fleet
     from svcgen.gateway.admin import waiting
     from svcgen.gateway.tokens import MOST_SECONDS, ensure_key, rotate_key, sign
     from svcgen.run.access import access_folder, write_access
@@ -51,7 +51,9 @@ def make_token(  # noqa: PLR0913 (one for each option of the command)
     if rotate:
         rotate_key(state)
     if access_folder(workspace.root).is_dir():  # a gateway of this machine reads it
-        fleet, _faults = read_fleet(workspace)
+        fleet, faults = read_fleet(workspace)
+        if unread := [fault for fault in faults if SETTINGS_FILE in fault.files]:
+            raise FaultsError(unread)  # the file of issuers would lack one
         wait_applied = wait_for_gateway(workspace.root) if rotate else waiting(0.0)
         write_access(fleet, wait_applied)
     return sign(state, subject, scopes, seconds, audiences)

@@ -12,6 +12,8 @@ from svcgen.issuer_settings import DEVELOPMENT
 from svcgen.service import REGISTRATION_FILE
 from svcgen.settings import SETTINGS_FILE
 
+BELOW = "~"  # any path below a prefix, which no exact route has
+
 
 def check_access(fleet: Fleet) -> Iterator[Fault]:
     """Find routes that no one can call, and routes that ask for less than their path should."""
@@ -62,11 +64,13 @@ def _check_weaker(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
         if not route.auth or route.internal:
             continue
         slashed = route.path.rstrip("/") if route.path.endswith("/") else f"{route.path}/"
+        paths = (route.path,) if route.exact else (route.path, f"{route.path.rstrip('/')}/{BELOW}")
         taking: dict[Route, list[str]] = {}
         for method in METHODS:
-            winner = _winner(table, route.path, method)
-            if winner != route and not _same_level(route, winner):
-                _note(taking, winner, f"{method} {route.path}")
+            for path in paths:
+                winner = _winner(table, path, method)
+                if winner != route and not _same_level(route, winner):
+                    _note(taking, winner, f"{method} {route.path}")
             if route.exact and route.takes(method):
                 _note(taking, _winner(table, slashed, method), slashed)
         for other, requests in taking.items():

@@ -61,18 +61,21 @@ def write_in_order(folder: Path, files: Mapping[str, str], wait_applied: WaitApp
 
 
 def steps_to(folder: Path, files: Mapping[str, str]) -> list[Step]:
-    """Return what is to be written, in order; cds.json may come twice."""
+    """Return what is to be written, in order; clusters and limits may come twice."""
     changed = {name: text for name, text in files.items() if read_text(folder / name) != text}
     plain = [(name, changed[name]) for name in sorted(changed) if name not in ROUTING]
     plain.sort(key=lambda step: not step[0].startswith(FIRST))
-    routing = [(name, changed[name]) for name in ROUTING[1:] if name in changed]
-    old, new = read_text(folder / CLUSTERS), files.get(CLUSTERS)
-    if new is None:
-        return [*plain, *routing]
-    both = _with_removed(old, new)
-    before = [] if both == old else [(CLUSTERS, both)]
-    after = [] if both == new else [(CLUSTERS, new)]
-    return [*plain, *before, *routing, *after]
+    joined = {CLUSTERS: _with_removed, LIMITS_FILE: _with_removed_limits}
+    routing: list[Step] = []
+    after: list[Step] = []
+    for name in ROUTING:
+        old, new = read_text(folder / name), files.get(name)
+        if new is None:
+            continue
+        both = joined[name](old, new) if name in joined else new
+        routing += [] if both == old else [(name, both)]
+        after += [] if both == new else [(name, new)]
+    return [*plain, *routing, *after]
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -97,6 +100,27 @@ def _with_removed(old: str | None, new: str) -> str:
     merged = sorted({**clusters, **removed}.items())
     lines = ",\n".join(json.dumps(cluster, separators=(",", ":")) for _name, cluster in merged)
     return '{"resources":[\n' + lines + "\n]}\n"
+
+
+def _with_removed_limits(old: str | None, new: str) -> str:
+    """Return the new limits together with the old ones that routes still name.
+
+    Envoy refuses two counts with the same entries: the new one replaces the old one.
+    """
+    try:
+        before = json.loads(old or "{}")["resources"][0]["typed_config"]
+        document = json.loads(new)
+        after = document["resources"][0]["typed_config"]
+        entries = [each["entries"] for each in after["descriptors"]]
+        counts = [each for each in before["descriptors"] if each["entries"] not in entries]
+        actions = [each for each in before["rate_limits"] if each not in after["rate_limits"]]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return new
+    if not counts and not actions:
+        return new
+    after["descriptors"] += counts
+    after["rate_limits"] += actions
+    return json.dumps(document, separators=(",", ":")) + "\n"
 
 
 def _by_name(text: str) -> dict[str, Any]:

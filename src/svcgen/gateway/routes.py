@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from svcgen.gateway.access import Way, ways_of, ways_text
 from svcgen.gateway.limits import Cors, RateLimit
-from svcgen.gateway.paths import covers, normal_path
+from svcgen.gateway.paths import covers, normal_path, parents
 from svcgen.gateway.registration import Registration, RouteEntry
 from svcgen.gateway_settings import GatewaySettings
 from svcgen.units import parse_duration, parse_size
@@ -34,6 +34,7 @@ _OWN = {
     "/readyz": (200, "the gateway's own readiness"),
     "*": (404, "the gateway itself has no options"),
 }
+_DEEPEST = 50  # segments of a pattern: Envoy limits its size
 TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
 
 
@@ -108,6 +109,38 @@ def precedence(route: Route) -> tuple[bool, int, str, bool, str]:
     return (not route.exact, -len(route.path), route.path, not route.methods, route.full_name)
 
 
+def refused_parameters(table: Iterable[Route]) -> tuple[str, ...]:
+    """Return patterns of paths that get 400, for RE2 and Python.
+
+    Tomcat and like servers read `/admin;x` as `/admin`, the gateway does not: the request would
+    take the route around it. So where a service has a route with credentials or an internal one
+    below a prefix that asks for something else, segments down to that route have no `;`.
+    """
+    routes = tuple(table)
+    prefixes: dict[tuple[str, str], list[Route]] = {}
+    for route in exposed(routes):
+        if not route.exact:
+            prefixes.setdefault((route.service, route.path), []).append(route)
+    depths: dict[str, int] = {}
+    for route in routes:
+        for path in parents(route.path) if route.internal or route.auth else ():
+            around = prefixes.get((route.service, path), ())
+            if any(route.internal or each.auth != route.auth for each in around):
+                depth = len(_segments(route.path)) - len(_segments(path))
+                depths[path] = max(depth, depths.get(path, 0))
+    return tuple(_parameter(path, depth) for path, depth in sorted(depths.items()))
+
+
+def _parameter(prefix: str, depth: int) -> str:
+    """Return the pattern of a parameter in one of the first segments below a prefix."""
+    before = f"(?:/[^/]*){{0,{min(depth, _DEEPEST) - 1}}}"
+    return rf"{re.escape(prefix.rstrip('/'))}{before}/[^/]*(?:;|%3[Bb]).*"
+
+
+def _segments(path: str) -> list[str]:
+    return [segment for segment in path.split("/") if segment]
+
+
 def exposed(table: Iterable[Route]) -> tuple[Route, ...]:
     """Return the routes that clients reach."""
     return tuple(route for route in table if not route.internal)
@@ -139,7 +172,7 @@ class Explanation:
 def explain(table: Sequence[Route], target: str, method: str = "GET") -> Explanation:
     """Return which route wins a request and why, or the response of the gateway itself."""
     try:
-        path = _normal_request(target, method)
+        path = _normal_request(table, target, method)
     except ValueError as error:
         return Explanation(method, target, 400, None, str(error))
     if path in _OWN:
@@ -160,11 +193,16 @@ def explain(table: Sequence[Route], target: str, method: str = "GET") -> Explana
     return Explanation(method, path, 404, None, "no route claims this path")
 
 
-def _normal_request(target: str, method: str) -> str:
+def _normal_request(table: Sequence[Route], target: str, method: str) -> str:
     """Return the normal path of a request; ValueError with the reason when the gateway refuses."""
     if method == "CONNECT" or not TOKEN.fullmatch(method):
         raise ValueError("the gateway refuses this method")
-    return target if (method, target) == ("OPTIONS", "*") else normal_path(target)
+    if (method, target) == ("OPTIONS", "*"):
+        return target
+    path = normal_path(target)
+    if any(re.fullmatch(pattern, path) for pattern in refused_parameters(table)):
+        raise ValueError("some servers read another path, of a guarded route, without `;`")
+    return path
 
 
 def _won(route: Route) -> str:

@@ -56,6 +56,14 @@ def test_a_token_of_this_machine_opens_a_route(shop: LocalWorkspace) -> None:
     written = (shop.root / "gateway/access/jwt.json").read_text()
     assert json.loads(written)["resources"][0]["typed_config"]["providers"] == {}
 
+    (shop.root / "svcgen.yaml").write_text(
+        "gateway: {issuers: {idp: {issuer: a, audiences: [b], jwks: nowhere.json}}}\n"
+    )
+    unread = svcgen("token", "--sub", "ann", within=shop.root)
+    assert (unread.returncode, unread.stdout) == (1, "")
+    assert "nowhere.json" in unread.stderr
+    assert (shop.root / ".svcgen/gateway/access/jwt.json").read_text() == published
+
     (shop.root / "svcgen.yaml").write_text("gateway: {development_issuer: false}\n")
     refused = svcgen("token", "--sub", "ann", within=shop.root)
     assert (refused.returncode, refused.stdout) == (1, "")

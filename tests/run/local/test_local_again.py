@@ -109,3 +109,16 @@ def test_lost_passwords_are_named_with_the_way_out(shop: LocalWorkspace) -> None
     assert "svcgen down --volumes" in error.value.advice
     shop.engine.down(shop.report, volumes=True)
     shop.up()
+
+
+def test_a_gateway_of_another_version_is_replaced(shop: LocalWorkspace) -> None:
+    """Its bootstrap lacks what the files of this version may need."""
+    tiny(shop.root, "orders")
+    shop.up()
+    (before,) = shop.rows("gateway")
+    (bootstrap,) = (shop.root / ".svcgen").rglob("gateway/envoy.json")
+    bootstrap.write_text(bootstrap.read_text().replace('"stats_flush_interval"', '"stats_old"'))
+    shop.up()
+    (after,) = shop.rows("gateway")
+    assert after.pid != before.pid
+    assert shop.get("/v1/orders")[0] == 200

@@ -48,19 +48,19 @@ def with_preflights(table: Sequence[Route]) -> tuple[Route, ...]:
     """Return the routes that need an entry for preflight requests, in match order.
 
     A preflight is an OPTIONS request, which every route takes, but it asks about another method.
-    The route of that method answers. Besides those with a policy these are the routes that take
-    requests from one of them: its policy must not apply to them.
+    The route of that method answers. Besides those with a policy these are the routes above and
+    below them, which take other requests of the same paths: its policy must not apply to them.
     """
     prefixes = {route.path for route in table if route.cors and not route.exact}
-    exact = {route.path for route in table if route.cors and route.exact}
-    if not prefixes and not exact:
-        return ()
+    paths = {route.path for route in table if route.cors}
+    above = {parent for path in paths for parent in parents(path)}
     return tuple(
         route
         for route in table
         if route.cors
-        or route.path in exact
-        or any(above in prefixes for above in (route.path, *parents(route.path)))
+        or route.path in paths
+        or (not route.exact and route.path in above)
+        or any(parent in prefixes for parent in parents(route.path))
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from svcgen.gateway.access import JwtWay, Way
+from svcgen.gateway.access import JwtWay, KeyWay, Way
 from svcgen.gateway.apply import JWT_FILTER
 from svcgen.gateway.envoy.clusters import assignment, tls_upstream
 from svcgen.gateway.envoy.xds import EXTENSIONS, Values, discovered, discovery_file, extension
@@ -129,7 +129,10 @@ def route_access(ways: Sequence[Way], claims: Mapping[str, Claims]) -> Values:
         return {}
     names = {way.jwt for way in tokens}
     requirement = names.pop() if len(names) == 1 else ANY_OF
-    principals = [_principal(way, claims.get(way.jwt, DEFAULT_CLAIMS)) for way in tokens]
+    # The subject of a token must not look like the user name of a key of the same route.
+    groups = "|".join(sorted({way.key for way in ways if isinstance(way, KeyWay)}))
+    of_key = [{"not_id": _header(SUBJECT_HEADER, rf"(?:{groups})\..*")}] if groups else []
+    principals = [_principal(way, claims.get(way.jwt, DEFAULT_CLAIMS), of_key) for way in tokens]
     policy = {"permissions": [{"any": True}], "principals": principals}
     rules = {"action": "ALLOW", "policies": {"ways": policy}}
     return {
@@ -144,11 +147,12 @@ def route_access(ways: Sequence[Way], claims: Mapping[str, Claims]) -> Values:
     }
 
 
-def _principal(way: JwtWay, claims: Claims) -> Values:
+def _principal(way: JwtWay, claims: Claims, more: Sequence[Values]) -> Values:
     """Return what holds for a request with a token of this issuer and all of the scopes."""
     asymmetric = {"string_match": {"safe_regex": {"regex": "(RS|ES|PS)[0-9]{3}|EdDSA"}}}
     conditions = [
         _header("authorization", _ALONE),
+        *more,
         *({"not_id": _header(name, _CONTROL)} for name in (SUBJECT_HEADER, SCOPES_HEADER)),
         _metadata([f"{way.jwt}{_HEADER_SUFFIX}", "alg"], asymmetric),
         *(

@@ -22,7 +22,7 @@ from svcgen.gateway.envoy.rate_limits import limit_names
 from svcgen.gateway.envoy.times import RECEIVE_MS, TIMEOUT, timeout_header
 from svcgen.gateway.envoy.xds import Values, extension, seconds
 from svcgen.gateway.paths import REFUSED_PATH, parents
-from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed
+from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed, refused_parameters
 from svcgen.issuer_settings import Claims
 
 # Harmless when done twice: any failure before a response, and a replica's 503.
@@ -55,8 +55,13 @@ def edge_routes(
     # Without it, Envoy's own 404 would have none of the headers of these routes.
     absent = _reply("not-found", {"prefix": "/"}, 404)
     edge = Edge(max_body, claims or {})
-    preflights = [_preflight(route, edge) for route in with_preflights(table)]
-    found = _configuration("edge", [refused, *preflights, *_table(table, edge), absent])
+    preflights = [each for route in with_preflights(table) for each in _preflights(route, edge)]
+    parameters = [
+        _reply("path-refused", {"safe_regex": {"regex": pattern}}, 400)
+        for pattern in refused_parameters(table)
+    ]
+    first = [refused, *parameters, *preflights]
+    found = _configuration("edge", [*first, *_table(table, edge), absent])
     found["virtual_hosts"][0]["typed_per_filter_config"] = {BODY_LIMIT: body_limit(max_body)}
     return found
 
@@ -101,11 +106,20 @@ def _reply(name: str, match: Values, status: int) -> Values:
     return {"name": name, "match": match, "direct_response": {"status": status}}
 
 
-def _preflight(route: Route, edge: Edge) -> Values:
-    """Return the entry for the preflight requests that ask about the route's methods."""
-    headers = {"headers": preflight_match(route)}
-    first = _withheld(route) if route.internal else _entries(route, edge)[0]
-    return {**first, "match": {**_path_match(route), **headers}}
+def _preflights(route: Route, edge: Edge) -> list[Values]:
+    """Return the entries for the preflight requests that ask about the route's methods.
+
+    Each is one for each kind of credential: without a policy, the service gets the request.
+    """
+    asked = preflight_match(route)
+    if route.internal:
+        return [_reply(route.full_name, {**_path_match(route), "headers": asked}, 404)]
+    entries = [
+        _entry(route, ("OPTIONS",), {}, guard, edge) for guard in guards(route.auth, edge.claims)
+    ]
+    for entry in entries:
+        entry["match"]["headers"] += asked
+    return entries
 
 
 def _entries(route: Route, edge: Edge | None) -> list[Values]:

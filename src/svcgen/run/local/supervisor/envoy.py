@@ -45,8 +45,8 @@ class Gateway:
         self._program = program
         self._paths = paths
         self._open_files = allow_open_files(OPEN_FILES)  # also those of the services
-        spec = ProgramSpec(paths, NAME, self._start, self._is_ready, changed)
-        self.process = SupervisedProcess(spec)
+        self._spec = ProgramSpec(paths, NAME, self._start, self._is_ready, changed)
+        self.process = SupervisedProcess(self._spec)
 
     async def begin(self, files: Mapping[str, str]) -> None:
         """Start Envoy with these files; SvcgenError when it does not answer."""
@@ -62,13 +62,23 @@ class Gateway:
         return SavedProgram(self._program, self.process.saved(self.port))
 
     async def apply(self, files: Mapping[str, str]) -> None:
-        """Change a running Envoy's files in the order that loses no request."""
+        """Change a running Envoy's files in the order that loses no request.
+
+        An Envoy that another version of svcgen started has another bootstrap, and may lack what the
+        new files need: it is replaced, which takes a moment, as with Docker.
+        """
+        given = await asyncio.to_thread(read_text, self._paths.gateway / BOOTSTRAP)
+        if files.get(BOOTSTRAP, given) != given:
+            await self.drain()
+            await self.end()
+            self.process = SupervisedProcess(self._spec)
+            return await self.begin(files)
 
         def write() -> None:
             applied = admin.acknowledged(lambda: admin.read_stats(self._paths.admin))
             write_in_order(self._paths.gateway, files, applied)
 
-        await asyncio.to_thread(write)
+        return await asyncio.to_thread(write)
 
     async def wait_routable(self, service: str, ports: Sequence[int]) -> None:
         """Return when Envoy sends requests to these ports; SvcgenError when it does not.

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from svcgen.errors import SvcgenError
+from svcgen.gateway.apply import LIMITS_FILE
 from svcgen.ports import is_free, next_free_port
 from svcgen.run.engine import GATEWAY, KILLED, Report
 from svcgen.run.local import processes
@@ -300,7 +301,8 @@ class Supervisor:
                 await self._gateway.apply(request.files)
             elif request.filled or request.internal.keys() - self._internal.keys():
                 # The new replicas may call a service that was not called before.
-                files = {name: text for name, text in request.files.items() if name != "rds.json"}
+                later = {"rds.json", LIMITS_FILE}
+                files = {name: text for name, text in request.files.items() if name not in later}
                 await self._gateway.apply(files)
         for service in [self._services[plan.name] for plan in request.filled]:
             if not service.foreground:  # a developer may have stopped it
