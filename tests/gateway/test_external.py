@@ -204,7 +204,7 @@ def modern() -> Upstream:
 
 @pytest.fixture(scope="module")
 def secure(trusted: Authority) -> TlsUpstream:
-    return TlsUpstream(trusted.issue("DNS:localhost", "DNS:*.legacy.test", "IP:127.0.0.1"))
+    return TlsUpstream(trusted.issue("localhost", "*.legacy.test", "127.0.0.1"))
 
 
 @pytest.fixture(scope="module")
