@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from svcgen.compose.fleet import Fault, Fleet
 from svcgen.errors import did_you_mean
 from svcgen.gateway.access import JwtWay, KeyWay, Way
-from svcgen.gateway.routes import METHODS, Route
+from svcgen.gateway.routes import METHODS, Route, by_path, covering
 from svcgen.issuer_settings import DEVELOPMENT
 from svcgen.service import REGISTRATION_FILE
 from svcgen.settings import SETTINGS_FILE
@@ -59,8 +59,8 @@ def _check_weaker(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
     A method that a route does not name falls through to a shorter prefix, or to a route of all
     methods (Gateway API). Many servers also read `/a/` as `/a`, which an exact path leaves out.
     """
-    table = fleet.table
-    for route in table:
+    routes = by_path(fleet.table)
+    for route in fleet.table:
         if not route.auth or route.internal:
             continue
         slashed = route.path.rstrip("/") if route.path.endswith("/") else f"{route.path}/"
@@ -68,11 +68,11 @@ def _check_weaker(fleet: Fleet, files: Mapping[str, str]) -> Iterator[Fault]:
         taking: dict[Route, list[str]] = {}
         for method in METHODS:
             for path in paths:
-                winner = _winner(table, path, method)
+                winner = _winner(routes, path, method)
                 if winner != route and not _same_level(route, winner):
                     _note(taking, winner, f"{method} {route.path}")
             if route.exact and route.takes(method):
-                _note(taking, _winner(table, slashed, method), slashed)
+                _note(taking, _winner(routes, slashed, method), slashed)
         for other, requests in taking.items():
             if other.weaker or not is_weaker(other.auth, route.auth):
                 continue
@@ -91,8 +91,8 @@ def _note(taking: dict[Route, list[str]], winner: Route | None, request: str) ->
         taking.setdefault(winner, []).append(request)
 
 
-def _winner(table: Sequence[Route], path: str, method: str) -> Route | None:
-    return next((each for each in table if each.covers(path) and each.takes(method)), None)
+def _winner(routes: Mapping[str, Sequence[Route]], path: str, method: str) -> Route | None:
+    return next((each for each in covering(routes, path) if each.takes(method)), None)
 
 
 def _same_level(route: Route, other: Route | None) -> bool:

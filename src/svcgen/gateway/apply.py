@@ -111,8 +111,10 @@ def _with_removed_limits(old: str | None, new: str) -> str:
         before = json.loads(old or "{}")["resources"][0]["typed_config"]
         document = json.loads(new)
         after = document["resources"][0]["typed_config"]
-        entries = [each["entries"] for each in after["descriptors"]]
-        counts = [each for each in before["descriptors"] if each["entries"] not in entries]
+        entries = {json.dumps(each["entries"]) for each in after["descriptors"]}
+        counts = [
+            each for each in before["descriptors"] if json.dumps(each["entries"]) not in entries
+        ]
         actions = [each for each in before["rate_limits"] if each not in after["rate_limits"]]
     except (ValueError, KeyError, TypeError, IndexError):
         return new

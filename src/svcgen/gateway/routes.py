@@ -12,7 +12,7 @@ them; HEAD follows GET, and OPTIONS passes to the service.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from svcgen.gateway.access import Way, ways_of, ways_text
@@ -107,6 +107,20 @@ def route_table(
 def precedence(route: Route) -> tuple[bool, int, str, bool, str]:
     """Sort key of the match order; the path keeps equal ones together."""
     return (not route.exact, -len(route.path), route.path, not route.methods, route.full_name)
+
+
+def by_path(table: Iterable[Route]) -> dict[str, list[Route]]:
+    """Return the routes of each path, in match order."""
+    found: dict[str, list[Route]] = {}
+    for route in table:
+        found.setdefault(route.path, []).append(route)
+    return found
+
+
+def covering(routes: Mapping[str, Sequence[Route]], path: str) -> Iterator[Route]:
+    """Yield the routes that match a path, in match order, out of those of `by_path`."""
+    for prefix in dict.fromkeys((path, *parents(path))):
+        yield from (route for route in routes.get(prefix, ()) if route.covers(path))
 
 
 def refused_parameters(table: Iterable[Route]) -> tuple[str, ...]:
