@@ -26,6 +26,7 @@ from svcgen.commands.renamed_data import has_local_data, rename_data
 from svcgen.compose.fleet import FaultsError
 from svcgen.errors import SvcgenError, raise_all
 from svcgen.files import move_into_place, read_text, write_atomic
+from svcgen.gateway.apply import LIMITS_FILE
 from svcgen.render.answers import answers_from
 from svcgen.render.render import check_answers, derived_answers, questions
 from svcgen.render.trust import Allows, never
@@ -175,7 +176,7 @@ def _is_left(names: Rename, service: Service, workspace: Workspace) -> bool:
     word = re.compile(rf"(?<![-\w]){re.escape(old)}(?![-\w])")
     stitched = (
         COMPOSE_FILE,
-        *(f"gateway/{name}" for name in ("cds.json", "limits.json", "rds.json")),
+        *(f"gateway/{name}" for name in ("cds.json", LIMITS_FILE, "rds.json")),
     )
     files = [root / file for file in stitched] if is_stitched(root) else []
     files += [each.folder / CALLERS_FILE for each in workspace.services]

@@ -34,8 +34,9 @@ def make_token(  # noqa: PLR0913 (one for each option of the command)
     A running gateway accepts the token at once. Raises SvcgenError when svcgen.yaml switches the
     development issuer off, and for a lifetime that is too long.
     """
-    from svcgen.compose.fleet import FaultsError, read_fleet
+    from svcgen.compose.fleet import Fleet
     from svcgen.gateway.admin import waiting
+    from svcgen.gateway.issuers import configured_issuers
     from svcgen.gateway.tokens import MOST_SECONDS, ensure_key, rotate_key, sign
     from svcgen.run.access import access_folder, write_access
     from svcgen.run.applied import wait_for_gateway
@@ -51,9 +52,8 @@ def make_token(  # noqa: PLR0913 (one for each option of the command)
     if rotate:
         rotate_key(state)
     if access_folder(workspace.root).is_dir():  # a gateway of this machine reads it
-        fleet, faults = read_fleet(workspace)
-        if unread := [fault for fault in faults if SETTINGS_FILE in fault.files]:
-            raise FaultsError(unread)  # the file of issuers would lack one
+        issuers = configured_issuers(workspace.root, workspace.settings.gateway)
+        fleet = Fleet(workspace.root, (), workspace.settings, issuers=issuers)
         wait_applied = wait_for_gateway(workspace.root) if rotate else waiting(0.0)
         write_access(fleet, wait_applied)
     return sign(state, subject, scopes, seconds, audiences)

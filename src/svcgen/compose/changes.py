@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from svcgen.files import read_text
+from svcgen.gateway.apply import LIMITS_FILE
 from svcgen.service import COMPOSE_FILE
 
 KINDS = {
     "cds.json": "cluster",
-    "limits.json": "limit",
+    LIMITS_FILE: "limit",
     "lds.json": "listener",
     "rds.json": "route",
 }
@@ -56,7 +57,7 @@ def _parts(path: str, text: str) -> Parts:
         resources = json.loads(text)["resources"]
         if name == "rds.json":
             resources = [route for each in resources for route in _routes(each)]
-        elif name == "limits.json":
+        elif name == LIMITS_FILE:
             resources = [limit for each in resources for limit in _limits(each)]
         found: dict[str, list[object]] = {}
         for resource in resources:

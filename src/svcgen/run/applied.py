@@ -20,10 +20,7 @@ def wait_for_gateway(root: Path) -> Callable[[str], None]:
     """
     paths = Paths(root)
     if paths.state_file.exists():
-        try:
-            return acknowledged(lambda: read_stats(paths.admin))
-        except SvcgenError:  # it is starting or ending, and reads the file when it starts
-            return waiting(0.0)
+        return wait_for_local(paths)
     if recall(root).engine == "docker":
         from svcgen.run.docker.containers import observe
         from svcgen.run.docker.gateway import wait_applied, wait_issuers
@@ -33,3 +30,11 @@ def wait_for_gateway(root: Path) -> Callable[[str], None]:
             applied, issuers = wait_applied(gateway), wait_issuers(gateway)
             return lambda name: issuers(name) if name == ACCESS_FILE else applied(name)
     return waiting(0.0)
+
+
+def wait_for_local(paths: Paths) -> Callable[[str], None]:
+    """Return the same function for the local engine's gateway."""
+    try:
+        return acknowledged(lambda: read_stats(paths.admin))
+    except SvcgenError:  # it does not run, or is starting or ending: it reads files when it starts
+        return waiting(0.0)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from svcgen.gateway.apply import BASIC_AUTH
-from svcgen.gateway.envoy.xds import Values, extension
+from svcgen.gateway.envoy.xds import Values, when
 
 # The challenge for a key; the metadata of a route without keys has none, and it is left out.
 _KEY_CHALLENGE = "%METADATA(ROUTE:gateway:challenge)%"
@@ -98,9 +98,4 @@ REFUSALS: tuple[Refusal | KeyRefusal, ...] = (
 def refusals() -> Iterator[tuple[Values, Refusal | KeyRefusal]]:
     """Yield each refusal with the filter of its mapper."""
     for refusal in REFUSALS:
-        filtered = extension(
-            "envoy.access_loggers.extension_filters.cel",
-            "access_loggers.filters.cel.v3.ExpressionFilter",
-            expression=refusal.expression,
-        )
-        yield {"extension_filter": filtered}, refusal
+        yield when(refusal.expression), refusal

@@ -17,7 +17,7 @@ from svcgen.gateway.envoy.clusters import (
     socket_address,
     tls_upstream,
 )
-from svcgen.gateway.envoy.xds import Values, extension
+from svcgen.gateway.envoy.xds import Values, extension, when
 from svcgen.units import parse_duration
 
 if TYPE_CHECKING:
@@ -30,13 +30,7 @@ _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _RBAC = "envoy.filters.http.upstream_rbac"
 _POLICY = "forbidden-address"
 
-ADDRESS_REFUSED: Values = {
-    "extension_filter": extension(
-        "envoy.access_loggers.extension_filters.cel",
-        "access_loggers.filters.cel.v3.ExpressionFilter",
-        expression=f"response.code_details == 'rbac_access_denied_matched_policy[{_POLICY}]'",
-    )
-}
+ADDRESS_REFUSED = when(f"response.code_details == 'rbac_access_denied_matched_policy[{_POLICY}]'")
 """Matches the response to a request whose address was refused."""
 
 

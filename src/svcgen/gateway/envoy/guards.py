@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from svcgen.gateway.access import KeyWay, Way
 from svcgen.gateway.apply import BASIC_AUTH
 from svcgen.gateway.envoy import api_keys
-from svcgen.gateway.envoy.jwt import ACCESS, route_access
-from svcgen.gateway.envoy.xds import EXTENSIONS, Values
+from svcgen.gateway.envoy.jwt import ACCESS, allowing, route_access
+from svcgen.gateway.envoy.xds import Values
 from svcgen.issuer_settings import Claims
 
 
@@ -41,13 +41,11 @@ def guards(ways: Sequence[Way], claims: Mapping[str, Claims]) -> tuple[Guard, ..
     if not keys:
         return (tokens,)
     alone = len(keys) == len(ways)
-    rules = {"action": "ALLOW", "policies": {"keys": api_keys.policy(keys)}}
-    kind = f"{EXTENSIONS}.filters.http.rbac.v3.RBACPerRoute"
     key = Guard(
         matched=() if alone else (api_keys.IS_KEY,),
         filters={
             BASIC_AUTH: api_keys.SWITCHED_ON,
-            ACCESS: {"@type": kind, "rbac": {"rules": rules}},
+            ACCESS: allowing({"keys": api_keys.policy(keys)}),
         },
         removed=("authorization",),
         challenge=challenge,

@@ -134,17 +134,19 @@ def route_access(ways: Sequence[Way], claims: Mapping[str, Claims]) -> Values:
     of_key = [{"not_id": _header(SUBJECT_HEADER, rf"(?:{groups})\..*")}] if groups else []
     principals = [_principal(way, claims.get(way.jwt, DEFAULT_CLAIMS), of_key) for way in tokens]
     policy = {"permissions": [{"any": True}], "principals": principals}
-    rules = {"action": "ALLOW", "policies": {"ways": policy}}
     return {
         JWT_FILTER: {
             "@type": f"{EXTENSIONS}.{_JWT}.PerRouteConfig",
             "requirement_name": requirement,
         },
-        ACCESS: {
-            "@type": f"{EXTENSIONS}.filters.http.rbac.v3.RBACPerRoute",
-            "rbac": {"rules": rules},
-        },
+        ACCESS: allowing({"ways": policy}),
     }
+
+
+def allowing(policies: Values) -> Values:
+    """Return the settings of a route for ACCESS: a request that no policy allows gets 403."""
+    kind = f"{EXTENSIONS}.filters.http.rbac.v3.RBACPerRoute"
+    return {"@type": kind, "rbac": {"rules": {"action": "ALLOW", "policies": policies}}}
 
 
 def _principal(way: JwtWay, claims: Claims, more: Sequence[Values]) -> Values:

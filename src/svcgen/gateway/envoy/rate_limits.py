@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from svcgen.gateway.apply import RATE_LIMIT
+from svcgen.gateway.envoy.api_keys import IS_KEY
 from svcgen.gateway.envoy.jwt import SUBJECT_HEADER
 from svcgen.gateway.envoy.xds import EXTENSIONS, Values, discovered, discovery_file, seconds
 from svcgen.gateway.limits import HEADER, RateLimit, other_tiers, wait_seconds
@@ -184,12 +185,8 @@ def _of_key(tiers: str) -> list[Values]:
 
     The subject of a token may look like that of a key, but its request has no basic credentials.
     """
-    basic = {"prefix": "Basic ", "ignore_case": True}
     subject = {"safe_regex": {"regex": rf"[^.]+\.(?:{tiers})\..+"}}
-    return [
-        {"name": "authorization", "string_match": basic},
-        {"name": SUBJECT_HEADER, "string_match": subject},
-    ]
+    return [IS_KEY, {"name": SUBJECT_HEADER, "string_match": subject}]
 
 
 def _matched(key: str, headers: Sequence[Values], *, expected: bool = True) -> _Count:

@@ -18,6 +18,13 @@ def extension(name: str, kind: str, **values: object) -> Values:
     return {"name": name, "typed_config": {"@type": f"{EXTENSIONS}.{kind}", **values}}
 
 
+def when(expression: str) -> Values:
+    """Return the filter of a response mapper: a condition in the Common Expression Language."""
+    name = "envoy.access_loggers.extension_filters.cel"
+    kind = "access_loggers.filters.cel.v3.ExpressionFilter"
+    return {"extension_filter": extension(name, kind, expression=expression)}
+
+
 def file_source(path: Path) -> Values:
     """Return the source of a configuration that Envoy reads from a file, again when it changes."""
     return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}

@@ -14,6 +14,7 @@ from svcgen.gateway.admin import (
     parse_stats,
     waiting,
 )
+from svcgen.gateway.admin import TIMEOUT as APPLIED
 from svcgen.gateway.apply import ACCESS_FILE, RefusedFileError
 from svcgen.run.docker.docker import docker
 
@@ -64,12 +65,7 @@ def wait_issuers(gateway: str) -> Callable[[str], None]:
     A gateway that `docker compose up` started reads another one, so this waits no longer than
     ISSUERS. Raises RefusedFileError when Envoy refuses the file.
     """
-    if not gateway:
-        return waiting(0.0)
-    try:
-        applied = acknowledged(lambda: parse_stats(ask(gateway, STATS_PAGE)), ISSUERS)
-    except SvcgenError:
-        return waiting(UNKNOWN)
+    applied = _acknowledged(gateway, ISSUERS)
 
     def wait(name: str) -> None:
         try:
@@ -101,13 +97,17 @@ def wait_applied(gateway: str) -> Callable[[str], None]:
     Call it before the first file is written. `gateway` is the id of the gateway's container;
     without one there is nothing to wait for.
     """
+    applied = _acknowledged(gateway)
+    return lambda name: None if name == ACCESS_FILE else applied(name)
+
+
+def _acknowledged(gateway: str, timeout: float = APPLIED) -> Callable[[str], None]:
     if not gateway:
         return waiting(0.0)
     try:
-        applied = acknowledged(lambda: parse_stats(ask(gateway, STATS_PAGE)))
+        return acknowledged(lambda: parse_stats(ask(gateway, STATS_PAGE)), timeout)
     except SvcgenError:
         return waiting(UNKNOWN)
-    return lambda name: None if name == ACCESS_FILE else applied(name)
 
 
 def ask(gateway: str, page: str) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 from svcgen.compose.fleet import Fleet, Member
 from svcgen.compose.validate import refuse_invalid
 from svcgen.errors import SvcgenError, raise_all
-from svcgen.gateway.admin import acknowledged, read_stats, waiting
-from svcgen.gateway.apply import WaitApplied, steps_to
+from svcgen.gateway.apply import steps_to
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files
 from svcgen.gateway.envoy.jwt import CA_FILE
 from svcgen.gateway.tls import publish
 from svcgen.ports import LOOPBACK, free_port
 from svcgen.run.access import trusted
+from svcgen.run.applied import wait_for_local
 from svcgen.run.engine import FleetRequest
 from svcgen.run.local.environment import platform_environment, resolved, service_environment
 from svcgen.run.local.envoy_program import find_envoy
@@ -58,7 +58,7 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
     )
     if steps_to(paths.gateway, files):
         refuse_invalid(files, fleet, partial(ask_program, Path(programs["envoy"])))
-    publish(paths.root, fleet.settings.gateway, _applied(paths))
+    publish(paths.root, fleet.settings.gateway, wait_for_local(paths))
     return UpRequest(
         services=_plans(fleet, internal),
         port=request.port,
@@ -71,14 +71,6 @@ def build_request(request: FleetRequest, paths: Paths) -> UpRequest:
         programs=programs,
         helpers=helpers,
     )
-
-
-def _applied(paths: Paths) -> WaitApplied:
-    """Return a function that waits until a running gateway uses a file; without one at once."""
-    try:
-        return acknowledged(lambda: read_stats(paths.admin))
-    except SvcgenError:
-        return waiting(0.0)
 
 
 def _system_ca_file() -> str:
