@@ -102,45 +102,21 @@ def edge_files(
     """
     by_name = {upstream.service: upstream for upstream in upstreams}
     needed = {route.service for route in exposed(table)}
-    internal: list[Values] = []
     settings = settings or GatewaySettings()
     if isinstance(placement, LocalPlacement):
         needed |= set(placement.internal) & by_name.keys()
         admin: Values = {"pipe": {"path": str(placement.admin_socket), "mode": 0o600}}
         services = [_local_cluster(by_name[name], placement) for name in sorted(needed)]
-        for name, port in sorted(placement.internal.items()):
-            if name not in by_name:
-                listener = listeners.absent_listener(f"internal-{name}", LOOPBACK, port)
-                internal.append(listener)
-                continue
-            timeout, retries = by_name[name].timeout_ms, RETRIES_BETWEEN_SERVICES
-            routes = route_config.internal_routes(name, timeout, retries, settings.max_body_bytes)
-            internal.append(listeners.internal_listener(name, port, routes))
+        internal = _internal_listeners(by_name, placement.internal, settings.max_body_bytes)
     else:
         admin = clusters.socket_address("127.0.0.1", placement.admin_port)
         services = [_named_cluster(by_name[name], placement) for name in sorted(needed)]
-        if placement.absent_port:
-            host, port = placement.host, placement.absent_port
-            internal.append(listeners.absent_listener("absent", host, port))
-    edge = listeners.edge_listener(
-        placement.host,
-        placement.port,
-        {
-            "rds": {
-                "route_config_name": "edge",
-                "config_source": file_source(placement.folder / "rds.json"),
-            }
-        },
-        issuers=placement.folder / ACCESS_FILE,
-        keys=placement.folder / KEYS_FILE,
-        limits=placement.folder / LIMITS_FILE,
-        settings=settings,
-        tls=tls_chain(placement.secrets / SECRET_FILE) if settings.tls else None,
-    )
+        host, port = placement.host, placement.absent_port
+        internal = [listeners.absent_listener("absent", host, port)] if port else []
     services += jwt.keys_clusters(issuers, placement.ca_file)
     claims = {issuer.name: issuer.claims for issuer in issuers}
     routes = route_config.edge_routes(table, settings.max_body_bytes, claims)
-    every = [edge, *_redirects(placement, settings), *internal]
+    every = [_edge(placement, settings), *_redirects(placement, settings), *internal]
     return {
         BOOTSTRAP: document(bootstrap(placement.folder, {"address": admin})),
         "cds.json": resources("cluster.v3.Cluster", services),
@@ -151,6 +127,36 @@ def edge_files(
         ACCESS_FILE: jwt.jwt_file(issuers),
         LIMITS_FILE: limits_file(exposed(table)),
     }
+
+
+def _edge(placement: Placement, settings: GatewaySettings) -> Values:
+    """Return the listener for clients, with the files that it reads."""
+    source = file_source(placement.folder / "rds.json")
+    return listeners.edge_listener(
+        placement.host,
+        placement.port,
+        {"rds": {"route_config_name": "edge", "config_source": source}},
+        issuers=placement.folder / ACCESS_FILE,
+        keys=placement.folder / KEYS_FILE,
+        limits=placement.folder / LIMITS_FILE,
+        settings=settings,
+        tls=tls_chain(placement.secrets / SECRET_FILE) if settings.tls else None,
+    )
+
+
+def _internal_listeners(
+    by_name: Mapping[str, ClusterUpstream], ports: Mapping[str, int], max_body: int
+) -> list[Values]:
+    """Return the loopback listener of each called service, also of one that is not checked out."""
+    found = []
+    for name, port in sorted(ports.items()):
+        if name not in by_name:
+            found.append(listeners.absent_listener(f"internal-{name}", LOOPBACK, port))
+            continue
+        timeout, retries = by_name[name].timeout_ms, RETRIES_BETWEEN_SERVICES
+        routes = route_config.internal_routes(name, timeout, retries, max_body)
+        found.append(listeners.internal_listener(name, port, routes))
+    return found
 
 
 def _redirects(placement: Placement, settings: GatewaySettings) -> list[Values]:
