@@ -7,15 +7,12 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from svcgen.gateway.apply import KEYS_FILE
-from svcgen.gateway.envoy.api_keys import keys_document
-from svcgen.gateway.envoy.clusters import endpoints_file, upstream_of
 from svcgen.gateway.envoy.external import external_upstream
 from svcgen.gateway.envoy.files import ComposePlacement, LocalPlacement, edge_files, static_twin
 from svcgen.gateway.envoy.replies import ADDRESS
@@ -33,14 +30,12 @@ from tests.support.envoy_process import (
     Ports,
     free_port,
     problem,
-    registration,
     until,
 )
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.needs("local")
 
-ORDERS = registration("orders")
 GUARDED = {
     "metadata": "http://169.254.169.254",
     "mapped": "http://[::ffff:169.254.169.254]",
@@ -63,25 +58,19 @@ def external(
 
 
 class EdgeOfExternals(Gateway):
-    """A gateway of a service and of external ones; `ca_file` has what the system trusts."""
-
-    ca_file = ""
+    """A gateway whose names with `-name` are resolved by a server of the tests."""
 
     def __init__(self) -> None:
         super().__init__()
         self.dns = DnsServer()
 
-    def files(self, ports: Ports, registrations: Any = ()) -> dict[str, str]:
-        table, upstreams = parts([*registrations, ORDERS])
-        placement = LocalPlacement(self.port, self.folder, self.admin, ca_file=self.ca_file)
-        eds = endpoints_file("orders", [("127.0.0.1", port) for port in ports["orders"]])
-        files = edge_files(table, upstreams, placement, SETTINGS)
+    def files(self, ports: Ports, registrations: Sequence[Registration] = ()) -> dict[str, str]:
+        files = super().files(ports, registrations)
         clusters = json.loads(files["cds.json"])
         for cluster in clusters["resources"]:
             if cluster["name"].endswith("-name"):
                 cluster["typed_dns_resolver_config"] = resolver(self.dns.server_address[1])
-        own = {"eds/orders.json": eds, "cds.json": json.dumps(clusters)}
-        return files | own | {KEYS_FILE: keys_document([])}
+        return files | {"cds.json": json.dumps(clusters)}
 
     def end(self) -> None:
         self.dns.shutdown()
@@ -119,14 +108,6 @@ class DnsQuery(socketserver.BaseRequestHandler):
 
 def _labels(name: str) -> bytes:
     return b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-
-
-def parts(registrations: list[Registration]) -> tuple[Any, list[Any]]:
-    upstreams = [
-        external_upstream(each, 2_000) if isinstance(each, External) else upstream_of(each, 2_000)
-        for each in registrations
-    ]
-    return route_table(registrations, SETTINGS), upstreams
 
 
 class HotReload(socketserver.ThreadingTCPServer):
@@ -338,7 +319,7 @@ def test_envoy_takes_every_entry_in_both_engines(trusted: Authority) -> None:
         *(None, {}, {"verify": False}, {"sni": "x.example"}, {"ca": str(trusted.file)}),
     )
     health = {"http": "/readyz?a=%20", "interval": "1m"}
-    externals: list[Registration] = [
+    externals = [
         external(f"e{number}", url, health=(number % 2 and health) or None, tls=options)
         for number, (url, options) in enumerate(
             [
@@ -347,7 +328,8 @@ def test_envoy_takes_every_entry_in_both_engines(trusted: Authority) -> None:
             ]
         )
     ]
-    table, upstreams = parts(externals)
+    table = route_table(externals, SETTINGS)
+    upstreams = [external_upstream(each, 2_000) for each in externals]
     local = LocalPlacement(8000, Path("/gw"), Path("/gw/admin"), ca_file=str(trusted.file))
     for placement in (local, ComposePlacement()):
         twin = static_twin(edge_files(table, upstreams, placement))

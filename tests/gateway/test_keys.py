@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http.client import HTTPConnection
@@ -21,7 +20,7 @@ from svcgen.gateway.routes import route_table
 from svcgen.gateway.tokens import ensure_key, sign
 from svcgen.run.local.envoy_program import find_envoy
 from svcgen.run.validation import ask_program
-from tests.support.envoy_process import Gateway, load, problem, registration, until
+from tests.support.envoy_process import Gateway, basic, load, problem, registration, until
 from tests.support.raw_http import Reply, exchange, exchange_http2
 from tests.support.upstream import Upstream
 
@@ -70,10 +69,6 @@ def shop(orders: Upstream, state: Path) -> Iterator[Gateway]:
         yield gateway
     finally:
         gateway.end()
-
-
-def basic(text: str, scheme: str = "Basic ") -> tuple[str, str]:
-    return "Authorization", scheme + b64encode(text.encode()).decode()
 
 
 def key(user: str) -> tuple[str, str]:

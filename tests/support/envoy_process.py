@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +20,10 @@ from svcgen.errors import SvcgenError
 from svcgen.gateway.admin import READY_PAGE, acknowledged, ask, read_stats
 from svcgen.gateway.apply import KEYS_FILE, write_in_order
 from svcgen.gateway.envoy.api_keys import keys_document
+from svcgen.gateway.envoy.external import external_upstream
 from svcgen.gateway.envoy.files import LocalPlacement, edge_files, endpoints_file, upstream_of
+from svcgen.gateway.envoy.jwt import CA_FILE
+from svcgen.gateway.external import External
 from svcgen.gateway.issuers import Issuer
 from svcgen.gateway.registration import Registration
 from svcgen.gateway.routes import Route, route_table
@@ -75,6 +79,11 @@ def send(
         connection.close()
 
 
+def basic(text: str, scheme: str = "Basic ") -> tuple[str, str]:
+    """Return the header of a user name and a key, `NAME:KEY` (RFC 7617)."""
+    return "Authorization", scheme + b64encode(text.encode()).decode()
+
+
 def problem(answer: Answer, status: int) -> None:
     """Hold an answer to be the gateway's own, of this status."""
     assert answer.status == status
@@ -94,18 +103,30 @@ class Gateway:
         self.settings = SETTINGS
         self.keys: dict[str, str] = {}  # hash by user name
         self.issuers: tuple[Issuer, ...] = ()
+        self.ca_file = CA_FILE  # what the system trusts
         self.table: tuple[Route, ...] = ()
         self.log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def files(self, ports: Ports, registrations: Iterable[Registration] = ()) -> dict[str, str]:
+    def files(self, ports: Ports, registrations: Sequence[Registration] = ()) -> dict[str, str]:
         known = {each.service: each for each in registrations}
-        fleet = [known.get(name) or registration(name) for name in ports]
+        services = [known.get(name) or registration(name) for name in ports]
+        externals = [each for each in registrations if isinstance(each, External)]
+        fleet = [*services, *externals]
         self.table = route_table(fleet, self.settings)
         placement = LocalPlacement(
-            self.port, self.folder, self.admin, self.internal, secrets=self.folder / MOUNTED
+            self.port,
+            self.folder,
+            self.admin,
+            self.internal,
+            ca_file=self.ca_file,
+            secrets=self.folder / MOUNTED,
         )
-        upstreams = [upstream_of(each, self.settings.timeout_ms) for each in fleet]
+        default = self.settings.timeout_ms
+        upstreams = [
+            *(upstream_of(each, default) for each in services),
+            *(external_upstream(each, default) for each in externals),
+        ]
         replicas = {
             f"eds/{name}.json": endpoints_file(name, [("127.0.0.1", port) for port in listed])
             for name, listed in ports.items()
@@ -114,7 +135,7 @@ class Gateway:
         files = edge_files(self.table, upstreams, placement, self.settings, self.issuers)
         return files | replicas | access
 
-    def use(self, ports: Ports, registrations: Iterable[Registration] = ()) -> None:
+    def use(self, ports: Ports, registrations: Sequence[Registration] = ()) -> None:
         files = self.files(ports, registrations)
         if self._process:
             stats = acknowledged(lambda: read_stats(self.admin))

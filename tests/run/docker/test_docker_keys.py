@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import pytest
 
 from svcgen.commands.key import add, revoke
 from tests.support.docker_fleet import DockerWorkspace, tiny, workspace
-from tests.support.envoy_process import send, until
+from tests.support.envoy_process import basic, send, until
+from tests.support.workspaces import route
 
 pytestmark = [pytest.mark.needs("docker"), pytest.mark.slow]
 
@@ -22,16 +21,12 @@ def shop(tmp_path: Path) -> Iterator[DockerWorkspace]:
 
 
 def test_keys_are_added_and_revoked_in_the_container(shop: DockerWorkspace) -> None:
-    registration = tiny(shop.root, "orders") / "chart/registration.yaml"
-    content = json.loads(registration.read_text())
-    content["routes"]["orders"]["auth"] = {"key": "partners"}
-    registration.write_text(json.dumps(content))
+    route(tiny(shop.root, "orders"), auth={"key": "partners"})
     before = add(shop.workspace, "partners", "before")
 
     def answers(status: int, name: str, key: str) -> None:
         """Wait until each thread of Envoy answers a key so."""
-        text = b64encode(f"partners.{name}:{key}".encode()).decode()
-        headers = {"Authorization": f"Basic {text}"}
+        headers = dict([basic(f"partners.{name}:{key}")])
         until(lambda: send(shop.port, "/v1/orders", headers=headers).status == status)
 
     assert shop.up().wanted_keys == ()

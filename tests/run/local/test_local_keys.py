@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.envoy_process import load, send, until
+from tests.support.envoy_process import basic, load, send, until
 from tests.support.local_fleet import LocalWorkspace, tiny, workspace
 from tests.support.run import answered, svcgen
+from tests.support.workspaces import route
 
 pytestmark = pytest.mark.needs("local")
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    registration = tiny(tmp_path, "orders") / "chart/registration.yaml"
-    content = json.loads(registration.read_text())
-    content["routes"]["orders"]["auth"] = {"key": "partners", "tier": "gold"}
-    registration.write_text(json.dumps(content))
+    route(tiny(tmp_path, "orders"), auth={"key": "partners", "tier": "gold"})
     yield from workspace(tmp_path)
 
 
@@ -36,8 +32,7 @@ def test_up_names_the_missing_key_and_a_running_gateway_follows(shop: LocalWorks
 
     def answers(status: int, user: str, key: str) -> None:
         """Wait until each thread of Envoy answers a key so."""
-        text = b64encode(f"{user}:{key}".encode()).decode()
-        headers = {"Authorization": f"Basic {text}"}
+        headers = dict([basic(f"{user}:{key}")])
         until(lambda: send(shop.port, "/v1/orders", headers=headers).status == status)
 
     def added(name: str) -> str:
@@ -48,10 +43,7 @@ def test_up_names_the_missing_key_and_a_running_gateway_follows(shop: LocalWorks
 
     first = added("acme")
     user = "partners.gold.acme"
-    kept = b64encode(f"{user}:{first}".encode()).decode()
-    with load(
-        shop.port, "/v1/orders", rate=100, headers=[("Authorization", f"Basic {kept}")]
-    ) as failed:
+    with load(shop.port, "/v1/orders", rate=100, headers=[basic(f"{user}:{first}")]) as failed:
         for name in ("one", "two"):
             key = added(name)
             answers(200, f"partners.gold.{name}", key)
