@@ -19,7 +19,7 @@ from svcgen.gateway.envoy.cors import (
 )
 from svcgen.gateway.envoy.guards import Guard, guards
 from svcgen.gateway.envoy.rate_limits import limit_names
-from svcgen.gateway.envoy.times import RECEIVE_MS, TIMEOUT, timeout_header
+from svcgen.gateway.envoy.times import TIMEOUT, timeout_header, whole_time
 from svcgen.gateway.envoy.xds import Values, extension, seconds
 from svcgen.gateway.paths import REFUSED_PATH, parents
 from svcgen.gateway.routes import IDEMPOTENT, METHODS, Route, allowed, refused_parameters
@@ -166,7 +166,7 @@ def _entry(
         entry["request_headers_to_remove"] = list(guard.removed)
     if edge:
         entry["typed_per_filter_config"] = {**guard.filters, **_filters(route, edge.max_body)}
-        entry["route"] |= _whole_time(route)
+        entry["route"] |= whole_time(route)
     return entry
 
 
@@ -181,16 +181,6 @@ def _action(route: Route) -> Values:
     elif route.timeout_ms >= STREAM_IDLE_MS:
         action["idle_timeout"] = seconds(route.timeout_ms + 5_000)
     return action
-
-
-def _whole_time(route: Route) -> Values:
-    """Return the limit of receiving a request and responding to it; a stream has none.
-
-    Envoy then ignores the timeout of the route, which begins when the request has arrived, but
-    keeps the one that TIMEOUT_FILTER sets.
-    """
-    whole = 0 if route.stream else RECEIVE_MS + route.timeout_ms
-    return {"max_stream_duration": {"max_stream_duration": seconds(whole)}}
 
 
 def _filters(route: Route, max_body: int) -> Values:

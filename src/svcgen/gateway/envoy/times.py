@@ -7,7 +7,8 @@ header for it, which this filter sets. A client cannot: the gateway removes its 
 
 from __future__ import annotations
 
-from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension
+from svcgen.gateway.envoy.xds import EXTENSIONS, Values, extension, seconds
+from svcgen.gateway.routes import Route
 
 RECEIVE_MS = 30_000  # to receive a request
 TIMEOUT = "envoy.filters.http.header_mutation"
@@ -20,3 +21,13 @@ def timeout_header(timeout_ms: int) -> Values:
     mutation = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
     kind = f"{EXTENSIONS}.filters.http.header_mutation.v3.HeaderMutationPerRoute"
     return {"@type": kind, "mutations": {"request_mutations": [mutation]}}
+
+
+def whole_time(route: Route) -> Values:
+    """Return the limit of receiving a request and responding to it; a stream has none.
+
+    Envoy then ignores the timeout of the route, which begins when the request has arrived, but
+    keeps the one that TIMEOUT_FILTER sets.
+    """
+    whole = 0 if route.stream else RECEIVE_MS + route.timeout_ms
+    return {"max_stream_duration": {"max_stream_duration": seconds(whole)}}
